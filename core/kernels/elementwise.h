@@ -1,0 +1,102 @@
+// elementwise.h -- loops over broadcast, strided operands.
+//
+// A loop gets n elements, an address and a stride (in elements) per operand:
+// operand 0 is the output. ORR_LOOP* write the common stride patterns apart
+// so that the compiler vectorises them.
+#ifndef ORR_ELEMENTWISE_H
+#define ORR_ELEMENTWISE_H
+#include <math.h>
+
+#include "../ops/op.h"
+#include "vmath.h"
+
+typedef void orr_loop(int64_t n, char *const *p, const int64_t *s,
+                      const double *attr);
+
+// Runs loop over the broadcast of all c->x into c->y[0], in chunks of about
+// `grain` elements spread over the threads.
+bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain);
+
+#if defined(ORR_NO_CLONES) || !defined(__x86_64__) || !defined(__gnu_linux__)
+#define ORR_CLONES
+#else
+#define ORR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#define ORR_IVDEP _Pragma("GCC ivdep")
+
+// In EXPR: x (and z) are elements, b0 and b1 the first options, all of type T.
+#define ORR_LOOP_OPTIONS(T)                            \
+  const T b0 = (T)attr[0], b1 = (T)attr[1];            \
+  (void)b0, (void)b1
+
+// One input of type T, output of type R.
+#define ORR_LOOP1(NAME, R, T, EXPR)                                        \
+  ORR_CLONES static void NAME(int64_t n, char *const *p, const int64_t *s, \
+                              const double *attr) {                        \
+    ORR_LOOP_OPTIONS(T);                                                   \
+    R *y = (R *)(void *)p[0];                                              \
+    const T *px = (const T *)(const void *)p[1];                           \
+    if (s[0] == 1 && s[1] == 1) {                                          \
+      ORR_IVDEP for (int64_t i = 0; i < n; i++) {                          \
+        const T x = px[i];                                                 \
+        y[i] = (R)(EXPR);                                                  \
+      }                                                                    \
+    } else {                                                               \
+      for (int64_t i = 0; i < n; i++) {                                    \
+        const T x = px[i * s[1]];                                          \
+        y[i * s[0]] = (R)(EXPR);                                           \
+      }                                                                    \
+    }                                                                      \
+  }
+
+// Two inputs, x and z.
+#define ORR_LOOP2(NAME, R, T, EXPR)                                        \
+  ORR_CLONES static void NAME(int64_t n, char *const *p, const int64_t *s, \
+                              const double *attr) {                        \
+    ORR_LOOP_OPTIONS(T);                                                   \
+    R *y = (R *)(void *)p[0];                                              \
+    const T *px = (const T *)(const void *)p[1];                           \
+    const T *pz = (const T *)(const void *)p[2];                           \
+    if (s[0] == 1 && s[1] == 1 && s[2] == 1) {                             \
+      ORR_IVDEP for (int64_t i = 0; i < n; i++) {                          \
+        const T x = px[i], z = pz[i];                                      \
+        y[i] = (R)(EXPR);                                                  \
+      }                                                                    \
+    } else if (s[0] == 1 && s[1] == 1 && s[2] == 0) {                      \
+      const T z = pz[0];                                                   \
+      ORR_IVDEP for (int64_t i = 0; i < n; i++) {                          \
+        const T x = px[i];                                                 \
+        y[i] = (R)(EXPR);                                                  \
+      }                                                                    \
+    } else if (s[0] == 1 && s[1] == 0 && s[2] == 1) {                      \
+      const T x = px[0];                                                   \
+      ORR_IVDEP for (int64_t i = 0; i < n; i++) {                          \
+        const T z = pz[i];                                                 \
+        y[i] = (R)(EXPR);                                                  \
+      }                                                                    \
+    } else {                                                               \
+      for (int64_t i = 0; i < n; i++) {                                    \
+        const T x = px[i * s[1]], z = pz[i * s[2]];                        \
+        y[i * s[0]] = (R)(EXPR);                                           \
+      }                                                                    \
+    }                                                                      \
+  }
+
+// ORR_MAP1(softplus, GRAIN, expression) writes softplus_forward for float32
+// and float64. Call vmath.h's type-generic v_exp(x), v_log(x), ... in it.
+#define ORR_MAP1(NAME, GRAIN, EXPR)                                          \
+  ORR_LOOP1(NAME##_f32, float, float, EXPR)                                  \
+  ORR_LOOP1(NAME##_f64, double, double, EXPR)                                \
+  static bool NAME##_forward(orr_call *c) {                                  \
+    return orr_run_loop(c, c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64, \
+                        GRAIN);                                              \
+  }
+#define ORR_MAP2(NAME, GRAIN, EXPR)                                          \
+  ORR_LOOP2(NAME##_f32, float, float, EXPR)                                  \
+  ORR_LOOP2(NAME##_f64, double, double, EXPR)                                \
+  static bool NAME##_forward(orr_call *c) {                                  \
+    return orr_run_loop(c, c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64, \
+                        GRAIN);                                              \
+  }
+
+#endif

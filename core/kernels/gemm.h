@@ -1,0 +1,21 @@
+// gemm.h -- matrix products on one-thread OpenBLAS tiles.
+#ifndef ORR_GEMM_H
+#define ORR_GEMM_H
+#include "../orrery.h"
+
+// c = alpha op(a) op(b) + beta c, row-major; op transposes when ta / tb.
+// a is m x k, b is k x n after op; ld* are row lengths as stored.
+typedef struct orr_gemm {
+  bool ta, tb;
+  int64_t m, n, k;
+  const void *a, *b;
+  void *c;
+  int64_t lda, ldb, ldc;
+  double alpha, beta;
+} orr_gemm;
+// Spreads tiles over the threads; the tiles depend on the sizes alone.
+void orr_gemm_run(orr_dtype d, const orr_gemm *g);
+// On the calling thread; for use inside an orr_parallel chunk.
+void orr_gemm_serial(orr_dtype d, const orr_gemm *g);
+
+#endif

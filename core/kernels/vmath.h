@@ -1,0 +1,137 @@
+// vmath.h -- float32 exp, log, tanh ... that the compiler vectorises.
+//
+// Branch-free: every case is computed and selected. NaN goes through, exp
+// overflows to inf and underflows through the denormals to 0, log(0) = -inf,
+// log(x < 0) = NaN. Within 4 ulp (tests/core/test_vmath.c scans all exponents).
+// float64 uses the C library. v_NAME(x) picks by the type of x.
+#ifndef ORR_VMATH_H
+#define ORR_VMATH_H
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline float orr_bits_to_float(uint32_t u) {
+  float f;
+  memcpy(&f, &u, sizeof f);
+  return f;
+}
+static inline uint32_t orr_float_to_bits(float f) {
+  uint32_t u;
+  memcpy(&u, &f, sizeof u);
+  return u;
+}
+
+// x = n log 2 + r, |r| <= log(2)/2; e^r by its Taylor-like minimax polynomial
+// (coefficients: Moshier, Cephes expf). Two half scalings reach denormals.
+static inline float orr_expf(float x) {
+  const float magic = 12582912.0f;  // 1.5 * 2^23: rounds to an integer
+  float c = x > 89.0f ? 89.0f : x;
+  c = c < -105.0f ? -105.0f : c;
+  const float t = c * 1.44269504088896341f + magic;
+  const float n = t - magic;
+  float r = c - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const int32_t k = (int32_t)(orr_float_to_bits(t) - 0x4b400000u);
+  const int32_t h = k >> 1;
+  const float s1 = orr_bits_to_float((uint32_t)(h + 127) << 23);
+  const float s2 = orr_bits_to_float((uint32_t)(k - h + 127) << 23);
+  return p * s1 * s2;
+}
+
+// x = 2^e m, sqrt(1/2) <= m < sqrt(2); log m by Cephes' polynomial.
+static inline float orr_logf(float x) {
+  const float big = x < FLT_MIN ? x * 8388608.0f : x;  // 2^23
+  const float shift = x < FLT_MIN ? -23.0f : 0.0f;
+  const uint32_t u = orr_float_to_bits(big);
+  float e = (float)((int32_t)(u >> 23 & 0xff) - 126) + shift;
+  float m = orr_bits_to_float((u & 0x007fffffu) | 0x3f000000u);  // [0.5, 1)
+  const float low = m < 0.707106781186547524f ? 1.0f : 0.0f;
+  e = e - low;
+  m = (low != 0.0f ? m + m : m) - 1.0f;
+  const float z = m * m;
+  float p = 7.0376836292e-2f;
+  p = p * m - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  float y = m * z * p;
+  y = y + e * -2.12194440e-4f;
+  y = y - 0.5f * z;
+  float r = m + y + e * 0.693359375f;
+  r = x == 0.0f ? -INFINITY : r;
+  r = x < 0.0f ? NAN : r;
+  return x >= INFINITY || x != x ? x : r;
+}
+
+static inline float orr_tanhf(float x) {
+  const float a = fabsf(x), z = x * x;
+  const float far = 1.0f - 2.0f / (orr_expf(a + a) + 1.0f);
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  const float near = p * z * x + x;
+  return a < 0.625f ? near : x < 0.0f ? -far : x != x ? x : far;
+}
+
+// Kahan: log(u) x / (u - 1) with u = fl(1 + x) cancels u's rounding.
+static inline float orr_log1pf(float x) {
+  const float u = 1.0f + x, d = u - 1.0f;
+  const float y = orr_logf(u) * (x / d);
+  return d == 0.0f ? x : u >= INFINITY ? u : u == 0.0f ? -INFINITY : y;
+}
+
+static inline float orr_sigmoidf(float x) {
+  const float e = orr_expf(-fabsf(x));
+  return (x < 0.0f ? e : x != x ? x : 1.0f) / (1.0f + e);
+}
+static inline double orr_sigmoid(double x) {
+  const double e = exp(-fabs(x));
+  return (x < 0 ? e : x != x ? x : 1.0) / (1.0 + e);
+}
+
+// log(1 + e^x) without overflow.
+static inline float orr_softplusf(float x) {
+  return (x > 0.0f ? x : x != x ? x : 0.0f) + orr_log1pf(orr_expf(-fabsf(x)));
+}
+static inline double orr_softplus(double x) {
+  return (x > 0 ? x : x != x ? x : 0.0) + log1p(exp(-fabs(x)));
+}
+
+#define V_GENERIC(X, F32, F64) _Generic((X), float: F32, double: F64)(X)
+#define v_exp(X) V_GENERIC(X, orr_expf, exp)
+#define v_log(X) V_GENERIC(X, orr_logf, log)
+#define v_tanh(X) V_GENERIC(X, orr_tanhf, tanh)
+#define v_log1p(X) V_GENERIC(X, orr_log1pf, log1p)
+#define v_sigmoid(X) V_GENERIC(X, orr_sigmoidf, orr_sigmoid)
+#define v_softplus(X) V_GENERIC(X, orr_softplusf, orr_softplus)
+#define v_expm1(X) V_GENERIC(X, expm1f, expm1)
+#define v_sqrt(X) V_GENERIC(X, sqrtf, sqrt)
+#define v_abs(X) V_GENERIC(X, fabsf, fabs)
+#define v_sin(X) V_GENERIC(X, sinf, sin)
+#define v_cos(X) V_GENERIC(X, cosf, cos)
+#define v_tan(X) V_GENERIC(X, tanf, tan)
+#define v_asin(X) V_GENERIC(X, asinf, asin)
+#define v_acos(X) V_GENERIC(X, acosf, acos)
+#define v_atan(X) V_GENERIC(X, atanf, atan)
+#define v_sinh(X) V_GENERIC(X, sinhf, sinh)
+#define v_cosh(X) V_GENERIC(X, coshf, cosh)
+#define v_erf(X) V_GENERIC(X, erff, erf)
+#define v_floor(X) V_GENERIC(X, floorf, floor)
+#define v_ceil(X) V_GENERIC(X, ceilf, ceil)
+#define v_round(X) V_GENERIC(X, rintf, rint)  // halves to even
+
+#endif

@@ -1,0 +1,1 @@
+// op_list.h -- one row per op, sorted. Included several times.

@@ -1,0 +1,48 @@
+// tensor.h -- the tensor as the core's own files see it.
+#ifndef ORR_TENSOR_H
+#define ORR_TENSOR_H
+#include "../orrery.h"
+
+typedef struct orr_node orr_node;
+
+typedef struct orr_storage {
+  int refs;
+  uint32_t version;  // in-place writes so far
+  size_t bytes;
+  char *data;
+} orr_storage;
+
+struct orr_tensor {
+  int refs;
+  orr_dtype dtype;
+  int rank;
+  bool contiguous;
+  bool requires_grad;
+  int out_index;  // which output of node
+  int64_t count;
+  int64_t size[ORR_MAX_RANK];
+  int64_t stride[ORR_MAX_RANK];  // elements
+  int64_t offset;                // elements
+  orr_storage *storage;          // NULL: a shape without data
+  orr_node *node;                // what made it; NULL for leaves
+  orr_tensor *grad;
+};
+
+// Return a header over given storage (retained); NULL storage: shape only.
+orr_tensor *orr_tensor_view(orr_storage *storage, orr_dtype d, int rank,
+                            const int64_t *size, const int64_t *stride,
+                            int64_t offset);
+orr_tensor *orr_shape_only(const orr_tensor *t);
+void orr_row_major(int rank, const int64_t *size, int64_t *stride);
+int64_t orr_product(int rank, const int64_t *size);  // -1 on overflow
+bool orr_same_shape(const orr_tensor *a, const orr_tensor *b);
+// Writes the broadcast shape; false when the shapes do not fit.
+bool orr_broadcast_shape(int *rank, int64_t *size, const orr_tensor *x);
+char *orr_sizes_text(int rank, const int64_t *size, char *buffer, size_t n);
+
+#define ORR_F32P(T) ((float *)orr_data(T))
+#define ORR_F64P(T) ((double *)orr_data(T))
+#define ORR_I64P(T) ((int64_t *)orr_data(T))
+#define ORR_U8P(T) ((uint8_t *)orr_data(T))
+
+#endif
