@@ -1,0 +1,6 @@
+-- luacheck checks this tree: `ninja -C build lint`.
+std = "lua54"
+max_line_length = 80
+self = false
+exclude_files = { "build*/**" }
+files["tests/lua/"] = { std = "+busted" }

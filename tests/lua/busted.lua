@@ -1,0 +1,3 @@
+--- Runs busted in whatever Lua runs this file: stock lua5.4, or the program.
+-- lua5.4 tests/lua/busted.lua [busted's options] FILE...
+require "busted.runner" { standalone = false }
