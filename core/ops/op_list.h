@@ -1,1 +1,2 @@
 // op_list.h -- one row per op, sorted. Included several times.
+ORR_OP(sum)

@@ -1,0 +1,253 @@
+// reduce.c -- folding a contiguous array along any set of its axes.
+//
+// Neighbouring axes of one kind are merged, so that the array is a nest of
+// kept and reduced groups with a contiguous block of rows x inner innermost:
+// inner is 1 when the last axis is reduced. A task folds one piece of the
+// rows of one kept position; the pieces of a position meet in a fixed tree.
+#include "reduce.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../base/threads.h"
+#include "elementwise.h"
+
+#define LANES 32       // accumulators that run side by side in narrow rows
+#define COLUMNS 1024   // widest row a task folds: its accumulators fit in L1
+#define PIECE 32768    // elements a task folds, about
+
+// Narrow blocks take the first branch: its constant width stays in registers.
+#define ROWS(NAME, T, A, STEP)                                             \
+  ORR_CLONES static void NAME(const void *px, int64_t rows, int64_t width, \
+                              int64_t stride, void *pa,                    \
+                              const double *center) {                      \
+    const T *x = (const T *)px;                                            \
+    A *acc = (A *)pa;                                                      \
+    (void)center;                                                          \
+    if (width == LANES) {                                                  \
+      A lane[LANES];                                                       \
+      memcpy(lane, acc, sizeof lane);                                      \
+      for (int64_t r = 0; r < rows; r++, x += stride)                      \
+        for (int j = 0; j < LANES; j++) {                                  \
+          const A a = lane[j];                                             \
+          const T v = x[j];                                                \
+          lane[j] = STEP;                                                  \
+        }                                                                  \
+      memcpy(acc, lane, sizeof lane);                                      \
+      return;                                                              \
+    }                                                                      \
+    for (int64_t r = 0; r < rows; r++, x += stride)                        \
+      ORR_IVDEP for (int64_t j = 0; j < width; j++) {                      \
+        const A a = acc[j];                                                \
+        const T v = x[j];                                                  \
+        acc[j] = STEP;                                                     \
+      }                                                                    \
+  }
+#define MERGE(NAME, A, STEP)                                           \
+  static void NAME(void *pa, const void *pb, int64_t n) {              \
+    A *acc = (A *)pa;                                                  \
+    const A *other = (const A *)pb;                                    \
+    for (int64_t j = 0; j < n; j++) {                                  \
+      const A a = acc[j], v = other[j];                                \
+      acc[j] = STEP;                                                   \
+    }                                                                  \
+  }
+
+// Integers wrap around, as they do elementwise.
+#define ADD(A, B) ((int64_t)((uint64_t)(A) + (uint64_t)(B)))
+#define MUL(A, B) ((int64_t)((uint64_t)(A) * (uint64_t)(B)))
+#define CENTER (center ? center[j] : 0.0)
+
+#define FLOAT_ROWS(NAME, STEP)       \
+  ROWS(NAME##_f32, float, double, STEP) \
+  ROWS(NAME##_f64, double, double, STEP)
+#define INT_ROWS(NAME, STEP)           \
+  ROWS(NAME##_i64, int64_t, int64_t, STEP) \
+  ROWS(NAME##_u8, uint8_t, int64_t, STEP)
+
+FLOAT_ROWS(sum, a + (double)v)
+INT_ROWS(sum, ADD(a, v))
+MERGE(sum_merge, double, a + v)
+MERGE(sum_merge_int, int64_t, ADD(a, v))
+
+#define FLOATS(NAME, INIT, MERGE_FN)                   \
+  [ORR_F32] = {{.d = INIT}, NAME##_f32, MERGE_FN},     \
+  [ORR_F64] = {{.d = INIT}, NAME##_f64, MERGE_FN}
+#define INTS(NAME, INIT, MERGE_FN)                     \
+  [ORR_I64] = {{.i = INIT}, NAME##_i64, MERGE_FN},     \
+  [ORR_U8] = {{.i = INIT}, NAME##_u8, MERGE_FN}
+
+static const orr_reducer reducers[ORR_RED_COUNT][ORR_DTYPES] = {
+    [ORR_RED_SUM] = {FLOATS(sum, 0, sum_merge), INTS(sum, 0, sum_merge_int)},
+};
+
+const orr_reducer *orr_reducer_of(orr_reduction what, orr_dtype d) {
+  const orr_reducer *r = &reducers[what][d];
+  return r->rows ? r : NULL;
+}
+
+bool orr_reducer_is_int(orr_reduction what, orr_dtype d) {
+  return what == ORR_RED_ALL || what == ORR_RED_ANY || !orr_dtype_is_float(d);
+}
+
+// The array as groups: `outer` kept positions x `runs` reduced ones, each a
+// block of rows x inner.
+typedef struct group {
+  int64_t size, stride;
+  bool reduced;
+} group;
+
+typedef struct plan {
+  const orr_reducer *red;
+  const char *x;
+  size_t element;
+  const double *center;
+  orr_acc *part;  // [pieces][outer * inner]
+  int groups;
+  group group[ORR_MAX_RANK];  // outermost first, without the block
+  int64_t outer, runs, rows, inner;
+  int64_t pieces, columns;     // of one kept position
+  int64_t piece_rows;          // rows of a piece, or ...
+  int64_t piece_runs;          // ... whole runs of a piece, when > 0
+} plan;
+
+static void make_groups(plan *p, int rank, const int64_t *size,
+                        unsigned axes) {
+  int n = 0;
+  group *g = p->group;
+  for (int i = 0; i < rank; i++) {
+    const bool reduced = axes >> i & 1;
+    if (size[i] == 1) continue;
+    if (n > 0 && g[n - 1].reduced == reduced)
+      g[n - 1].size *= size[i];
+    else
+      g[n++] = (group){size[i], 0, reduced};
+  }
+  int64_t stride = 1;
+  for (int i = n; i-- > 0; stride *= g[i].size) g[i].stride = stride;
+  p->inner = n > 0 && !g[n - 1].reduced ? g[--n].size : 1;
+  p->rows = n > 0 ? g[--n].size : 1;
+  p->groups = n;
+  p->outer = p->runs = 1;
+  for (int i = 0; i < n; i++)
+    *(g[i].reduced ? &p->runs : &p->outer) *= g[i].size;
+}
+
+static void make_pieces(plan *p) {
+  const int64_t width = p->inner < COLUMNS ? p->inner : COLUMNS;
+  const int64_t rows = PIECE / width;
+  p->columns = (p->inner + COLUMNS - 1) / COLUMNS;
+  p->piece_rows = rows;
+  p->piece_runs = p->rows >= rows ? 0 : rows / p->rows;
+  p->pieces = p->piece_runs
+                  ? (p->runs + p->piece_runs - 1) / p->piece_runs
+                  : p->runs * ((p->rows + rows - 1) / rows);
+}
+
+static const char *block_at(const plan *p, int64_t outer, int64_t run) {
+  int64_t offset = 0;
+  for (int i = p->groups; i-- > 0;) {
+    const group *g = &p->group[i];
+    int64_t *index = g->reduced ? &run : &outer;
+    offset += *index % g->size * g->stride;
+    *index /= g->size;
+  }
+  return p->x + offset * (int64_t)p->element;
+}
+
+// Folds rows x width into acc. Rows of a few elements are read several at a
+// time, as one wide row, whose lanes are merged afterwards.
+static void fold(const plan *p, const char *x, int64_t rows, int64_t width,
+                 orr_acc *acc, const double *center) {
+  const orr_reducer *red = p->red;
+  const bool whole = width == p->inner;
+  int64_t side = whole ? LANES / width : 1;
+  while (side > 1 && rows < 2 * side) side /= 2;
+  if (side > 1) {
+    const int64_t wide = side * width, n = rows / side;
+    orr_acc lane[LANES];
+    double lane_center[LANES];
+    for (int64_t j = 0; j < wide; j++) {
+      lane[j] = red->init;
+      if (center) lane_center[j] = center[j % width];
+    }
+    red->rows(x, n, wide, wide, lane, center ? lane_center : NULL);
+    for (int64_t k = 1; k < side; k *= 2)
+      for (int64_t j = 0; j + k < side; j += 2 * k)
+        red->merge(lane + j * width, lane + (j + k) * width, width);
+    red->merge(acc, lane, width);
+    x += n * wide * (int64_t)p->element;
+    rows -= n * side;
+  }
+  red->rows(x, rows, width, p->inner, acc, center);
+}
+
+static void run_task(const plan *p, int64_t task) {
+  const int64_t column = task % p->columns * COLUMNS;
+  const int64_t piece = task / p->columns % p->pieces;
+  const int64_t outer = task / p->columns / p->pieces;
+  const int64_t left = p->inner - column;
+  const int64_t width = left < COLUMNS ? left : COLUMNS;
+  const int64_t at = outer * p->inner + column;
+  orr_acc *acc = p->part + piece * p->outer * p->inner + at;
+  const double *center = p->center ? p->center + at : NULL;
+  const int64_t skip = column * (int64_t)p->element;
+  for (int64_t j = 0; j < width; j++) acc[j] = p->red->init;
+  if (p->piece_runs) {
+    int64_t end = (piece + 1) * p->piece_runs;
+    if (end > p->runs) end = p->runs;
+    for (int64_t run = piece * p->piece_runs; run < end; run++)
+      fold(p, block_at(p, outer, run) + skip, p->rows, width, acc, center);
+  } else {
+    const int64_t per_run = p->pieces / p->runs;
+    const int64_t first = piece % per_run * p->piece_rows;
+    int64_t rows = p->rows - first;
+    if (rows > p->piece_rows) rows = p->piece_rows;
+    fold(p, block_at(p, outer, piece / per_run) + skip +
+                first * p->inner * (int64_t)p->element,
+         rows, width, acc, center);
+  }
+}
+
+static void run_tasks(void *context, int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; t++) run_task((const plan *)context, t);
+}
+
+// Pieces meet pairwise: rounding grows with the tree's depth only.
+static void merge_pieces(void *context, int64_t begin, int64_t end) {
+  const plan *p = (const plan *)context;
+  const int64_t n = p->outer * p->inner;
+  for (int64_t k = 1; k < p->pieces; k *= 2)
+    for (int64_t i = 0; i + k < p->pieces; i += 2 * k)
+      p->red->merge(p->part + i * n + begin, p->part + (i + k) * n + begin,
+                    end - begin);
+}
+
+bool orr_reduce(const orr_reducer *red, orr_dtype d, const void *x, int rank,
+                const int64_t *size, unsigned axes, const double *center,
+                orr_acc *acc) {
+  int64_t kept = 1, count = 1;
+  for (int i = 0; i < rank; i++) {
+    count *= size[i];
+    if (!(axes >> i & 1)) kept *= size[i];
+  }
+  if (count == 0) {
+    for (int64_t i = 0; i < kept; i++) acc[i] = red->init;
+    return true;
+  }
+  plan p = {.red = red, .x = (const char *)x, .element = orr_dtype_size(d),
+            .center = center, .part = acc};
+  make_groups(&p, rank, size, axes);
+  make_pieces(&p);
+  const size_t bytes = (size_t)(p.pieces * kept) * sizeof(orr_acc);
+  if (p.pieces > 1 && !(p.part = orr_alloc(bytes))) return false;
+  const int64_t tasks = p.outer * p.pieces * p.columns;
+  const int64_t grain = PIECE * tasks / count;
+  orr_parallel_range(tasks, grain > 0 ? grain : 1, run_tasks, &p);
+  if (p.pieces > 1) {
+    orr_parallel_range(kept, ORR_GRAIN_CHEAP / 8, merge_pieces, &p);
+    memcpy(acc, p.part, (size_t)kept * sizeof(orr_acc));
+    orr_free(p.part, bytes);
+  }
+  return true;
+}
