@@ -29,7 +29,9 @@ end
 local function tail(text, lines)
   local all = {}
   for line in (text or ""):gmatch "[^\n]+" do all[#all + 1] = line end
-  for i = math.max(1, #all - lines + 1), #all do print("         " .. all[i]) end
+  for i = math.max(1, #all - lines + 1), #all do
+    print("         " .. all[i])
+  end
 end
 
 --- The program ran, whatever its tests said: failures not yet counted.

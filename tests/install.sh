@@ -1,0 +1,49 @@
+#!/bin/sh
+# What is installed works away from the source: the module in a stock Lua, the
+# program moved to another place. sh tests/install.sh MESON BUILD_FOLDER LUA
+set -u
+meson=$1 build=$2 lua=$3
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+echo 1..4
+
+n=0
+# report NAME: by the status of the command before.
+report() {
+  status=$?
+  n=$((n + 1))
+  [ $status = 0 ] && echo "ok $n - $1" && return
+  echo "not ok $n - $1"
+  sed 's/^/# /' "$root/log"
+}
+
+"$meson" install -C "$build" --no-rebuild --destdir "$root" >"$root/log" 2>&1
+report "meson install succeeds"
+
+here=$(find "$root" -type d -path '*/share/lua/5.4' | head -n 1)
+prefix=${here%/share/lua/5.4}
+mv "$prefix" "$root/moved"
+prefix=$root/moved
+cd / || exit 1
+unset ORRERY_SOURCE_DIR ORRERY_BUILD_DIR
+
+LUA_PATH="$prefix/share/lua/5.4/?.lua;$prefix/share/lua/5.4/?/init.lua" \
+LUA_CPATH="$prefix/lib/lua/5.4/?.so" "$lua" -e '
+  local orrery = require "orrery"
+  assert(orrery.zeros(2, 3):shape_str() == "[2, 3]")
+' >"$root/log" 2>&1
+report "a stock lua5.4 loads the installed module"
+
+unset LUA_PATH LUA_CPATH
+"$prefix/bin/orrery" -e '
+  local path = package.searchpath("orrery", package.path)
+  assert(path and path:find("moved", 1, true), path)
+  assert(require("orrery").ones(2):sum():item() == 2)
+' >"$root/log" 2>&1
+report "the program finds its Lua files after a move"
+
+"$prefix/bin/orrery" -e '
+  local digits = require("orrery").data.mnist {}
+  assert(digits.train.images:size(1) == 8000)
+' >"$root/log" 2>&1
+report "the digits are installed with it"
