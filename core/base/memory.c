@@ -1,0 +1,131 @@
+// memory.c -- the one allocator: a cache of freed blocks by size class, the
+// counters, and the hook that makes the n-th call fail.
+//
+// A tensor of a training loop has the size of one freed a moment ago, so
+// reuse is the rule: a cached block costs nanoseconds and touches no page.
+#include <stdlib.h>
+#include <string.h>
+
+#include "../orrery.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CACHE_OFF 1  // let the sanitizer see every block
+#else
+#define CACHE_OFF 0
+#endif
+
+#define ALIGNMENT 64
+// Four classes per power of two: at most a fifth of a block is unused.
+#define CLASSES (4 * 48)
+// Freed bytes kept when little is live; beyond, as much as the peak of what
+// was live: a training step's worth.
+#define CACHE_FLOOR ((size_t)16 << 20)
+
+typedef struct free_block {
+  struct free_block *next;
+} free_block;
+
+static free_block *cache[CLASSES];
+static orr_memory stats;
+static int64_t fail_countdown;
+
+static size_t round_up(size_t bytes, int *class_index) {
+  if (bytes < ALIGNMENT) bytes = ALIGNMENT;
+  int log2 = 63 - __builtin_clzll((unsigned long long)bytes);
+  const size_t step = (size_t)1 << (log2 < 8 ? 6 : log2 - 2);
+  const size_t size = (bytes + step - 1) & ~(step - 1);
+  log2 = 63 - __builtin_clzll((unsigned long long)size);
+  const size_t quarter = size >> (log2 - 2) & 3;
+  *class_index = 4 * (log2 - 6) + (int)quarter;
+  return size;
+}
+
+static void *take(size_t size, int class_index) {
+  free_block *b = cache[class_index];
+  if (b) {
+    cache[class_index] = b->next;
+    stats.cached_bytes -= size;
+    return b;
+  }
+  void *fresh = aligned_alloc(ALIGNMENT, size);
+  if (!fresh && stats.cached_bytes) {
+    orr_memory_trim();
+    fresh = aligned_alloc(ALIGNMENT, size);
+  }
+  return fresh;
+}
+
+void *orr_alloc(size_t bytes) {
+  stats.calls++;
+  const bool chosen = fail_countdown > 0 && --fail_countdown == 0;
+  int class_index = 0;
+  void *block = NULL;
+  size_t size = 0;
+  if (!chosen && bytes < (size_t)1 << 47) {
+    size = round_up(bytes, &class_index);
+    block = take(size, class_index);
+  }
+  if (!block) {
+    orr_set_error("memory: %zu bytes are not to be had (%zu are in use); "
+                  "use smaller batches or free tensors",
+                  bytes, stats.live_bytes);
+    return NULL;
+  }
+  stats.live_bytes += size;
+  stats.live_blocks++;
+  if (stats.live_bytes > stats.peak_bytes) stats.peak_bytes = stats.live_bytes;
+  return block;
+}
+
+void *orr_alloc_zero(size_t bytes) {
+  void *block = orr_alloc(bytes);
+  return block ? memset(block, 0, bytes) : NULL;
+}
+
+void orr_free(void *block, size_t bytes) {
+  if (!block) return;
+  int class_index;
+  const size_t size = round_up(bytes, &class_index);
+  stats.live_bytes -= size;
+  stats.live_blocks--;
+  const size_t limit =
+      stats.peak_bytes > CACHE_FLOOR ? stats.peak_bytes : CACHE_FLOOR;
+  if (CACHE_OFF || stats.live_bytes + stats.cached_bytes + size > limit) {
+    free(block);
+    return;
+  }
+  free_block *b = block;
+  b->next = cache[class_index];
+  cache[class_index] = b;
+  stats.cached_bytes += size;
+}
+
+bool orr_grow(void **block, size_t old_bytes, size_t new_bytes) {
+  void *fresh = orr_alloc(new_bytes);
+  if (!fresh) return false;
+  if (*block) memcpy(fresh, *block, old_bytes);
+  orr_free(*block, old_bytes);
+  *block = fresh;
+  return true;
+}
+
+// Tensor headers are counted by tensor.c.
+void orr_count_tensors(int64_t change);
+void orr_count_tensors(int64_t change) { stats.live_tensors += change; }
+
+orr_memory orr_memory_stats(void) { return stats; }
+
+void orr_memory_reset_peak(void) { stats.peak_bytes = stats.live_bytes; }
+
+void orr_memory_trim(void) {
+  for (int i = 0; i < CLASSES; i++) {
+    while (cache[i]) {
+      free_block *next = cache[i]->next;
+      free(cache[i]);
+      cache[i] = next;
+    }
+  }
+  stats.cached_bytes = 0;
+}
+
+void orr_memory_fail_after(int64_t n) { fail_countdown = n; }
