@@ -7,11 +7,10 @@
 #define ORR_ELEMENTWISE_H
 #include <math.h>
 
+#include "../base/threads.h"
 #include "../ops/op.h"
+#include "iterate.h"
 #include "vmath.h"
-
-typedef void orr_loop(int64_t n, char *const *p, const int64_t *s,
-                      const double *attr);
 
 // Runs loop over the broadcast of all c->x into c->y[0], in chunks of about
 // `grain` elements spread over the threads.

@@ -1,0 +1,176 @@
+// tape.c -- recording applications and letting go of them.
+#include "tape.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool grad_enabled = true;
+static bool anomaly;
+static uint64_t next_sequence;
+
+bool orr_grad_enabled(void) { return grad_enabled; }
+
+bool orr_enable_grad(bool on) {
+  const bool before = grad_enabled;
+  grad_enabled = on;
+  return before;
+}
+
+void orr_detect_anomaly(bool on) { anomaly = on; }
+bool orr_anomaly_detected_on(void) { return anomaly; }
+
+bool orr_requires_grad(const orr_tensor *t) {
+  return t->requires_grad || t->node;
+}
+bool orr_is_leaf(const orr_tensor *t) { return !t->node; }
+orr_tensor *orr_grad_of(const orr_tensor *t) { return t->grad; }
+
+void orr_set_grad(orr_tensor *t, orr_tensor *grad) {
+  orr_retain(grad);
+  orr_release(t->grad);
+  t->grad = grad;
+}
+
+bool orr_set_requires_grad(orr_tensor *t, bool on) {
+  if (t->node)
+    return orr_set_error("requires_grad_: the tensor was made by %s; only "
+                         "leaves can be switched, use x:detach()",
+                         t->node->op->name);
+  if (on && !orr_dtype_is_float(t->dtype))
+    return orr_set_error("requires_grad_: the tensor is %s; only float32 and "
+                         "float64 have gradients",
+                         orr_dtype_name(t->dtype));
+  t->requires_grad = on;
+  return true;
+}
+
+const char *orr_grad_fn(const orr_tensor *t, orr_site *site) {
+  if (site) *site = t->node ? t->node->site : (orr_site){NULL, 0};
+  return t->node ? t->node->op->name : "";
+}
+
+bool orr_should_record(const orr_call *c, orr_tensor *const *x) {
+  if (!grad_enabled || !c->op->vjp) return false;
+  for (int i = 0; i < c->nx; i++)
+    if (x[i] && orr_requires_grad(x[i])) return true;
+  return false;
+}
+
+static size_t arrays_bytes(int nx) {
+  return (size_t)nx *
+         (sizeof(orr_edge) + sizeof(orr_tensor *) + sizeof(uint32_t));
+}
+
+static orr_node *new_node(const orr_call *c) {
+  orr_node *n = orr_alloc_zero(sizeof *n);
+  if (!n) return NULL;
+  n->refs = 1;
+  n->op = c->op;
+  n->nx = c->nx;
+  n->ny = c->ny;
+  n->edge = orr_alloc_zero(arrays_bytes(c->nx));
+  if (!n->edge) {
+    orr_free(n, sizeof *n);
+    return NULL;
+  }
+  n->x = (orr_tensor **)(void *)(n->edge + c->nx);
+  n->x_version = (uint32_t *)(void *)(n->x + c->nx);
+  memcpy(n->attr, c->attr, sizeof n->attr);
+  return n;
+}
+
+static bool save_input(orr_node *n, int i, orr_tensor *x) {
+  if (!x) return true;
+  if (x->node) {
+    x->node->refs++;
+    n->edge[i] = (orr_edge){.node = x->node, .out_index = x->out_index};
+  } else if (x->requires_grad) {
+    n->edge[i].leaf = orr_retain(x);
+  }
+  if (n->op->flags & ORR_DROPS_X) {
+    n->x[i] = orr_shape_only(x);
+  } else {
+    n->x[i] = orr_retain(x);
+    n->x_version[i] = x->storage->version;
+  }
+  return n->x[i] != NULL;
+}
+
+static bool save_output(orr_node *n, int i, orr_tensor *y) {
+  const bool keep = n->op->flags & ORR_KEEPS_Y;
+  n->y[i] = keep ? orr_detach(y) : orr_shape_only(y);
+  if (n->y[i]) n->y_version[i] = y->storage->version;
+  return n->y[i] != NULL;
+}
+
+bool orr_record(orr_call *c, orr_tensor *const *x) {
+  orr_node *n = new_node(c);
+  bool ok = n != NULL;
+  for (int i = 0; ok && i < c->nx; i++) ok = save_input(n, i, x[i]);
+  for (int i = 0; ok && i < c->ny; i++) ok = save_output(n, i, c->y[i]);
+  if (ok) {
+    n->sequence = ++next_sequence;
+    n->site = orr_current_site();
+    for (int i = 0; i < c->ny; i++) {
+      if (!orr_dtype_is_float(c->y[i]->dtype)) continue;
+      n->refs++;
+      c->y[i]->node = n;
+      c->y[i]->out_index = i;
+    }
+  }
+  orr_node_release(n);
+  return ok;
+}
+
+void orr_node_free_saved(orr_node *n) {
+  n->freed = true;
+  for (int i = 0; i < n->nx; i++) {
+    orr_release(n->x[i]);
+    n->x[i] = NULL;
+  }
+  for (int i = 0; i < n->ny; i++) {
+    orr_release(n->y[i]);
+    n->y[i] = NULL;
+  }
+}
+
+// A chain of a million ops must not recurse a million deep: nodes whose count
+// falls to zero while another is being taken apart wait in a list.
+void orr_node_release(orr_node *n) {
+  static orr_node *waiting;
+  static bool busy;
+  if (!n || --n->refs > 0) return;
+  n->next_released = waiting;
+  waiting = n;
+  if (busy) return;
+  busy = true;
+  while (waiting) {
+    n = waiting;
+    waiting = n->next_released;
+    orr_node_free_saved(n);
+    for (int i = 0; i < n->nx; i++) {
+      orr_node_release(n->edge[i].node);
+      orr_release(n->edge[i].leaf);
+    }
+    for (int i = 0; i < n->ny; i++) orr_release(n->gy[i]);
+    orr_free(n->edge, arrays_bytes(n->nx));
+    orr_free(n, sizeof *n);
+  }
+  busy = false;
+}
+
+bool orr_check_finite(const char *what, const orr_op *op, const orr_tensor *t,
+                      orr_site site) {
+  if (!t || !t->storage || !orr_dtype_is_float(t->dtype)) return true;
+  char shape[128];
+  for (int64_t i = 0; i < t->count; i++) {
+    const double v = orr_get(t, i);
+    if (isfinite(v)) continue;
+    return orr_set_error("%s: %s made %g at element %lld of %s (%s:%d); look "
+                         "at its inputs",
+                         op->name, what, v, (long long)i + 1,
+                         orr_shape_text(t, shape, sizeof shape),
+                         site.file ? site.file : "?", site.line);
+  }
+  return true;
+}

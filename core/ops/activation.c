@@ -1,0 +1,194 @@
+// activation.c -- the usual activations of networks, elementwise.
+#include "../kernels/elementwise.h"
+
+static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
+
+#define FLAGS (ORR_STRIDED_OK | ORR_INPLACE)
+
+static orr_tensor *times(orr_vjp *v, orr_tensor *d) {
+  return ORR(mul, v->gy, d);
+}
+// v->gy where the mask is 1, else gy * slope.
+static orr_tensor *gate(orr_vjp *v, orr_tensor *mask, orr_tensor *otherwise) {
+  return ORR(where, mask, v->gy, otherwise);
+}
+static orr_tensor *positive(orr_tensor *x) {
+  return ORR(gt, x, orr_num(x, 0));
+}
+
+ORR_MAP1(relu, ORR_GRAIN_CHEAP, x > 0 ? x : x != x ? x : 0)
+
+static void relu_vjp(orr_vjp *v) {
+  v->gx[0] = ORR(mul, v->gy, orr_cast(positive(v->y[0]),
+                                      v->gy ? v->gy->dtype : ORR_F32));
+}
+
+ORR_DEFINE_OP(relu,
+              .doc = "Rectifier max(x, 0), elementwise. The gradient at 0 is 0.",
+              .params = {{"x"}}, .shape = unary_shape, .forward = relu_forward,
+              .vjp = relu_vjp, .flags = FLAGS | ORR_DROPS_X | ORR_KEEPS_Y,
+              .samples = {"{ {3,4}, low = 0.1 }",
+                          "{ {2,3}, low = -2, high = -0.1 }", "{ {0,4} }"});
+
+ORR_MAP1(leaky_relu, ORR_GRAIN_CHEAP, x > 0 ? x : x * b0)
+
+static void leaky_relu_vjp(orr_vjp *v) {
+  v->gx[0] = gate(v, positive(v->x[0]),
+                  ORR(mul, v->gy, orr_num(v->gy, v->attr[0])));
+}
+
+ORR_DEFINE_OP(leaky_relu,
+              .doc = "x where positive, else negative_slope * x, elementwise.",
+              .params = {{"x"}, {"negative_slope", ORR_NUM, .def = 0.01,
+                                 .doc = "factor below 0"}},
+              .shape = unary_shape, .forward = leaky_relu_forward,
+              .vjp = leaky_relu_vjp, .flags = FLAGS,
+              .samples = {"{ {3,4}, low = 0.1 }",
+                          "{ {6}, negative_slope = 0.2, low = -3, high = -1 }",
+                          "{ {0,4} }"});
+
+ORR_MAP1(elu, ORR_GRAIN_DEAR, x > 0 ? x : b0 * v_expm1(x))
+
+// Below 0 the slope is alpha e^x = y + alpha.
+static void elu_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0];
+  orr_tensor *below = ORR(exp, ORR(minimum, x, orr_num(x, 0)));
+  v->gx[0] = gate(v, positive(x),
+                  times(v, ORR(mul, below, orr_num(x, v->attr[0]))));
+}
+
+ORR_DEFINE_OP(elu,
+              .doc = "x where positive, else alpha * (e^x - 1), elementwise "
+                     "(Clevert et al. 2016).",
+              .params = {{"x"}, {"alpha", ORR_NUM, .def = 1,
+                                 .doc = "limit far below 0, negated"}},
+              .shape = unary_shape, .forward = elu_forward, .vjp = elu_vjp,
+              .flags = FLAGS,
+              .samples = {"{ {3,4}, low = 0.1 }",
+                          "{ {6}, alpha = 0.5, low = -3, high = -0.1 }",
+                          "{ {0,4} }"});
+
+// x Phi(x), Phi the standard normal distribution function.
+ORR_MAP1(gelu, ORR_GRAIN_DEAR,
+         x * _Generic(x, float: 0.5f, double: 0.5) *
+             (1 + v_erf(x * _Generic(x, float: 0.70710678f,
+                                     double: 0.70710678118654752))))
+
+// Phi(x) + x phi(x)
+static void gelu_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0];
+  orr_tensor *phi = ORR(mul, orr_num(x, 0.3989422804014327),
+                        ORR(exp, ORR(mul, ORR(square, x), orr_num(x, -0.5))));
+  orr_tensor *e = ORR(erf, ORR(mul, x, orr_num(x, 0.7071067811865476)));
+  orr_tensor *cdf = ORR(mul, orr_num(x, 0.5), ORR(add, e, orr_num(x, 1)));
+  v->gx[0] = times(v, ORR(add, cdf, ORR(mul, x, phi)));
+}
+
+ORR_DEFINE_OP(gelu,
+              .doc = "Gaussian error linear unit x Phi(x), elementwise "
+                     "(Hendrycks & Gimpel 2016, exact form).",
+              .params = {{"x"}}, .shape = unary_shape, .forward = gelu_forward,
+              .vjp = gelu_vjp, .flags = FLAGS,
+              .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }"});
+
+ORR_MAP1(silu, ORR_GRAIN_DEAR, x * v_sigmoid(x))
+
+// s + x s (1 - s)
+static void silu_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0], *s = ORR(sigmoid, x);
+  orr_tensor *rest = ORR(mul, x, ORR(sub, orr_num(x, 1), s));
+  v->gx[0] = times(v, ORR(mul, s, ORR(add, rest, orr_num(x, 1))));
+}
+
+ORR_DEFINE_OP(silu,
+              .doc = "x sigmoid(x), elementwise (also called swish).",
+              .params = {{"x"}}, .shape = unary_shape, .forward = silu_forward,
+              .vjp = silu_vjp, .flags = FLAGS,
+              .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }"});
+
+ORR_MAP1(sigmoid, ORR_GRAIN_DEAR, v_sigmoid(x))
+
+// y (1 - y)
+static void sigmoid_vjp(orr_vjp *v) {
+  orr_tensor *y = v->y[0];
+  v->gx[0] = times(v, ORR(mul, y, ORR(sub, orr_num(y, 1), y)));
+}
+
+ORR_DEFINE_OP(sigmoid,
+              .doc = "Logistic function 1 / (1 + e^-x), elementwise; never "
+                     "overflows.",
+              .params = {{"x"}}, .shape = unary_shape,
+              .forward = sigmoid_forward, .vjp = sigmoid_vjp,
+              .flags = FLAGS | ORR_DROPS_X | ORR_KEEPS_Y | ORR_INT_TO_FLOAT,
+              .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }",
+                          "{ {6}, low = -400, high = 400 }"});
+
+static bool softplus_shape(orr_call *c) {
+  if (!(c->attr[0] > 0))
+    return orr_fail(c, "beta is %g; it must be > 0", c->attr[0]);
+  return unary_shape(c);
+}
+
+// log(1 + e^z) overflows in float32 from z = 89; max(z,0) + log1p(e^-|z|)
+// is the same function and never does.
+ORR_MAP1(softplus, ORR_GRAIN_DEAR, v_softplus(b0 * x) / b0)
+
+// d/dx = sigmoid(beta x), written in ops so that it differentiates again.
+static void softplus_vjp(orr_vjp *v) {
+  orr_tensor *z = ORR(mul, v->x[0], orr_num(v->x[0], v->attr[0]));
+  v->gx[0] = times(v, ORR(sigmoid, z));
+}
+
+ORR_DEFINE_OP(softplus,
+              .doc = "Smooth rectifier: log(1 + exp(beta * x)) / beta, "
+                     "elementwise.",
+              .params = {{"x"}, {"beta", ORR_NUM, .def = 1,
+                                 .doc = "sharpness, > 0"}},
+              .shape = softplus_shape, .forward = softplus_forward,
+              .vjp = softplus_vjp, .flags = FLAGS,
+              .samples = {"{ {3,4} }", "{ {2,1,3}, beta = 2.5 }", "{ {0,4} }",
+                          "{ {6}, low = -400, high = 400 }",
+                          "{ {4}, beta = 0, error = 'softplus: beta is 0; it "
+                          "must be > 0' }"});
+
+ORR_MAP1(logsigmoid, ORR_GRAIN_DEAR, -v_softplus(-x))
+
+static void logsigmoid_vjp(orr_vjp *v) {
+  v->gx[0] = times(v, ORR(sigmoid, ORR(neg, v->x[0])));
+}
+
+ORR_DEFINE_OP(logsigmoid,
+              .doc = "log(sigmoid(x)), elementwise; never overflows.",
+              .params = {{"x"}}, .shape = unary_shape,
+              .forward = logsigmoid_forward, .vjp = logsigmoid_vjp,
+              .flags = FLAGS,
+              .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }",
+                          "{ {6}, low = -400, high = 400 }"});
+
+ORR_MAP1(hardtanh, ORR_GRAIN_CHEAP, x < b0 ? b0 : x > b1 ? b1 : x)
+
+static bool hardtanh_shape(orr_call *c) {
+  if (!(c->attr[0] < c->attr[1]))
+    return orr_fail(c, "min_val is %g but max_val is %g; min_val must be less",
+                    c->attr[0], c->attr[1]);
+  return unary_shape(c);
+}
+
+static void hardtanh_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0];
+  orr_tensor *inside = ORR(mul, ORR(gt, x, orr_num(x, v->attr[0])),
+                           ORR(lt, x, orr_num(x, v->attr[1])));
+  v->gx[0] = gate(v, inside, orr_num(v->gy, 0));
+}
+
+ORR_DEFINE_OP(hardtanh,
+              .doc = "x limited to [min_val, max_val], elementwise.",
+              .params = {{"x"},
+                         {"min_val", ORR_NUM, .def = -1, .doc = "lower limit"},
+                         {"max_val", ORR_NUM, .def = 1, .doc = "upper limit"}},
+              .shape = hardtanh_shape, .forward = hardtanh_forward,
+              .vjp = hardtanh_vjp, .flags = FLAGS,
+              .samples = {"{ {3,4}, low = -0.9, high = 0.9 }",
+                          "{ {6}, low = 1.5, high = 3 }", "{ {0,4} }",
+                          "{ {4}, min_val = 1, error = 'hardtanh: min_val is 1 "
+                          "but max_val is 1; min_val must be less' }"});

@@ -1,0 +1,309 @@
+// arith.c -- elementwise arithmetic with broadcasting.
+#include "../kernels/elementwise.h"
+
+static bool binary_shape(orr_call *c) { return orr_out_broadcast(c, -1); }
+static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
+
+// Loops for all four dtypes; the operands have been brought to one.
+#define LOOPS2(NAME, EXPR)                                               \
+  ORR_LOOP2(NAME##_f32, float, float, EXPR)                              \
+  ORR_LOOP2(NAME##_f64, double, double, EXPR)                            \
+  ORR_LOOP2(NAME##_i64, int64_t, int64_t, EXPR)                          \
+  ORR_LOOP2(NAME##_u8, uint8_t, uint8_t, EXPR)                           \
+  static bool NAME##_forward(orr_call *c) {                              \
+    static orr_loop *const loops[] = {NAME##_f32, NAME##_f64, NAME##_i64, \
+                                      NAME##_u8};                        \
+    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);      \
+  }
+
+#define LOOPS1(NAME, EXPR)                                               \
+  ORR_LOOP1(NAME##_f32, float, float, EXPR)                              \
+  ORR_LOOP1(NAME##_f64, double, double, EXPR)                            \
+  ORR_LOOP1(NAME##_i64, int64_t, int64_t, EXPR)                          \
+  ORR_LOOP1(NAME##_u8, uint8_t, uint8_t, EXPR)                           \
+  static bool NAME##_forward(orr_call *c) {                              \
+    static orr_loop *const loops[] = {NAME##_f32, NAME##_f64, NAME##_i64, \
+                                      NAME##_u8};                        \
+    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);      \
+  }
+
+#define BINARY_FLAGS (ORR_STRIDED_OK | ORR_PROMOTE | ORR_INPLACE)
+#define UNARY_FLAGS (ORR_STRIDED_OK | ORR_INPLACE)
+#define XY {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}}
+#define BAD_BROADCAST(NAME)                                                 \
+  "{ {2,3}, {2,4}, error = '" NAME ": x is [2, 3], y is [2, 4]: they do not " \
+  "broadcast; sizes must be equal or 1, matched from the last axis' }"
+
+// Integers wrap, as unsigned arithmetic does (signed overflow is undefined).
+#define WRAP(OP) _Generic(x, int64_t: (int64_t)((uint64_t)x OP(uint64_t) z), \
+                          default: x OP z)
+LOOPS2(add, WRAP(+))
+LOOPS2(sub, WRAP(-))
+LOOPS2(mul, WRAP(*))
+
+static void add_vjp(orr_vjp *v) { v->gx[0] = v->gx[1] = v->gy; }
+
+ORR_DEFINE_OP(add, .doc = "Sum x + y, elementwise with broadcasting.",
+              .params = XY, .shape = binary_shape, .forward = add_forward,
+              .vjp = add_vjp, .flags = BINARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4}, {3,4} }", "{ {3,4}, {4} }",
+                          "{ {2,1,3}, {4,1} }", "{ {0,4}, {4} }", "{ {}, {} }",
+                          BAD_BROADCAST("add")});
+
+static void sub_vjp(orr_vjp *v) {
+  v->gx[0] = v->gy;
+  if (v->needs[1]) v->gx[1] = ORR(neg, v->gy);
+}
+
+ORR_DEFINE_OP(sub, .doc = "Difference x - y, elementwise with broadcasting.",
+              .params = XY, .shape = binary_shape, .forward = sub_forward,
+              .vjp = sub_vjp, .flags = BINARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4}, {3,4} }", "{ {3,1}, {1,4} }", "{ {0}, {1} }",
+                          BAD_BROADCAST("sub")});
+
+static void mul_vjp(orr_vjp *v) {
+  if (v->needs[0]) v->gx[0] = ORR(mul, v->gy, v->x[1]);
+  if (v->needs[1]) v->gx[1] = ORR(mul, v->gy, v->x[0]);
+}
+
+ORR_DEFINE_OP(mul, .doc = "Product x * y, elementwise with broadcasting.",
+              .params = XY, .shape = binary_shape, .forward = mul_forward,
+              .vjp = mul_vjp, .flags = BINARY_FLAGS,
+              .samples = {"{ {3,4}, {3,4} }", "{ {3,4}, {} }",
+                          "{ {2,1,3}, {4,1} }", "{ {0,4}, {4} }",
+                          "{ {3}, {3}, low = -1e18, high = 1e18, nograd = true,"
+                          " reason = 'finite differences lose all digits' }",
+                          BAD_BROADCAST("mul")});
+
+ORR_MAP2(div, ORR_GRAIN_CHEAP, x / z)
+
+// d(x/y) = gx/y, and -gy x/y^2 written so that it differentiates again.
+static void div_vjp(orr_vjp *v) {
+  if (v->needs[0]) v->gx[0] = ORR(div, v->gy, v->x[1]);
+  if (v->needs[1]) {
+    orr_tensor *q = ORR(div, ORR(div, v->x[0], v->x[1]), v->x[1]);
+    v->gx[1] = ORR(neg, ORR(mul, v->gy, q));
+  }
+}
+
+ORR_DEFINE_OP(div,
+              .doc = "Quotient x / y, elementwise with broadcasting. Integers "
+                     "are divided as float32.",
+              .params = XY, .shape = binary_shape, .forward = div_forward,
+              .vjp = div_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT,
+              .samples = {"{ {3,4}, {3,4}, low = 0.5, high = 2 }",
+                          "{ {3,1}, {4}, low = -3, high = -1 }",
+                          "{ {0,4}, {4} }", BAD_BROADCAST("div")});
+
+ORR_MAP2(pow, ORR_GRAIN_DEAR,
+         z == 2    ? x * x
+         : z == 1  ? x
+         : z == 0.5 ? v_sqrt(x)
+                   : _Generic(x, float: powf, double: pow)(x, z))
+
+// d x^y: y x^(y-1) to x and x^y log x to y. Where y = 0 the first is 0 even
+// at x = 0, and where x = 0 the second is 0 (its limit for y > 0).
+static void pow_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0], *y = v->x[1];
+  if (v->needs[0]) {
+    orr_tensor *one = orr_num(x, 1), *zero = orr_num(x, 0);
+    orr_tensor *d = ORR(mul, y, ORR(pow, x, ORR(sub, y, one)));
+    v->gx[0] = ORR(mul, v->gy, ORR(where, ORR(eq, y, zero), zero, d));
+  }
+  if (v->needs[1]) {
+    orr_tensor *one = orr_num(x, 1), *zero = orr_num(x, 0);
+    orr_tensor *at_zero = ORR(eq, x, zero);
+    orr_tensor *safe = ORR(log, ORR(where, at_zero, one, x));
+    v->gx[1] = ORR(mul, v->gy, ORR(mul, ORR(pow, x, y), safe));
+  }
+}
+
+ORR_DEFINE_OP(pow,
+              .doc = "Power x ^ y, elementwise with broadcasting. A negative x "
+                     "with a fractional y is NaN. Integers become float32.",
+              .params = XY, .shape = binary_shape, .forward = pow_forward,
+              .vjp = pow_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT,
+              .samples = {"{ {3,4}, {3,4}, low = 0.5, high = 2 }",
+                          "{ {3,4}, {1,4}, low = 0.2, high = 3 }", "{ {0}, {} }",
+                          BAD_BROADCAST("pow")});
+
+// Lua's %: the result has the sign of y (floored division), as in PyTorch.
+#define FLOOR_MOD_F(T, MOD, FLOOR)                     \
+  static inline T floor_mod_##T(T x, T z) {            \
+    const T r = MOD(x, z);                             \
+    return r != 0 && (r < 0) != (z < 0) ? r + z : r;   \
+  }
+FLOOR_MOD_F(float, fmodf, floorf)
+FLOOR_MOD_F(double, fmod, floor)
+static inline int64_t floor_mod_int(int64_t x, int64_t z) {
+  if (z == 0 || z == -1) return 0;
+  const int64_t r = x % z;
+  return r != 0 && (r < 0) != (z < 0) ? r + z : r;
+}
+LOOPS2(remainder, (_Generic(x, float: floor_mod_float, double: floor_mod_double,
+                           default: floor_mod_int)(x, z)))
+
+static void remainder_vjp(orr_vjp *v) {
+  v->gx[0] = v->gy;
+  if (v->needs[1]) {
+    orr_tensor *q = ORR(floor, ORR(div, v->x[0], v->x[1]));
+    v->gx[1] = ORR(neg, ORR(mul, v->gy, q));
+  }
+}
+
+ORR_DEFINE_OP(remainder,
+              .doc = "Remainder x % y with the sign of y, elementwise with "
+                     "broadcasting. For integers, y = 0 gives 0.",
+              .params = XY, .shape = binary_shape,
+              .forward = remainder_forward, .vjp = remainder_vjp,
+              .flags = BINARY_FLAGS,
+              .samples = {"{ {3,4}, {}, low = 1.1, high = 1.9 }",
+                          "{ {4}, {4}, low = 2.1, high = 2.9 }",
+                          "{ {0,4}, {4} }", BAD_BROADCAST("remainder")});
+
+LOOPS2(maximum, x > z || x != x ? x : z)
+LOOPS2(minimum, x < z || x != x ? x : z)
+
+// Where both are equal each gets half.
+static void extremum_vjp(orr_vjp *v, orr_tensor *first_wins) {
+  orr_tensor *half = orr_num(v->gy, 0.5);
+  orr_tensor *tie = ORR(mul, half, ORR(to, ORR(eq, v->x[0], v->x[1]),
+                                       .attr = {v->gy ? v->gy->dtype : 0}));
+  orr_tensor *win = ORR(to, first_wins, .attr = {v->gy ? v->gy->dtype : 0});
+  orr_tensor *share = ORR(add, win, tie);
+  v->gx[0] = ORR(mul, v->gy, share);
+  v->gx[1] = ORR(mul, v->gy, ORR(sub, orr_num(v->gy, 1), share));
+}
+static void maximum_vjp(orr_vjp *v) {
+  extremum_vjp(v, ORR(gt, v->x[0], v->x[1]));
+}
+static void minimum_vjp(orr_vjp *v) {
+  extremum_vjp(v, ORR(lt, v->x[0], v->x[1]));
+}
+
+#define EXTREMUM_SAMPLES(NAME)                                             \
+  {"{ {3,4}, {3,4}, distinct = true }", "{ {3,1}, {4}, distinct = true }", \
+   "{ {0,4}, {4} }", BAD_BROADCAST(NAME)}
+ORR_DEFINE_OP(maximum,
+              .doc = "The larger of x and y, elementwise with broadcasting. "
+                     "Equal elements share the gradient; NaN wins.",
+              .params = XY, .shape = binary_shape, .forward = maximum_forward,
+              .vjp = maximum_vjp, .flags = BINARY_FLAGS,
+              .samples = EXTREMUM_SAMPLES("maximum"));
+ORR_DEFINE_OP(minimum,
+              .doc = "The smaller of x and y, elementwise with broadcasting. "
+                     "Equal elements share the gradient; NaN wins.",
+              .params = XY, .shape = binary_shape, .forward = minimum_forward,
+              .vjp = minimum_vjp, .flags = BINARY_FLAGS,
+              .samples = EXTREMUM_SAMPLES("minimum"));
+
+LOOPS1(neg, _Generic(x, int64_t: (int64_t)(0 - (uint64_t)x), default: -x))
+
+static void neg_vjp(orr_vjp *v) { v->gx[0] = ORR(neg, v->gy); }
+
+ORR_DEFINE_OP(neg, .doc = "Negative -x, elementwise.",
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
+              .forward = neg_forward, .vjp = neg_vjp,
+              .flags = UNARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4} }", "{ {0,4} }", "{ {} }"});
+
+static inline int64_t abs_int(int64_t x) {
+  return x < 0 ? (int64_t)(0 - (uint64_t)x) : x;
+}
+static inline uint8_t abs_byte(uint8_t x) { return x; }
+LOOPS1(abs, (_Generic(x, float: fabsf, double: fabs, int64_t: abs_int,
+                      uint8_t: abs_byte)(x)))
+
+static void abs_vjp(orr_vjp *v) {
+  v->gx[0] = ORR(mul, v->gy, ORR(sign, v->x[0]));
+}
+
+ORR_DEFINE_OP(abs,
+              .doc = "Absolute value, elementwise. The gradient at 0 is 0.",
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
+              .forward = abs_forward, .vjp = abs_vjp, .flags = UNARY_FLAGS,
+              .samples = {"{ {3,4}, low = 0.1 }", "{ {4}, low = -2, high = -1 }",
+                          "{ {0,4} }"});
+
+static inline float sign_float(float x) {
+  return x > 0 ? 1.0f : x < 0 ? -1.0f : x;
+}
+static inline double sign_double(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+static inline int64_t sign_int(int64_t x) { return (x > 0) - (x < 0); }
+static inline uint8_t sign_byte(uint8_t x) { return x > 0; }
+LOOPS1(sign, (_Generic(x, float: sign_float, double: sign_double,
+                       int64_t: sign_int, uint8_t: sign_byte)(x)))
+
+static void zero_vjp(orr_vjp *v) {
+  v->gx[0] = ORR(mul, v->gy, orr_num(v->gy, 0));
+}
+
+ORR_DEFINE_OP(sign, .doc = "-1, 0 or 1 by the sign of x; its gradient is 0.",
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
+              .forward = sign_forward, .vjp = zero_vjp,
+              .flags = UNARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4}, low = 0.1 }", "{ {0,4} }"});
+
+ORR_MAP1(floor, ORR_GRAIN_CHEAP, v_floor(x))
+ORR_MAP1(ceil, ORR_GRAIN_CHEAP, v_ceil(x))
+ORR_MAP1(round, ORR_GRAIN_CHEAP, v_round(x))
+ORR_DEFINE_OP(floor,
+              .doc = "Largest whole number not above x; its gradient is 0.",
+              .params = {{"x"}}, .shape = unary_shape,
+              .forward = floor_forward, .vjp = zero_vjp,
+              .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
+              .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }"});
+ORR_DEFINE_OP(ceil,
+              .doc = "Smallest whole number not below x; its gradient is 0.",
+              .params = {{"x"}}, .shape = unary_shape, .forward = ceil_forward,
+              .vjp = zero_vjp,
+              .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
+              .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }"});
+ORR_DEFINE_OP(round,
+              .doc = "Nearest whole number, halves to even; its gradient is 0.",
+              .params = {{"x"}}, .shape = unary_shape,
+              .forward = round_forward, .vjp = zero_vjp,
+              .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
+              .samples = {"{ {3,4}, low = 1.1, high = 1.4 }", "{ {0,4} }"});
+
+LOOPS1(square, _Generic(x, int64_t: (int64_t)((uint64_t)x * (uint64_t)x),
+                        default: x * x))
+
+static void square_vjp(orr_vjp *v) {
+  v->gx[0] = ORR(mul, v->gy, ORR(mul, v->x[0], orr_num(v->gy, 2)));
+}
+
+ORR_DEFINE_OP(square, .doc = "Square x * x, elementwise.",
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
+              .forward = square_forward, .vjp = square_vjp,
+              .flags = UNARY_FLAGS, .samples = {"{ {3,4} }", "{ {0,4} }"});
+
+ORR_MAP1(clamp, ORR_GRAIN_CHEAP, x < b0 ? b0 : x > b1 ? b1 : x)
+
+static bool clamp_shape(orr_call *c) {
+  if (c->attr[0] > c->attr[1])
+    return orr_fail(c, "min is %g but max is %g; min must not be above max",
+                    c->attr[0], c->attr[1]);
+  return unary_shape(c);
+}
+
+static void clamp_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0];
+  orr_tensor *inside =
+      ORR(mul, ORR(ge, x, orr_num(x, v->attr[0])),
+          ORR(le, x, orr_num(x, v->attr[1])));
+  v->gx[0] = ORR(where, inside, v->gy, orr_num(v->gy, 0));
+}
+
+ORR_DEFINE_OP(clamp,
+              .doc = "x limited to [min, max], elementwise. The gradient is 0 "
+                     "where x was cut.",
+              .params = {{"x"},
+                         {"min", ORR_NUM, .def = -INFINITY, .doc = "lower limit"},
+                         {"max", ORR_NUM, .def = INFINITY, .doc = "upper limit"}},
+              .shape = clamp_shape, .forward = clamp_forward, .vjp = clamp_vjp,
+              .flags = UNARY_FLAGS,
+              .samples = {"{ {3,4}, min = -5, max = 5 }",
+                          "{ {6}, low = 1, high = 2, max = 0 }", "{ {0,4} }",
+                          "{ {4}, min = 2, max = 1, error = 'clamp: min is 2 but "
+                          "max is 1; min must not be above max' }"});

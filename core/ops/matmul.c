@@ -1,0 +1,207 @@
+// matmul.c -- matrix products, batched with broadcasting, and linear layers.
+#include <string.h>
+
+#include "../base/threads.h"
+#include "../kernels/elementwise.h"
+#include "../kernels/gemm.h"
+#include "op.h"
+
+// A matrix as gemm reads it: rows of length ld, or its transpose.
+typedef struct matrix {
+  const orr_tensor *t;
+  bool transposed;
+  int64_t ld;
+} matrix;
+
+// Whether gemm can read the last two axes of t where they lie.
+static bool readable(const orr_tensor *t, matrix *m) {
+  const int64_t rows = t->size[t->rank - 2], cols = t->size[t->rank - 1];
+  const int64_t rs = t->stride[t->rank - 2], cs = t->stride[t->rank - 1];
+  *m = (matrix){t, false, cols > 1 ? cols : 1};
+  if ((cs == 1 || cols <= 1) && (rs >= cols || rows <= 1)) {
+    if (rows > 1 && rs >= 1) m->ld = rs;
+    return rows <= 1 || rs >= 1;
+  }
+  if ((rs == 1 || rows <= 1) && cs >= rows) {
+    m->transposed = true;
+    m->ld = cs > 1 ? cs : 1;
+    return true;
+  }
+  return false;
+}
+
+static bool prepare(orr_tensor *x, matrix *m) {
+  if (readable(x, m)) return true;
+  orr_tensor *packed = orr_keep(orr_contiguous(x));
+  return packed && readable(packed, m);
+}
+
+static bool matmul_shape(orr_call *c) {
+  const orr_tensor *x = c->x[0], *y = c->x[1];
+  char a[128], b[128];
+  if (!orr_want_min_rank(c, 0, 2) || !orr_want_min_rank(c, 1, 2)) return false;
+  orr_shape_text(x, a, sizeof a);
+  orr_shape_text(y, b, sizeof b);
+  const int64_t inner = x->size[x->rank - 1];
+  if (inner != y->size[y->rank - 2])
+    return orr_fail(c, "x is %s, y is %s: inner sizes %lld, %lld differ%s", a,
+                    b, (long long)inner, (long long)y->size[y->rank - 2],
+                    inner == y->size[y->rank - 1] ? "; transpose y"
+                    : x->size[x->rank - 2] == y->size[y->rank - 2]
+                        ? "; transpose x"
+                        : "; make them equal");
+  orr_tensor bx = *x, by = *y;  // headers without the last two axes
+  bx.rank -= 2, by.rank -= 2;
+  int rank = 0;
+  int64_t size[ORR_MAX_RANK];
+  if (!orr_broadcast_shape(&rank, size, &bx) ||
+      !orr_broadcast_shape(&rank, size, &by))
+    return orr_fail(c, "x is %s, y is %s: the batch axes do not broadcast; "
+                       "sizes must be equal or 1", a, b);
+  size[rank] = x->size[x->rank - 2];
+  size[rank + 1] = y->size[y->rank - 1];
+  return orr_out(c, 0, x->dtype, rank + 2, size);
+}
+
+typedef struct batch {
+  orr_dtype d;
+  orr_gemm g;
+  matrix x, y;
+  const orr_tensor *out;
+} batch;
+
+// Address of batch entry `flat` of t, whose batch axes broadcast to out's.
+static char *entry(const orr_tensor *t, const orr_tensor *out, int64_t flat) {
+  int64_t at = 0;
+  for (int i = out->rank - 3; i >= 0; i--) {
+    const int k = i - (out->rank - t->rank);
+    if (k >= 0 && t->size[k] > 1) at += flat % out->size[i] * t->stride[k];
+    flat /= out->size[i];
+  }
+  return (char *)orr_data(t) + at * (int64_t)orr_dtype_size(t->dtype);
+}
+
+static void run_entry(void *context, int64_t i) {
+  const batch *b = context;
+  orr_gemm g = b->g;
+  g.a = entry(b->x.t, b->out, i);
+  g.b = entry(b->y.t, b->out, i);
+  g.c = (char *)b->g.c + (size_t)(i * g.m * g.n) * orr_dtype_size(b->d);
+  orr_gemm_run(b->d, &g);
+}
+
+static bool matmul_forward(orr_call *c) {
+  orr_tensor *out = c->y[0];
+  batch b = {.d = out->dtype, .out = out};
+  if (!out->count) return true;
+  if (!prepare(c->x[0], &b.x) || !prepare(c->x[1], &b.y)) return false;
+  b.g = (orr_gemm){.ta = b.x.transposed, .tb = b.y.transposed,
+                   .m = out->size[out->rank - 2], .n = out->size[out->rank - 1],
+                   .k = c->x[0]->size[c->x[0]->rank - 1], .lda = b.x.ld,
+                   .ldb = b.y.ld, .c = orr_data(out), .alpha = 1, .beta = 0};
+  b.g.ldc = b.g.n;
+  const int64_t entries = out->count / (b.g.m * b.g.n);
+  if (entries == 1)
+    run_entry(&b, 0);
+  else
+    orr_parallel(entries, run_entry, &b);
+  return true;
+}
+
+// d(xy): gy y^T and x^T gy; broadcast batch axes are summed by the pass.
+static void matmul_vjp(orr_vjp *v) {
+  if (v->needs[0]) v->gx[0] = ORR(matmul, v->gy, orr_transpose_last(v->x[1]));
+  if (v->needs[1]) v->gx[1] = ORR(matmul, orr_transpose_last(v->x[0]), v->gy);
+}
+
+ORR_DEFINE_OP(matmul,
+              .doc = "Matrix product of x [..., M, K] and y [..., K, N] -> "
+                     "[..., M, N]; the axes before the last two broadcast.",
+              .params = {{"x"}, {"y"}}, .shape = matmul_shape,
+              .forward = matmul_forward, .vjp = matmul_vjp,
+              .flags = ORR_STRIDED_OK,
+              .samples = {"{ {3,4}, {4,5} }", "{ {2,3,4}, {2,4,5} }",
+                          "{ {2,3,4}, {4,5} }", "{ {3,1,2,4}, {5,4,3} }",
+                          "{ {0,4}, {4,5} }", "{ {3,0}, {0,2} }",
+                          "{ {1,7}, {7,1} }",
+                          "{ {2,3}, {2,3}, error = 'matmul: x is [2, 3], y is "
+                          "[2, 3]: inner sizes 3, 2 differ; transpose y' }",
+                          "{ {2,3}, {4,5}, error = 'matmul: x is [2, 3], y is "
+                          "[4, 5]: inner sizes 3, 4 differ; make them equal' }",
+                          "{ {3}, {3,2}, error = 'matmul: x is [3] but must "
+                          "have at least 2 axes; use :view or :unsqueeze' }",
+                          "{ {2,2,3}, {4,3,2}, error = 'matmul: x is [2, 2, 3], "
+                          "y is [4, 3, 2]: the batch axes do not broadcast; "
+                          "sizes must be equal or 1' }"});
+
+static bool linear_shape(orr_call *c) {
+  const orr_tensor *x = c->x[0], *w = c->x[1], *b = c->x[2];
+  char s[128], t[128];
+  if (!orr_want_min_rank(c, 0, 1) || !orr_want_rank(c, 1, 2)) return false;
+  if (x->size[x->rank - 1] != w->size[1])
+    return orr_fail(c, "x is %s but weight is %s: in_features %lld, %lld "
+                       "differ; change the layer or its input",
+                    orr_shape_text(x, s, sizeof s),
+                    orr_shape_text(w, t, sizeof t),
+                    (long long)x->size[x->rank - 1], (long long)w->size[1]);
+  if (b && (b->rank != 1 || b->size[0] != w->size[0]))
+    return orr_fail(c, "bias is %s but weight is %s; bias must be [%lld]",
+                    orr_shape_text(b, s, sizeof s),
+                    orr_shape_text(w, t, sizeof t), (long long)w->size[0]);
+  int64_t size[ORR_MAX_RANK];
+  memcpy(size, x->size, sizeof size);
+  size[x->rank - 1] = w->size[0];
+  return orr_out(c, 0, x->dtype, x->rank, size);
+}
+
+static bool linear_forward(orr_call *c) {
+  orr_tensor *y = c->y[0];
+  matrix w;
+  if (!y->count) return true;
+  orr_tensor *x = orr_keep(orr_contiguous(c->x[0]));
+  if (!x || !prepare(c->x[1], &w)) return false;
+  const int64_t n = y->size[y->rank - 1], k = x->size[x->rank - 1];
+  if (c->x[2]) orr_copy_elements(y, c->x[2]);
+  const orr_gemm g = {.tb = !w.transposed, .m = y->count / n, .n = n, .k = k,
+                      .a = orr_data(x), .b = orr_data(w.t), .c = orr_data(y),
+                      .lda = k > 0 ? k : 1, .ldb = w.ld, .ldc = n, .alpha = 1,
+                      .beta = c->x[2] ? 1 : 0};
+  orr_gemm_run(y->dtype, &g);
+  return true;
+}
+
+static orr_tensor *rows_of(orr_tensor *x) {
+  if (!x || x->rank == 2) return x;
+  const int64_t last = x->size[x->rank - 1];
+  const int64_t size[2] = {last ? x->count / last : 0, last};
+  if (!last)  // the rows do not show in the count
+    return ORR(flatten, x, .attr = {0, x->rank > 1 ? x->rank - 2 : 0});
+  return orr_reshape_to(x, 2, size);
+}
+
+static void linear_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0], *w = v->x[1];
+  if (v->needs[0]) {
+    orr_tensor *g = ORR(matmul, rows_of(v->gy), w);
+    v->gx[0] = orr_reshape_to(g, x->rank, x->size);
+  }
+  if (v->needs[1])
+    v->gx[1] = ORR(matmul, orr_transpose_last(rows_of(v->gy)), rows_of(x));
+  if (v->x[2] && v->needs[2]) v->gx[2] = v->gy;  // summed to [N] by the pass
+}
+
+ORR_DEFINE_OP(linear,
+              .doc = "x weight^T + bias for x [..., K], weight [N, K], bias "
+                     "[N] -> [..., N].",
+              .params = {{"x"}, {"weight", .doc = "[N, K]"},
+                         {"bias", .optional = true, .doc = "[N]"}},
+              .shape = linear_shape, .forward = linear_forward,
+              .vjp = linear_vjp, .flags = ORR_STRIDED_OK | ORR_FUNCTIONAL,
+              .samples = {"{ {3,4}, {5,4}, {5} }", "{ {3,4}, {5,4} }",
+                          "{ {2,3,4}, {5,4}, {5} }", "{ {4}, {5,4}, {5} }",
+                          "{ {0,4}, {5,4}, {5} }",
+                          "{ {32,20}, {10,64}, error = 'linear: x is [32, 20] "
+                          "but weight is [10, 64]: in_features 20, 64 differ; "
+                          "change the layer or its input' }",
+                          "{ {3,4}, {5,4}, {4}, error = 'linear: bias is [4] but "
+                          "weight is [5, 4]; bias must be [5]' }"});
