@@ -58,17 +58,16 @@ static int write_element(char *buffer, size_t n, const style *s,
 }
 
 typedef struct range {
-  double min, max, mean, least;  // least: smallest size above 0
+  double min, max, mean;
   bool integers, nan;
 } range;
 
 static range range_of(const orr_tensor *t) {
-  range r = {INFINITY, -INFINITY, 0, INFINITY, true, false};
+  range r = {INFINITY, -INFINITY, 0, true, false};
   for (int64_t i = 0; i < t->count; i++) {
-    const double v = orr_get(t, i), size = fabs(v);
+    const double v = orr_get(t, i);
     if (v < r.min) r.min = v;
     if (v > r.max) r.max = v;
-    if (size > 0 && size < r.least) r.least = size;
     if (isfinite(v) && v != floor(v)) r.integers = false;
     if (isnan(v)) r.nan = true;
     r.mean += v;

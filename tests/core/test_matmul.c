@@ -1,0 +1,105 @@
+// test_matmul.c -- products against three naive loops in float64, over sizes
+// around the tile edges, transposed, strided and batched.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../core/ops/op.h"
+
+static uint32_t seed = 7;
+static orr_tensor *filled(orr_dtype d, int rank, const int64_t *size) {
+  orr_tensor *t = orr_empty(d, rank, size);
+  for (int64_t i = 0; i < t->count; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    orr_set(t, i, (double)(seed >> 8) / 8388608.0 - 1);
+  }
+  return t;
+}
+
+static void compare(orr_tensor *x, orr_tensor *y, orr_tensor *z) {
+  assert_non_null(z);
+  const int64_t m = x->size[0], k = x->size[1], n = y->size[1];
+  const double tol = z->dtype == ORR_F32 ? 3e-6 : 1e-14;
+  for (int64_t i = 0; i < m; i += 1 + m / 40)
+    for (int64_t j = 0; j < n; j += 1 + n / 40) {
+      double sum = 0, size = 0;
+      for (int64_t l = 0; l < k; l++) {
+        const double p = orr_get(x, i * k + l) * orr_get(y, l * n + j);
+        sum += p;
+        size += fabs(p);
+      }
+      assert_true(fabs(orr_get(z, i * n + j) - sum) <= tol * (size + 1e-300));
+    }
+}
+
+static void sizes_around_the_tiles(void **state) {
+  (void)state;
+  static const int64_t size[] = {1, 2, 7, 31, 128, 129, 257, 400};
+  for (int a = 0; a < 8; a++)
+    for (int b = 0; b < 8; b++) {
+      const int64_t m = size[a], n = size[b], k = size[(a + b) % 8];
+      const size_t mark = orr_scope_begin();
+      const orr_dtype d = (a + b) % 2 ? ORR_F32 : ORR_F64;
+      orr_tensor *x = orr_keep(filled(d, 2, (int64_t[]){m, k}));
+      orr_tensor *y = orr_keep(filled(d, 2, (int64_t[]){k, n}));
+      compare(x, y, ORR(matmul, x, y));
+      orr_tensor *xt = orr_keep(filled(d, 2, (int64_t[]){k, m}));
+      orr_tensor *yt = orr_keep(filled(d, 2, (int64_t[]){n, k}));
+      orr_tensor *vx = orr_transpose_last(xt), *vy = orr_transpose_last(yt);
+      compare(vx, vy, ORR(matmul, vx, vy));
+      compare(x, vy, ORR(matmul, x, vy));
+      compare(vx, y, ORR(matmul, vx, y));
+      orr_scope_end(mark);
+    }
+}
+
+static void strided_operands(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  orr_tensor *big = orr_keep(filled(ORR_F64, 2, (int64_t[]){40, 60}));
+  // Rows apart, every second column (needs packing), and a broadcast row.
+  orr_tensor *x = ORR(narrow, big, .attr = {1, 5, 20, 1});
+  orr_tensor *y = ORR(narrow, ORR(narrow, big, .attr = {0, 3, 20, 1}),
+                      .attr = {1, 0, 30, 2});
+  compare(x, y, ORR(matmul, x, y));
+  orr_tensor *row = orr_keep(filled(ORR_F64, 2, (int64_t[]){1, 20}));
+  orr_tensor *rows = orr_expand_to(row, 2, (int64_t[]){7, 20});
+  compare(rows, y, ORR(matmul, rows, y));
+  orr_scope_end(mark);
+}
+
+static void batches_broadcast(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  orr_tensor *x = orr_keep(filled(ORR_F64, 4, (int64_t[]){3, 1, 4, 5}));
+  orr_tensor *y = orr_keep(filled(ORR_F64, 3, (int64_t[]){2, 5, 6}));
+  orr_tensor *z = ORR(matmul, x, y);
+  assert_non_null(z);
+  assert_int_equal(z->count, 3 * 2 * 4 * 6);
+  for (int a = 0; a < 3; a++)
+    for (int b = 0; b < 2; b++)
+      for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 6; j++) {
+          double sum = 0;
+          for (int l = 0; l < 5; l++)
+            sum += orr_get(x, (a * 4 + i) * 5 + l) *
+                   orr_get(y, (b * 5 + l) * 6 + j);
+          assert_true(
+              fabs(orr_get(z, ((a * 2 + b) * 4 + i) * 6 + j) - sum) < 1e-13);
+        }
+  orr_scope_end(mark);
+  assert_int_equal(orr_memory_stats().live_tensors, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sizes_around_the_tiles),
+      cmocka_unit_test(strided_operands),
+      cmocka_unit_test(batches_broadcast),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
