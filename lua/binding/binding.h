@@ -20,26 +20,82 @@ orr_tensor **orr_push_slot(lua_State *L);
 // Pushes a tensor given by reference (taken over, also when this raises);
 // NULL raises orr_error() at the caller's line.
 int orr_push_result(lua_State *L, orr_tensor *t);
-// Borrow; raise "orrery.Tensor expected, got ..." with the function's name.
+// Borrow; raise "NAME: argument 1 is ...; pass a tensor" with the name of the
+// function that runs.
 orr_tensor *orr_check_tensor(lua_State *L, int index);
 orr_tensor *orr_test_tensor(lua_State *L, int index);  // or NULL
+// The slot of a tensor userdata, also of a freed one; NULL for other values.
+orr_tensor **orr_test_slot(lua_State *L, int index);
 orr_stream *orr_check_stream(lua_State *L, int index);
+orr_stream *orr_test_stream(lua_State *L, int index);  // or NULL
+// Pushes a generator; takes the reference over.
+int orr_push_stream(lua_State *L, orr_stream *s);
+
 // Raises orr_error() (or the given sentence) with the user's file:line: the
 // nearest frame outside Orrery's own Lua files.
 int orr_raise(lua_State *L);
-int orr_raisef(lua_State *L, const char *format, ...);
+int orr_raisef(lua_State *L, const char *format, ...) ORR_PRINTF(2, 3);
+// Name of the C function that runs, as its caller spelled it.
+const char *orr_who(lua_State *L, char *buffer, size_t size);
+// "a string", "the number 3", "a float32 tensor [2, 3]" into the buffer.
+const char *orr_describe(lua_State *L, int index, char *buffer, size_t size);
+// Arguments of functions that are no ops. `name` is the argument's. The
+// optional forms take the default for nil and none.
+lua_Integer orr_check_int(lua_State *L, int index, const char *name);
+lua_Integer orr_opt_int(lua_State *L, int index, const char *name,
+                        lua_Integer absent);
+double orr_check_number(lua_State *L, int index, const char *name);
+const char *orr_check_text(lua_State *L, int index, const char *name);
+bool orr_check_bool(lua_State *L, int index, const char *name);
+void orr_check_function(lua_State *L, int index, const char *name);
+// An axis counted from 1 (negative: from the end) as one from 0.
+int orr_check_axis(lua_State *L, int index, int rank);
+// Field `name` of the options table at index (nil, none: no options), read as
+// a boolean; raises for any other type.
+bool orr_flag(lua_State *L, int index, const char *name, bool absent);
+// Raises unless the value at index is nil, none or a table whose string keys
+// are all among names ("|a|b|c|").
+void orr_check_options(lua_State *L, int index, const char *names);
+orr_dtype orr_check_dtype(lua_State *L, int index);
+// Pushes the table {2, 3}.
+void orr_push_sizes(lua_State *L, int n, const int64_t *sizes);
+// Pushes ", did you mean NAME" or "" for a name among "a|b|c".
+void orr_push_nearest(lua_State *L, const char *name, const char *names);
+
 // Tells Lua's collector about tensor bytes; call after making tensors.
 void orr_collect(lua_State *L);
-// Number at index as a dtype, size list ...; raise on misuse.
-orr_dtype orr_check_dtype(lua_State *L, int index);
+// The state an op runs in, for orr_current_site().
+void orr_site_state(lua_State *L);
+// Calls the core's op of that name (which must exist) on what lies on the
+// stack from `first` on, as a call from Lua would.
+int orr_call_named(lua_State *L, const char *name, int first);
+
+// A tensor userdata. Made while a scope is open, it is in the scope's ring.
+typedef struct orr_slot {
+  orr_tensor *tensor;  // first: a slot is an orr_tensor **
+  struct orr_slot *before, *after;
+  void *scope;
+} orr_slot;
+void orr_scope_enter(orr_slot *slot);  // puts it in the innermost scope
+void orr_scope_leave(orr_slot *slot);  // takes it out of its scope
+
+// x[key] and x[key] = value for keys that are no strings.
+int orr_index_get(lua_State *L);
+int orr_index_set(lua_State *L);
 
 // Each adds its functions to the module table on top of the stack.
+void orr_open_errors(lua_State *L);
 void orr_open_ops(lua_State *L);
+void orr_open_records(lua_State *L);
 void orr_open_tensor(lua_State *L);
+void orr_open_create(lua_State *L);
 void orr_open_autograd(lua_State *L);
+void orr_open_scope(lua_State *L);
 void orr_open_optim(lua_State *L);
 void orr_open_io(lua_State *L);
-void orr_open_system(lua_State *L);  // memory, threads, interrupt, clock, files
+void orr_open_random(lua_State *L);
+void orr_open_system(lua_State *L);  // memory, threads, interrupt, clock
+void orr_open_files(lua_State *L);
 int luaopen_orrery_core(lua_State *L);
 
 #endif

@@ -1,0 +1,107 @@
+// module.c -- opens the Lua module "orrery.core"; tensors as userdata.
+#include "binding.h"
+
+static const char tensor_key;  // its address names the metatable
+
+static orr_slot *to_slot(lua_State *L, int index) {
+  void *block = lua_touserdata(L, index);
+  if (block == NULL || !lua_getmetatable(L, index)) return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tensor_key);
+  bool same = lua_rawequal(L, -1, -2) != 0;
+  lua_pop(L, 2);
+  return same ? block : NULL;
+}
+
+orr_tensor **orr_test_slot(lua_State *L, int index) {
+  orr_slot *slot = to_slot(L, index);
+  return slot == NULL ? NULL : &slot->tensor;
+}
+
+orr_tensor *orr_test_tensor(lua_State *L, int index) {
+  orr_slot *slot = to_slot(L, index);
+  return slot == NULL ? NULL : slot->tensor;
+}
+
+orr_tensor *orr_check_tensor(lua_State *L, int index) {
+  orr_slot *slot = to_slot(L, index);
+  if (slot != NULL && slot->tensor != NULL) return slot->tensor;
+  char who[64], seen[128];
+  orr_who(L, who, sizeof who);
+  orr_raisef(L, "%s: argument %d is %s; pass a tensor", who, index,
+             orr_describe(L, index, seen, sizeof seen));
+  return NULL;
+}
+
+orr_tensor **orr_push_slot(lua_State *L) {
+  orr_slot *slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  *slot = (orr_slot){.tensor = NULL};
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tensor_key);
+  lua_setmetatable(L, -2);
+  orr_scope_enter(slot);
+  return &slot->tensor;
+}
+
+// The userdata comes second here, so a failure to make it is caught.
+static int make_slot(lua_State *L) {
+  orr_push_slot(L);
+  return 1;
+}
+
+int orr_push_result(lua_State *L, orr_tensor *t) {
+  if (t == NULL) return orr_raise(L);
+  lua_pushcfunction(L, make_slot);
+  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
+    orr_release(t);
+    return lua_error(L);
+  }
+  *orr_test_slot(L, -1) = t;
+  orr_collect(L);
+  return 1;
+}
+
+static int tensor_free(lua_State *L) {
+  orr_slot *slot = to_slot(L, 1);
+  if (slot == NULL) return 0;
+  orr_scope_leave(slot);
+  orr_release(slot->tensor);
+  slot->tensor = NULL;
+  return 0;
+}
+
+static void make_metatable(lua_State *L) {
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &tensor_key);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, ORR_TENSOR_TYPE);
+  lua_pushliteral(L, ORR_TENSOR_TYPE);
+  lua_setfield(L, -2, "__name");
+  lua_pushcfunction(L, tensor_free);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, tensor_free);
+  lua_setfield(L, -2, "__close");
+  lua_newtable(L);
+  lua_setfield(L, -2, "methods");
+}
+
+// The module table has, besides its functions: Tensor, the metatable, whose
+// field `methods` holds what x:name() finds.
+LUAMOD_API int luaopen_orrery_core(lua_State *L) {
+  luaL_checkversion(L);
+  lua_newtable(L);
+  make_metatable(L);
+  lua_setfield(L, -2, "Tensor");
+  orr_open_errors(L);
+  orr_open_scope(L);
+  orr_open_random(L);
+  orr_open_ops(L);
+  orr_open_records(L);
+  orr_open_tensor(L);
+  orr_open_create(L);
+  orr_open_autograd(L);
+  orr_open_system(L);
+  orr_open_files(L);
+  lua_pushliteral(L, ORR_VERSION);
+  lua_setfield(L, -2, "version");
+  return 1;
+}
