@@ -82,6 +82,7 @@ void orr_scope_leave(orr_slot *slot);  // takes it out of its scope
 // x[key] and x[key] = value for keys that are no strings.
 int orr_index_get(lua_State *L);
 int orr_index_set(lua_State *L);
+void orr_open_index(void);
 
 // Each adds its functions to the module table on top of the stack.
 void orr_open_errors(lua_State *L);

@@ -48,6 +48,7 @@ int orr_raisef(lua_State *L, const char *format, ...) {
   va_end(ap);
   luaL_checkstack(L, 8, NULL);
   lua_pushstring(L, text);
+  orr_clear_error();
   return raise_top(L);
 }
 

@@ -1,5 +1,6 @@
 // records.c -- the op records as Lua tables: for help, completion, the
 // editor's annotations and the tests.
+#include <math.h>
 #include <string.h>
 
 #include "binding.h"
@@ -47,7 +48,7 @@ static void set_default(lua_State *L, const orr_param *p, const double *attr) {
     case ORR_INT: lua_pushinteger(L, (lua_Integer)v); break;
     case ORR_PAIR:
     case ORR_NUM:
-      if (v == (double)(lua_Integer)v)
+      if (fabs(v) < 9e15 && v == floor(v))
         lua_pushinteger(L, (lua_Integer)v);
       else
         lua_pushnumber(L, v);

@@ -335,6 +335,7 @@ void orr_open_tensor(lua_State *L) {
                                     {"__eq", same},
                                     {"__tostring", to_string},
                                     {NULL, NULL}};
+  orr_open_index();
   lua_getfield(L, -1, "Tensor");
   luaL_setfuncs(L, events, 0);
   lua_getfield(L, -1, "methods");

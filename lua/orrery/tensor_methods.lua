@@ -1,0 +1,171 @@
+--- Tensor methods and functions made of other ops.
+local orrery = require "orrery.core"
+local methods = orrery.Tensor.methods
+local blame = orrery.blame
+
+local function check(who, x)
+  if orrery.is_tensor(x) then return end
+  blame(("%s: x is a %s; pass a tensor"):format(who, type(x)))
+end
+
+local function check_count(who, name, n)
+  if math.type(n) == "integer" and n >= 1 then return end
+  blame(("%s: %s is %s; pass a whole number from 1"):format(who, name,
+    tostring(n)))
+end
+
+-- An axis counted from 1; 1 when left out.
+local function resolve(who, x, axis)
+  local rank = x:dim()
+  axis = axis or 1
+  if math.type(axis) ~= "integer" or axis == 0 or axis > rank
+      or axis < -rank then
+    blame(("%s: axis is %s but x is %s; use 1 to %d or -%d to -1"):format(who,
+      tostring(axis), x:shape_str(), rank, rank))
+  end
+  return axis > 0 and axis or axis + rank + 1
+end
+
+-- One function for f(x, ...) and x:f(...).
+local function both(name, fn)
+  methods[name] = fn
+  orrery[name] = fn
+end
+
+for name, dtype in pairs { float = "float32", double = "float64",
+  long = "int64", byte = "uint8" } do
+  --- x in that dtype; x itself when it has it already.
+  methods[name] = function(x)
+    check(name, x)
+    return x.dtype == dtype and x or x:to(dtype)
+  end
+end
+
+--- Pieces of `length` along the axis (the last may be shorter), or of the
+--- lengths given in a table: several values, views of x.
+---@param x orrery.Tensor
+---@param length integer|integer[]
+---@param axis? integer  default 1
+both("split", function(x, length, axis)
+  check("split", x)
+  axis = resolve("split", x, axis)
+  local size, pieces, start = x:size(axis), {}, 1
+  if type(length) ~= "table" then
+    check_count("split", "length", length)
+    local each = length
+    length = {}
+    for i = 1, math.max(1, (size + each - 1) // each) do
+      length[i] = math.min(each, size - (i - 1) * each)
+    end
+  end
+  local total = 0
+  for _, n in ipairs(length) do
+    if math.type(n) ~= "integer" or n < 0 then
+      blame(("split: a length is %s; pass whole numbers"):format(tostring(n)))
+    end
+    total = total + n
+  end
+  if total ~= size then
+    blame(("split: the lengths add up to %d but axis %d of %s has %d"):format(
+      total, axis, x:shape_str(), size))
+  end
+  for i, n in ipairs(length) do
+    pieces[i] = x:narrow(axis, start, n)
+    start = start + n
+  end
+  return table.unpack(pieces)
+end)
+
+--- x in n pieces along the axis, equal but for the last: several values.
+---@param x orrery.Tensor
+---@param n integer
+---@param axis? integer  default 1
+both("chunk", function(x, n, axis)
+  check("chunk", x)
+  check_count("chunk", "n", n)
+  axis = resolve("chunk", x, axis)
+  return x:split(math.max(1, (x:size(axis) + n - 1) // n), axis)
+end)
+
+--- The rows along an axis, which goes: several values, views of x.
+---@param x orrery.Tensor
+---@param axis? integer  default 1
+both("unbind", function(x, axis)
+  check("unbind", x)
+  axis = resolve("unbind", x, axis)
+  local rows = {}
+  for i = 1, x:size(axis) do rows[i] = x:select(axis, i) end
+  return table.unpack(rows)
+end)
+
+--- Sum over the last axis.
+function methods.sum_last(x)
+  check("sum_last", x)
+  return x:sum(-1)
+end
+
+--- x in the shape of y, over the same storage.
+function methods.view_as(x, y)
+  check("view_as", x)
+  check("view_as", y)
+  return x:view(y:shape())
+end
+
+--- x expanded to the shape of y.
+function methods.expand_as(x, y)
+  check("expand_as", x)
+  check("expand_as", y)
+  return x:expand(y:shape())
+end
+
+--- x in the dtype of y.
+function methods.type_as(x, y)
+  check("type_as", x)
+  check("type_as", y)
+  return x.dtype == y.dtype and x or x:to(y.dtype)
+end
+
+--- x with its two axes swapped.
+function methods.t(x)
+  check("t", x)
+  if x:dim() ~= 2 then
+    blame(("t: x is %s; it needs two axes"):format(x:shape_str()))
+  end
+  return x:transpose(1, 2)
+end
+
+--- The elements where the mask is not 0, as one axis.
+---@param x orrery.Tensor
+---@param mask orrery.Tensor  uint8, of x's first axes
+both("masked_select", function(x, mask)
+  check("masked_select", x)
+  if not orrery.is_tensor(mask) or mask.dtype ~= "uint8" then
+    blame("masked_select: mask must be a uint8 tensor; compare to make one")
+  end
+  return x[mask]
+end)
+
+--- Whether x and y have one shape and dtype, and equal values.
+both("equal", function(x, y)
+  check("equal", x)
+  check("equal", y)
+  if x.dtype ~= y.dtype or x:shape_str() ~= y:shape_str() then return false end
+  if x:numel() == 0 then return true end
+  return x:eq(y):to("int64"):sum():item() == x:numel()
+end)
+
+--- Whether |x - y| <= atol + rtol |y| everywhere.
+---@param x orrery.Tensor
+---@param y orrery.Tensor
+---@param rtol? number  default 1e-5
+---@param atol? number  default 1e-8
+both("allclose", function(x, y, rtol, atol)
+  check("allclose", x)
+  check("allclose", y)
+  if x:numel() == 0 then return true end
+  local bound = y:abs() * (rtol or 1e-5) + (atol or 1e-8)
+  local near = (x - y):abs():le(bound):to("int64")
+  return near:sum():item() == near:numel()
+end)
+
+return methods
