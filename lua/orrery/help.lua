@@ -1,0 +1,174 @@
+--- Help as text: of an op from its record, of a Lua function from the comment
+--- above it, of the rest from orrery.reference.
+local orrery = require "orrery.core"
+
+local help = {}
+
+local function default_text(p)
+  if p.kind == "choice" then return ('"%s"'):format(p.default) end
+  return tostring(p.default)
+end
+
+--- Signature of an op: `softmax(x, axis)`, options in braces at the end.
+---@param record table  from orrery.record
+---@return string
+function help.signature(record)
+  local first, rest = {}, {}
+  for _, p in ipairs(record.params) do
+    local tensor = p.kind == "tensor" or p.kind == "tensors"
+    if tensor or p.required then
+      first[#first + 1] = p.name .. (p.required and "" or "?")
+    elseif p.default ~= nil then
+      rest[#rest + 1] = p.name .. " = " .. default_text(p)
+    else
+      rest[#rest + 1] = p.name
+    end
+  end
+  if record.flags.creates then rest[#rest + 1] = "requires_grad = false" end
+  if #rest > 0 then
+    first[#first + 1] = "{ " .. table.concat(rest, ", ") .. " }"
+  end
+  local results = {}
+  for i = 1, record.outputs do results[i] = "Tensor" end
+  return ("%s(%s) -> %s"):format(record.name, table.concat(first, ", "),
+    table.concat(results, ", "))
+end
+
+local kinds = {
+  tensor = "tensor", tensors = "table of tensors", number = "number",
+  integer = "whole number", boolean = "true or false",
+  axis = "axis from 1, -1 the last", index = "position from 1, -1 the last",
+  axes = "axis or table of axes", sizes = "sizes, or a table of them",
+  pair = "number or {height, width}", dtype = "dtype",
+  generator = "orrery.Generator",
+}
+
+local function wrap(text, indent, width)
+  local lines, line = {}, ""
+  for word in text:gmatch "%S+" do
+    if #line + #word + 1 > width - #indent and line ~= "" then
+      lines[#lines + 1] = indent .. line
+      line = ""
+    end
+    line = line == "" and word or line .. " " .. word
+  end
+  lines[#lines + 1] = indent .. line
+  return table.concat(lines, "\n")
+end
+
+local function param_text(p, column)
+  local kind = p.kind == "choice" and p.choices:gsub("|", " | ")
+    or kinds[p.kind]
+  if p.want == "int64" or p.want == "uint8" then
+    kind = p.want .. " " .. kind
+  end
+  local text = ("    %-" .. column .. "s  %s"):format(p.name, kind)
+  if p.default ~= nil then text = text .. ", default " .. default_text(p) end
+  if p.doc then text = text .. ": " .. p.doc end
+  return text
+end
+
+local function op_text(record)
+  local lines, column = { help.signature(record) }, 0
+  lines[2] = wrap(record.doc, "  ", 80)
+  for _, p in ipairs(record.params) do column = math.max(column, #p.name) end
+  for _, p in ipairs(record.params) do
+    lines[#lines + 1] = param_text(p, column)
+  end
+  if record.flags.inplace then
+    lines[#lines + 1] = ("  In place: x:%s_(...)"):format(record.name)
+  end
+  if record.flags.functional then
+    lines[#lines + 1] = "  Found in orrery.nn.functional."
+  end
+  return table.concat(lines, "\n")
+end
+
+local function bare(list)
+  local names = {}
+  for i, text in ipairs(list) do names[i] = text:match "^([^:]+)" end
+  return table.concat(names, ", ")
+end
+
+local function reference_text(name, entry)
+  local text = ("%s(%s)"):format(name, bare(entry.params))
+  if #entry.returns > 0 then
+    local returns = table.concat(entry.returns, ", ")
+    text = text .. " -> " .. returns:gsub("orrery%.", "")
+  end
+  return text .. "\n" .. wrap(entry.doc, "  ", 80)
+end
+
+local function lines_of(path)
+  local file = io.open(path, "r")
+  if not file then return nil end
+  local lines = {}
+  for line in file:lines() do lines[#lines + 1] = line end
+  file:close()
+  return lines
+end
+
+--- The comment above a Lua function and its first line, or nil.
+---@param fn function
+---@return string?
+function help.of_function(fn)
+  local info = debug.getinfo(fn, "S")
+  if info.what == "C" or info.source:sub(1, 1) ~= "@" then return nil end
+  local lines = lines_of(info.source:sub(2))
+  if not lines or not lines[info.linedefined] then return nil end
+  local first = info.linedefined
+  while first > 1 and lines[first - 1]:find "^%s*%-%-" do first = first - 1 end
+  local text = { (lines[info.linedefined]:gsub("^%s+", "")) }
+  for i = first, info.linedefined - 1 do
+    local body = lines[i]:gsub("^%s*%-+%s?", "")
+    local tag, rest = body:match "^@(%w+)%s+(.*)$"
+    if tag == "param" or tag == "return" then
+      body = tag == "param" and "  " .. rest or "  -> " .. rest
+    elseif tag then
+      body = nil
+    end
+    if body then text[#text + 1] = "  " .. body end
+  end
+  return table.concat(text, "\n")
+end
+
+local function find(path)
+  local value = require "orrery"
+  for part in path:gmatch "[^%.:]+" do
+    local ok, inner = pcall(function() return value[part] end)
+    if not ok or inner == nil then return nil end
+    value = inner
+  end
+  return value
+end
+
+--- Text about an op, a function, a module ("nn.Linear") or a tensor method
+--- ("Tensor.view"); nil when there is nothing of that name.
+---@param name string|function
+---@return string?
+function help.help(name)
+  if type(name) == "function" then return help.of_function(name) end
+  if type(name) ~= "string" then
+    orrery.blame(("help: name is a %s; pass a name"):format(type(name)))
+  end
+  name = name:gsub("^orrery%.", "")
+  local last = name:match "([^%.:]+)$" or name
+  local record = orrery.record(last)
+  local plain = name == last or name:find "functional" or name:find "^Tensor"
+  if record and plain then return op_text(record) end
+  local reference = require "orrery.reference"
+  local entry = plain and (reference.functions[last]
+    or reference.methods[last])
+  if entry then return reference_text(last, entry) end
+  if plain and reference.fields[last] then
+    return ("x.%s: %s"):format(last, reference.fields[last])
+  end
+  local value = find(name) or orrery.Tensor.methods[last]
+  if type(value) == "function" then return help.of_function(value) end
+  local meta = type(value) == "table" and getmetatable(value)
+  if meta and type(meta.__call) == "function" then
+    return help.of_function(rawget(value, "init") or meta.__call)
+  end
+end
+
+return help

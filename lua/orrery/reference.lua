@@ -1,0 +1,117 @@
+--- What the functions written in C take and return, for help and for the
+--- editor's annotations. Ops describe themselves; Lua functions in comments.
+--- Each entry: LuaCATS parameters and returns, then the text.
+local functions, methods, fields = {}, {}, {}
+
+local function entry(list, name, params, returns, doc)
+  list[name] = { params = params, returns = returns, doc = doc }
+end
+
+local T = "orrery.Tensor"
+
+entry(functions, "tensor", { "values: number|boolean|table|" .. T,
+  "options?: { dtype?: string, requires_grad?: boolean }" }, { T },
+  "A tensor of the values in nested tables: float32 unless dtype says "
+  .. "otherwise, uint8 for booleans. A tensor is copied.")
+entry(functions, "is_tensor", { "value: any" }, { "boolean" },
+  "Whether the value is a tensor.")
+entry(functions, "grad", { "y: " .. T .. "|" .. T .. "[]",
+  "xs: " .. T .. "|" .. T .. "[]", "options?: { create_graph?: boolean, "
+  .. "retain_graph?: boolean, allow_unused?: boolean, grad_outputs?: "
+  .. T .. "[] }" }, { T .. "[]" },
+  "d(sum of y)/dx for each x, as a table; nothing is added to .grad. With "
+  .. "create_graph the results are differentiable again.")
+entry(functions, "backward", { "y: " .. T, "gy?: " .. T,
+  "options?: { retain_graph?: boolean, create_graph?: boolean }" }, {},
+  "Adds dy/dx to x.grad of every leaf x below y. y has one element, or gy "
+  .. "weighs its elements.")
+entry(functions, "is_grad_enabled", {}, { "boolean" },
+  "Whether operations are recorded for gradients.")
+entry(functions, "set_grad_enabled", { "on: boolean" }, { "boolean" },
+  "Switches recording; returns the setting before. Prefer no_grad(fn).")
+entry(functions, "scope", {}, { "orrery.Scope" },
+  "Opens a scope: tensors made until it is closed are freed then, but those "
+  .. "given to scope:keep(...). `local s <close> = orrery.scope()`")
+entry(functions, "keep", { "...: any" }, { "any ..." },
+  "Takes these tensors (alone or in tables) out of every scope, so that tidy "
+  .. "does not free them; returns them.")
+entry(functions, "Generator", { "seed?: integer" }, { "orrery.Generator" },
+  "A stream of random numbers of its own (Philox): g:seed(n), g:state(), "
+  .. "g:set_state(s). Random functions take { generator = g }.")
+entry(functions, "default_generator", {}, { "orrery.Generator" },
+  "The stream that random functions draw from when given none.")
+entry(functions, "manual_seed", { "seed: integer" }, {},
+  "Starts the default generator afresh.")
+entry(functions, "live", {}, { "integer", "integer", "integer", "integer" },
+  "Live tensors, live bytes, peak bytes since reset_peak(), live blocks.")
+entry(functions, "memory", {}, { "table" },
+  "All memory counters by name: live_bytes, peak_bytes, cached_bytes, "
+  .. "live_blocks, live_tensors, calls.")
+entry(functions, "reset_peak", {}, {}, "Starts the peak of live() afresh.")
+entry(functions, "trim", {}, {}, "Gives cached memory back to the system.")
+entry(functions, "fail_after", { "n: integer" }, {},
+  "For tests: the n-th allocation from now fails, once; 0 switches it off.")
+entry(functions, "set_threads", { "n: integer" }, {},
+  "How many threads the core uses. Results do not depend on it.")
+entry(functions, "threads", {}, { "integer" },
+  "How many threads the core uses.")
+entry(functions, "interrupt", {}, {}, "Asks running operations to stop.")
+entry(functions, "interrupted", {}, { "boolean" },
+  "Whether a stop was asked for and not yet cleared.")
+entry(functions, "clear_interrupt", {}, {}, "Clears the request to stop.")
+entry(functions, "clock", {}, { "number" },
+  "Seconds from some start, never going back.")
+entry(functions, "sleep", { "seconds: number" }, {}, "Waits that long.")
+entry(functions, "getpid", {}, { "integer" }, "The process' number.")
+entry(functions, "isatty", { "file?: string" }, { "boolean" },
+  "Whether stdout (or stdin, stderr) is a terminal.")
+entry(functions, "terminal_size", {}, { "integer?", "integer?" },
+  "Columns and rows of the terminal; nothing when stdout is none.")
+entry(functions, "machine", {}, { "table" },
+  "Facts about the machine: cores, threads, instructions, blas, blas_core.")
+entry(functions, "record", { "name: string" }, { "table?" },
+  "The record of an op: name, doc, params, samples, flags, outputs.")
+entry(functions, "op_names", {}, { "string[]" }, "The names of all ops.")
+
+entry(methods, "shape", {}, { "integer[]" }, "The sizes as a table.")
+entry(methods, "size", { "axis?: integer" }, { "integer ..." },
+  "The size of one axis, or of all, as several values.")
+entry(methods, "stride", { "axis?: integer" }, { "integer ..." },
+  "Elements between neighbours along an axis, or along each.")
+entry(methods, "dim", {}, { "integer" }, "How many axes there are.")
+entry(methods, "rank", {}, { "integer" }, "How many axes there are.")
+entry(methods, "numel", {}, { "integer" }, "How many elements there are.")
+entry(methods, "is_contiguous", {}, { "boolean" },
+  "Whether the elements lie in row-major order without gaps.")
+entry(methods, "is_floating_point", {}, { "boolean" },
+  "Whether the dtype is float32 or float64.")
+entry(methods, "shape_str", {}, { "string" }, "The sizes as text: [2, 3].")
+entry(methods, "shares_storage", { "other: " .. T }, { "boolean" },
+  "Whether both are views of the same memory.")
+entry(methods, "version", {}, { "integer" },
+  "How often the memory was written in place.")
+entry(methods, "item", {}, { "number" }, "The only element, as a number.")
+entry(methods, "tolist", {}, { "table|number" },
+  "The elements in nested tables; a number when there are no axes.")
+entry(methods, "detach", {}, { T },
+  "A view of the same memory that gradients do not pass.")
+entry(methods, "copy_", { "from: " .. T .. "|number" }, { T },
+  "Writes from, broadcast and converted, over x; returns x.")
+entry(methods, "fill_", { "value: number" }, { T },
+  "Writes the number everywhere; returns x.")
+entry(methods, "zero_", {}, { T }, "Writes 0 everywhere; returns x.")
+entry(methods, "requires_grad_", { "on?: boolean" }, { T },
+  "Makes x a leaf whose gradient is recorded (or not); returns x.")
+entry(methods, "grad_site", {}, { "string?", "integer?" },
+  "File and line of the call that made x, when it was recorded.")
+entry(methods, "backward", { "gy?: " .. T,
+  "options?: { retain_graph?: boolean, create_graph?: boolean }" }, {},
+  functions.backward.doc)
+
+fields.dtype = "string  float32, float64, int64 or uint8"
+fields.grad = T .. "?  the gradient that backward added up"
+fields.requires_grad = "boolean  whether operations on it are recorded"
+fields.is_leaf = "boolean  whether no recorded operation made it"
+fields.grad_fn = "string?  name of the operation that made it"
+
+return { functions = functions, methods = methods, fields = fields }
