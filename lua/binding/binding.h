@@ -57,8 +57,6 @@ bool orr_flag(lua_State *L, int index, const char *name, bool absent);
 // are all among names ("|a|b|c|").
 void orr_check_options(lua_State *L, int index, const char *names);
 orr_dtype orr_check_dtype(lua_State *L, int index);
-// Pushes the table {2, 3}.
-void orr_push_sizes(lua_State *L, int n, const int64_t *sizes);
 // Pushes ", did you mean NAME" or "" for a name among "a|b|c".
 void orr_push_nearest(lua_State *L, const char *name, const char *names);
 
@@ -97,6 +95,6 @@ void orr_open_io(lua_State *L);
 void orr_open_random(lua_State *L);
 void orr_open_system(lua_State *L);  // memory, threads, interrupt, clock
 void orr_open_files(lua_State *L);
-int luaopen_orrery_core(lua_State *L);
+ORR_API int luaopen_orrery_core(lua_State *L);
 
 #endif

@@ -238,14 +238,6 @@ orr_dtype orr_check_dtype(lua_State *L, int index) {
   return d;
 }
 
-void orr_push_sizes(lua_State *L, int n, const int64_t *sizes) {
-  lua_createtable(L, n, 0);
-  for (int i = 0; i < n; i++) {
-    lua_pushinteger(L, sizes[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-}
-
 // The Lua side has the nearest-name rule; without its files nothing is said.
 void orr_push_nearest(lua_State *L, const char *name, const char *names) {
   int top = lua_gettop(L), k = 0;

@@ -86,7 +86,7 @@ static void make_metatable(lua_State *L) {
 
 // The module table has, besides its functions: Tensor, the metatable, whose
 // field `methods` holds what x:name() finds.
-LUAMOD_API int luaopen_orrery_core(lua_State *L) {
+int luaopen_orrery_core(lua_State *L) {
   luaL_checkversion(L);
   lua_newtable(L);
   make_metatable(L);

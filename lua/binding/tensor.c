@@ -6,13 +6,6 @@
 
 // ---- shape and type
 
-// x:shape() -> the table {2, 3}.
-static int shape(lua_State *L) {
-  orr_tensor *t = orr_check_tensor(L, 1);
-  orr_push_sizes(L, orr_rank(t), orr_sizes(t));
-  return 1;
-}
-
 static int sizes_or_one(lua_State *L, const int64_t *sizes, int rank) {
   if (!lua_isnoneornil(L, 2)) {
     lua_pushinteger(L, sizes[orr_check_axis(L, 2, rank)]);
@@ -22,7 +15,14 @@ static int sizes_or_one(lua_State *L, const int64_t *sizes, int rank) {
   return rank;
 }
 
-// x:size(axis) -> one size; x:size() -> all of them, as several values.
+// x:shape() -> all sizes, as several values.
+static int shape(lua_State *L) {
+  lua_settop(L, 1);
+  orr_tensor *t = orr_check_tensor(L, 1);
+  return sizes_or_one(L, orr_sizes(t), orr_rank(t));
+}
+
+// x:size(axis) -> one size; x:size() -> all of them.
 static int size(lua_State *L) {
   orr_tensor *t = orr_check_tensor(L, 1);
   return sizes_or_one(L, orr_sizes(t), orr_rank(t));

@@ -73,7 +73,8 @@ entry(functions, "record", { "name: string" }, { "table?" },
   "The record of an op: name, doc, params, samples, flags, outputs.")
 entry(functions, "op_names", {}, { "string[]" }, "The names of all ops.")
 
-entry(methods, "shape", {}, { "integer[]" }, "The sizes as a table.")
+entry(methods, "shape", {}, { "integer ..." },
+  "All sizes, as several values; { x:shape() } is a table of them.")
 entry(methods, "size", { "axis?: integer" }, { "integer ..." },
   "The size of one axis, or of all, as several values.")
 entry(methods, "stride", { "axis?: integer" }, { "integer ..." },

@@ -108,14 +108,14 @@ end
 function methods.view_as(x, y)
   check("view_as", x)
   check("view_as", y)
-  return x:view(y:shape())
+  return x:view { y:shape() }
 end
 
 --- x expanded to the shape of y.
 function methods.expand_as(x, y)
   check("expand_as", x)
   check("expand_as", y)
-  return x:expand(y:shape())
+  return x:expand { y:shape() }
 end
 
 --- x in the dtype of y.
