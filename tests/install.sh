@@ -5,7 +5,7 @@ set -u
 meson=$1 build=$2 lua=$3
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-echo 1..4
+echo 1..5
 
 n=0
 # report NAME: by the status of the command before.
@@ -47,3 +47,19 @@ report "the program finds its Lua files after a move"
   assert(digits.train.images:size(1) == 8000)
 ' >"$root/log" 2>&1
 report "the digits are installed with it"
+
+lib=$(dirname "$(find "$prefix" -name liborrery.a)")
+cat >"$root/use.c" <<'EOF'
+#include <orrery.h>
+int main(void) {
+  orr_tensor *t = orr_zeros(ORR_F32, 1, (int64_t[]){3});
+  int wrong = !t || orr_count(t) != 3;
+  orr_release(t);
+  return wrong;
+}
+EOF
+{
+  ${CC:-cc} "$root/use.c" -I"$prefix/include" -L"$lib" -lorrery \
+    -o "$root/use" && LD_LIBRARY_PATH=$lib "$root/use"
+} >"$root/log" 2>&1
+report "a C program builds against the installed library"
