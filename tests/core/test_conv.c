@@ -1,0 +1,239 @@
+// test_conv.c -- convolutions against loops over the definition, on random
+// shapes with every option, and their gradients of both orders.
+#include "check.h"
+
+#include "../../core/kernels/conv.h"
+
+// y += w x, x += w y or w += x y over all pairs that meet: the definition.
+enum { TO_Y, TO_X, TO_W };
+
+static void meet(const orr_conv *g, int what, int64_t n, int64_t k, int64_t oy,
+                 int64_t ox, double *x, double *w, double *y) {
+  const int64_t ck = g->c / g->groups, group = k / (g->k / g->groups);
+  double *at_y = y + ((n * g->k + k) * g->oh + oy) * g->ow + ox;
+  for (int64_t c = 0; c < ck; c++)
+    for (int64_t i = 0; i < g->kh; i++)
+      for (int64_t j = 0; j < g->kw; j++) {
+        const int64_t iy = oy * g->sh - g->ph + i * g->dh;
+        const int64_t ix = ox * g->sw - g->pw + j * g->dw;
+        if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w) continue;
+        double *at_x =
+            x + ((n * g->c + group * ck + c) * g->h + iy) * g->w + ix;
+        double *at_w = w + ((k * ck + c) * g->kh + i) * g->kw + j;
+        if (what == TO_Y) *at_y += *at_w * *at_x;
+        if (what == TO_X) *at_x += *at_w * *at_y;
+        if (what == TO_W) *at_w += *at_x * *at_y;
+      }
+}
+
+static void by_definition(const orr_conv *g, int what, double *x, double *w,
+                          double *y) {
+  for (int64_t n = 0; n < g->n; n++)
+    for (int64_t k = 0; k < g->k; k++)
+      for (int64_t oy = 0; oy < g->oh; oy++)
+        for (int64_t ox = 0; ox < g->ow; ox++)
+          meet(g, what, n, k, oy, ox, x, w, y);
+}
+
+static bool random_geometry(orr_conv *g, int trial) {
+  *g = (orr_conv){.groups = pick(1, 3), .n = pick(0, 5), .h = pick(1, 12),
+                  .w = pick(1, 12), .kh = pick(1, 4), .kw = pick(1, 4),
+                  .sh = pick(1, 3), .sw = pick(1, 3), .ph = pick(0, 5),
+                  .pw = pick(0, 5), .dh = pick(1, 2), .dw = pick(1, 2)};
+  g->c = g->groups * pick(1, 4);
+  g->k = g->groups * pick(1, 4);
+  if (trial % 3 == 0) g->sh = g->sw = 1;
+  if (trial % 7 == 0) g->h *= 6, g->w *= 6;  // rows of one image at a time
+  if (trial % 11 == 0) g->kh = g->kw = 1, g->ph = g->pw = 0;
+  g->oh = orr_conv_size(g->h, g->kh, g->sh, g->ph, g->dh);
+  g->ow = orr_conv_size(g->w, g->kw, g->sw, g->pw, g->dw);
+  return g->oh > 0 && g->ow > 0;
+}
+
+static double *random_doubles(int64_t n) {
+  double *p = malloc((size_t)(n + 1) * sizeof *p);
+  for (int64_t i = 0; i < n; i++) p[i] = uniform(-1, 1);
+  return p;
+}
+
+static void compare(const orr_conv *g, int what) {
+  const int64_t count[] = {g->n * g->k * g->oh * g->ow,
+                           g->n * g->c * g->h * g->w,
+                           g->k * (g->c / g->groups) * g->kh * g->kw};
+  double *y = random_doubles(count[0]), *x = random_doubles(count[1]);
+  double *w = random_doubles(count[2]);
+  double *got = random_doubles(count[what]);  // must be overwritten
+  double *wanted = what == TO_Y ? y : what == TO_X ? x : w;
+  bool ok;
+  if (what == TO_Y) ok = orr_conv_y(ORR_F64, g, x, w, NULL, got);
+  if (what == TO_X) ok = orr_conv_x(ORR_F64, g, y, w, NULL, got);
+  if (what == TO_W) ok = orr_conv_w(ORR_F64, g, x, y, got);
+  assert_true(ok);
+  for (int64_t i = 0; i < count[what]; i++) wanted[i] = 0;
+  by_definition(g, what, x, w, y);
+  for (int64_t i = 0; i < count[what]; i++) near(got[i], wanted[i], 1e-11);
+  free(y), free(x), free(w), free(got);
+}
+
+static void the_trio_is_what_the_definition_says(void **state) {
+  (void)state;
+  orr_conv g;
+  for (int trial = 0; trial < 400; trial++)
+    if (random_geometry(&g, trial))
+      for (int what = TO_Y; what <= TO_W; what++) compare(&g, what);
+}
+
+// Shapes of networks, float32 against float64: blocks, shares, turned kernels.
+static void float32_agrees_with_float64(void **state) {
+  (void)state;
+  static const int64_t shapes[][6] = {
+      // n, c, h = w, k, kernel, stride; padding is half the kernel
+      {9, 16, 14, 24, 3, 2}, {16, 1, 28, 8, 3, 1}, {16, 8, 28, 1, 3, 1},
+      {1, 24, 40, 70, 3, 1}, {2, 80, 9, 80, 1, 1}, {3, 3, 40, 16, 7, 2}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    const size_t mark = orr_scope_begin();
+    const int64_t *s = shapes[i];
+    const int64_t xs[] = {s[0], s[1], s[2], s[2]};
+    const int64_t ws[] = {s[3], s[1], s[4], s[4]};
+    const double half = (double)(s[4] / 2), step = (double)s[5];
+    orr_tensor *x = random_tensor(ORR_F32, 4, xs);
+    orr_tensor *w = random_tensor(ORR_F32, 4, ws);
+    orr_tensor *b = random_tensor(ORR_F32, 1, &s[3]);
+    orr_tensor *x2 = orr_cast(x, ORR_F64), *w2 = orr_cast(w, ORR_F64);
+    orr_tensor *b2 = orr_cast(b, ORR_F64);
+    orr_tensor *y = ORR(conv2d, x, w, b,
+                        .attr = {step, step, half, half, 1, 1, 1});
+    orr_tensor *y2 = ORR(conv2d, x2, w2, b2,
+                         .attr = {step, step, half, half, 1, 1, 1});
+    orr_tensor *z = ORR(conv_transpose2d, y, w, .attr = {step, step, half, half,
+                                                        0, 0, 1, 1, 1});
+    orr_tensor *z2 = ORR(conv_transpose2d, orr_cast(y, ORR_F64), w2,
+                         .attr = {step, step, half, half, 0, 0, 1, 1, 1});
+    assert_non_null(z2);
+    for (int64_t k = 0; k < y->count; k++)
+      near(orr_get(y, k), orr_get(y2, k), 1e-5);
+    for (int64_t k = 0; k < z->count; k++)
+      near(orr_get(z, k), orr_get(z2, k), 1e-4);  // sums of about 100
+    orr_scope_end(mark);
+  }
+}
+
+static void bits_do_not_depend_on_threads(void **state) {
+  (void)state;
+  const int before = orr_threads();
+  for (int trial = 0; trial < 4; trial++) {
+    const size_t mark = orr_scope_begin();
+    const int64_t k = trial % 2 ? 1 : 24;
+    const int64_t xs[] = {trial < 2 ? 12 : 1, 16, trial < 2 ? 14 : 60, 15};
+    const int64_t ws[] = {k, 16, 3, 3};
+    orr_tensor *x = random_tensor(ORR_F32, 4, xs);
+    orr_tensor *w = random_tensor(ORR_F32, 4, ws);
+    orr_tensor *out[2][3];
+    for (int t = 0; t < 2; t++) {
+      orr_set_threads(t ? 3 : 1);
+      const double size[] = {(double)xs[2], (double)xs[3]};
+      orr_tensor *y = ORR(conv2d, x, w, .attr = {1, 1, 1, 1, 1, 1, 1});
+      out[t][0] = y;
+      out[t][1] = ORR(conv2d_dx, y, w,
+                      .attr = {1, 1, 1, 1, 1, 1, 1, size[0], size[1]});
+      out[t][2] = ORR(conv2d_dw, x, y, .attr = {1, 1, 1, 1, 1, 1, 1, 3, 3});
+    }
+    for (int i = 0; i < 3; i++) {
+      const size_t bytes = (size_t)out[0][i]->count * sizeof(float);
+      assert_memory_equal(orr_data(out[0][i]), orr_data(out[1][i]), bytes);
+    }
+    orr_scope_end(mark);
+  }
+  orr_set_threads(before);
+}
+
+static orr_tensor *conv_of(orr_tensor *const *x, const void *context) {
+  const double *a = context;
+  return ORR(conv2d, x[0], x[1], x[2],
+             .attr = {a[0], a[1], a[2], a[3], a[4], a[5], a[6]});
+}
+
+static orr_tensor *transposed_of(orr_tensor *const *x, const void *context) {
+  const double *a = context;
+  return ORR(conv_transpose2d, x[0], x[1], x[2],
+             .attr = {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]});
+}
+
+static void check_sizes(check_fn *f, const double *attr, const int64_t *xs,
+                        const int64_t *ws, int64_t bias) {
+  const size_t mark = orr_scope_begin();
+  orr_tensor *x[] = {random_tensor(ORR_F64, 4, xs),
+                     random_tensor(ORR_F64, 4, ws),
+                     random_tensor(ORR_F64, 1, &bias)};
+  check_gradients(f, attr, 3, x);
+  orr_scope_end(mark);
+}
+
+static void gradients_of_both_orders(void **state) {
+  (void)state;
+  check_sizes(conv_of, (double[]){1, 1, 0, 0, 1, 1, 1},
+              (int64_t[]){2, 2, 4, 3}, (int64_t[]){3, 2, 2, 2}, 3);
+  check_sizes(conv_of, (double[]){2, 1, 1, 2, 1, 2, 2},
+              (int64_t[]){2, 4, 4, 5}, (int64_t[]){2, 2, 3, 2}, 2);
+  check_sizes(conv_of, (double[]){1, 1, 1, 1, 1, 1, 1},
+              (int64_t[]){1, 3, 4, 4}, (int64_t[]){1, 3, 3, 3}, 1);
+  check_sizes(transposed_of, (double[]){2, 2, 1, 1, 1, 1, 1, 1, 1},
+              (int64_t[]){2, 2, 3, 2}, (int64_t[]){2, 3, 3, 3}, 3);
+  check_sizes(transposed_of, (double[]){1, 3, 0, 1, 0, 2, 2, 2, 1},
+              (int64_t[]){1, 4, 2, 3}, (int64_t[]){4, 1, 2, 3}, 2);
+}
+
+// <conv(x, w), y> = <x, conv_transpose(y, w)>
+static void transposed_is_the_adjoint(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  orr_tensor *x = random_tensor(ORR_F64, 4, (int64_t[]){3, 4, 9, 8});
+  orr_tensor *w = random_tensor(ORR_F64, 4, (int64_t[]){6, 2, 3, 2});
+  orr_tensor *cx = ORR(conv2d, x, w, .attr = {2, 3, 1, 0, 1, 2, 2});
+  orr_tensor *y = random_tensor(ORR_F64, 4, cx->size);
+  orr_tensor *ty = ORR(conv_transpose2d, y, w,
+                       .attr = {2, 3, 1, 0, 0, 2, 2, 1, 2});
+  assert_non_null(ty);
+  near(orr_get(ORR(sum, ORR(mul, cx, y)), 0),
+       orr_get(ORR(sum, ORR(mul, x, ty)), 0), 1e-12);
+  orr_scope_end(mark);
+}
+
+static void nothing_is_left_when_memory_runs_out(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  orr_tensor *x = random_tensor(ORR_F32, 4, (int64_t[]){20, 3, 9, 9});
+  orr_tensor *w = random_tensor(ORR_F32, 4, (int64_t[]){2, 3, 3, 3});
+  orr_set_requires_grad(w, true);
+  int failures = 0;
+  for (int64_t n = 1;; n++) {
+    const int64_t blocks = orr_memory_stats().live_blocks;
+    const size_t inner = orr_scope_begin();
+    orr_memory_fail_after(n);
+    orr_tensor *y = ORR(conv2d, x, w, .attr = {1, 1, 1, 1, 1, 1, 1});
+    orr_tensor *s = y ? ORR(sum, y) : NULL, *g = NULL;
+    const bool ok = s && orr_grad(1, &s, NULL, 1, &w, &g, 0, 0, 0);
+    orr_memory_fail_after(0);
+    orr_release(g);
+    orr_scope_end(inner);
+    orr_clear_error();
+    assert_int_equal(orr_memory_stats().live_blocks, blocks);
+    if (ok) break;
+    failures++;
+  }
+  assert_in_range(failures, 8, 100);
+  orr_scope_end(mark);
+}
+
+#define T(NAME) cmocka_unit_test_teardown(NAME, check_clean)
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      T(the_trio_is_what_the_definition_says),
+      T(float32_agrees_with_float64),
+      T(bits_do_not_depend_on_threads),
+      T(gradients_of_both_orders),
+      T(transposed_is_the_adjoint),
+      T(nothing_is_left_when_memory_runs_out),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
