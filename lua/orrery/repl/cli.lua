@@ -1,0 +1,221 @@
+--- The program's command line: which words are options, what runs, and how a
+--- failure ends. Takes { [0] = program, words... }, returns the exit status.
+local core = require "orrery.core"
+local host = require "orrery.host"
+
+local usage = [[
+orrery                          a prompt; from a pipe, runs what comes in
+orrery FILE [knob=value ...]    runs a script; FILE --help shows its knobs
+orrery help [topic]             help on a function or module
+orrery doctor                   what this is made of and what it finds
+  -e CODE      run CODE           -l MOD     require MOD first
+  -i           prompt afterwards  -          run what comes in on stdin
+  -v           version            -h         this text
+  --           end of options
+ORRERY_THREADS sets the threads to compute with.]]
+
+local failed, misused, stopped = 1, 2, 130
+
+local function say(text) io.stderr:write("orrery: ", text, "\n") end
+
+-- Message with the traceback down to this file, whose own frames tell nobody
+-- anything; a value that has its own text is a sentence for the user and
+-- goes without.
+local function handler(err)
+  if type(err) ~= "string" then
+    local meta = getmetatable(err)
+    if type(meta) == "table" and meta.__tostring then return tostring(err) end
+    err = ("(error value of type %s)"):format(type(err))
+  end
+  local lines, kept = debug.traceback(err, 2), {}
+  for line in lines:gmatch "[^\n]+" do
+    if line:find("orrery/repl/cli.lua", 1, true) then break end
+    kept[#kept + 1] = line
+  end
+  while kept[#kept]:find("[C]: in function 'xpcall'", 1, true) do
+    kept[#kept] = nil
+  end
+  if kept[#kept] == "stack traceback:" then kept[#kept] = nil end
+  return table.concat(kept, "\n")
+end
+
+local function set_arg(words, zero)
+  rawset(_G, "arg", table.move(words, 1, #words, 1, { [0] = zero }))
+end
+
+-- Runs f; exit status of what happened.
+local function protected(f, ...)
+  local ok, message = xpcall(f, handler, ...)
+  if ok then return 0 end
+  if core.interrupted() then
+    host.clear_interrupt()
+    local place = tostring(message):match "^([^\n]-:%d+): "
+    say("interrupted" .. (place and " at " .. place or ""))
+    return stopped
+  end
+  say(tostring(message))
+  return failed
+end
+
+local function run_code(code, name, env)
+  local chunk, message = load(code, name, "t", env)
+  if not chunk then
+    say(message)
+    return failed
+  end
+  return protected(chunk)
+end
+
+local function run_stdin(words, env)
+  local code, why = io.read "a"
+  if not code then
+    say("stdin: " .. tostring(why))
+    return failed
+  end
+  code = code:gsub("^#[^\n]*", "")
+  set_arg(words, "-")
+  return run_code(code, "=stdin", env)
+end
+
+-- An experiment that the script returns without having started it, the
+-- plain `return run`, is started here.
+local function run_file(path, words)
+  local chunk, message = loadfile(path)
+  if not chunk then
+    say((message:gsub("^cannot open ", "cannot read ")))
+    return failed
+  end
+  set_arg(words, path)
+  return protected(function()
+    local run = chunk(table.unpack(words))
+    if type(run) == "table" and type(rawget(run, "trial")) == "function" and
+      not rawget(run, "started") then
+      run(table.unpack(words))
+    end
+  end)
+end
+
+local verbs = {}
+
+function verbs.doctor()
+  print(require("orrery.repl.doctor").report())
+  return 0
+end
+
+function verbs.help(words, env)
+  if not words[1] then
+    print(usage)
+    local names = require("orrery.repl.inspect").names(require "orrery")
+    local row = "topics:"
+    for _, name in ipairs(names) do
+      if #row + #name > 76 then
+        print(row)
+        row = " "
+      end
+      if not name:match "^_" then row = row .. " " .. name end
+    end
+    print(row)
+    return 0
+  end
+  local text, message = require("orrery.repl.inspect").help(words[1], env)
+  if text then
+    print(text)
+    return 0
+  end
+  say(message)
+  return failed
+end
+
+-- Splits the words before FILE into actions; what follows FILE is its own.
+local function read_options(words)
+  local todo, i = { actions = {} }, 1
+  while i <= #words do
+    local word = words[i]
+    local value = words[i + 1]
+    if word == "--" then
+      i = i + 1
+      break
+    elseif word == "-" or word:sub(1, 1) ~= "-" then
+      break
+    elseif word == "-e" or word == "-l" then
+      if not value then
+        return nil, ("%s has nothing after it; write %s %s"):format(word, word,
+          word == "-e" and "'CODE'" or "MODULE")
+      end
+      table.insert(todo.actions, { word, value })
+      i = i + 1
+    elseif word == "-i" then
+      todo.prompt = true
+    elseif word == "-v" or word == "--version" then
+      todo.version = true
+    elseif word == "-h" or word == "--help" then
+      todo.help = true
+    else
+      return nil, ("%s is no option; orrery --help lists them"):format(word)
+    end
+    i = i + 1
+  end
+  todo.file = words[i]
+  todo.verb = words[i - 1] ~= "--" and verbs[words[i] or ""]
+  todo.words = table.move(words, i + 1, #words, 1, {})
+  return todo
+end
+
+local function run_actions(actions, env)
+  for _, action in ipairs(actions) do
+    local status
+    if action[1] == "-e" then
+      status = run_code(action[2], "=(command line)", env)
+    else
+      local name, module = action[2]:match "^([%a_][%w_]*)=(.+)$"
+      status = protected(function()
+        env[name or action[2]] = require(module or action[2])
+      end)
+    end
+    if status ~= 0 then return status end
+  end
+  return 0
+end
+
+local function prompt(env)
+  require("orrery.repl").run { env = env }
+  return 0
+end
+
+-- What the options and the rest ask for, in order.
+local function run(todo)
+  local env = require("orrery.repl.session").environment()
+  local status = run_actions(todo.actions, env)
+  if status ~= 0 and not todo.prompt then return status end
+  local idle = #todo.actions == 0 and not todo.version
+  if todo.verb then
+    status = todo.verb(todo.words, env)
+  elseif todo.file == "-" or not todo.file and not todo.prompt and idle and
+    not core.isatty "stdin" then
+    status = run_stdin(todo.words, env)
+  elseif todo.file then
+    status = run_file(todo.file, todo.words)
+  elseif idle then
+    todo.prompt = true
+  end
+  if todo.prompt then return prompt(env) end
+  return status
+end
+
+---@param words string[]
+---@return integer status
+return function(words)
+  set_arg(words, words[0])
+  host.interrupt_kills(true)
+  local todo, message = read_options(words)
+  if not todo then
+    say(message)
+    return misused
+  end
+  if todo.help then
+    print(usage)
+    return 0
+  end
+  if todo.version then print(require("orrery.repl.doctor").banner()) end
+  return run(todo)
+end

@@ -1,0 +1,82 @@
+--- What this Orrery is made of and what it finds on the machine.
+local doctor = {}
+
+local core = require "orrery.core"
+local has_host, host = pcall(require, "orrery.host")
+
+--- One line for the top of the prompt.
+---@return string
+function doctor.banner()
+  local m = core.machine()
+  return ("Orrery %s   %s   OpenBLAS (%s, %d thread%s)"):format(core.version,
+    _VERSION, m.blas_core, m.threads, m.threads == 1 and "" or "s")
+end
+
+--- How pictures can be drawn in this terminal.
+---@return string
+function doctor.graphics()
+  local function has(name, pattern)
+    local value = os.getenv(name) or ""
+    return value:find(pattern) ~= nil
+  end
+  if not core.isatty "stdout" then return "none: no terminal" end
+  if has("TMUX", ".") then return "half-blocks (inside tmux)" end
+  if has("KITTY_WINDOW_ID", ".") or has("TERM", "kitty") then return "kitty" end
+  if has("TERM_PROGRAM", "iTerm") then return "iTerm2" end
+  if has("TERM", "sixel") or has("TERM", "mlterm") or has("TERM", "foot") then
+    return "sixel"
+  end
+  return "half-blocks"
+end
+
+local function readable(path)
+  local file = path and io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function data_found()
+  local init = package.searchpath("orrery", package.path) or ""
+  local folder = init:gsub("init%.lua$", "datasets/digits/")
+  local fashion = "/usr/share/dataset-fashion-mnist/"
+  return {
+    { "digits", readable(folder .. "images-idx3-ubyte.gz") and folder or
+      "missing: reinstall" },
+    { "fashion", readable(fashion .. "train-images-idx3-ubyte.gz") and
+      fashion or "none: install dataset-fashion-mnist, or give a folder" },
+  }
+end
+
+local function on_path(program)
+  for folder in (os.getenv "PATH" or ""):gmatch "[^:]+" do
+    if readable(folder .. "/" .. program) then
+      return folder .. "/" .. program
+    end
+  end
+end
+
+--- All of it, one fact a line.
+---@return string
+function doctor.report()
+  local m, rows = core.machine(), {}
+  local function row(name, value)
+    rows[#rows + 1] = { name, tostring(value) }
+  end
+  row("orrery", core.version)
+  row("program", has_host and host.program or "none: a module in " .. _VERSION)
+  row("lua files", package.searchpath("orrery", package.path))
+  row("lua", _VERSION)
+  row("blas", m.blas .. " on " .. m.blas_core)
+  row("instructions", m.instructions)
+  row("threads", ("%d of %d cores"):format(m.threads, m.cores))
+  row("line editing", has_host and host.libedit and "libedit" or
+    "no: built without libedit")
+  row("charts", on_path "gnuplot" or "none: install gnuplot")
+  row("pictures", doctor.graphics())
+  for _, found in ipairs(data_found()) do row(found[1], found[2]) end
+  local lines = {}
+  for i, r in ipairs(rows) do lines[i] = ("%-13s %s"):format(r[1], r[2]) end
+  return table.concat(lines, "\n")
+end
+
+return doctor
