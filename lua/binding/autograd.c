@@ -10,7 +10,8 @@ static int backward(lua_State *L) {
   orr_tensor *y = orr_check_tensor(L, 1), *gy = NULL;
   int options = 2;
   if (!lua_istable(L, 2)) {
-    if (!lua_isnoneornil(L, 2)) gy = orr_check_tensor(L, 2);
+    if (!lua_isnoneornil(L, 2))
+      gy = orr_check_tensor(L, 2);
     options = 3;
   }
   orr_check_options(L, options, "retain_graph|create_graph");
@@ -18,22 +19,24 @@ static int backward(lua_State *L) {
   bool retain = orr_flag(L, options, "retain_graph", create);
   orr_clear_error();
   orr_site_state(L);
-  if (!orr_backward(y, gy, retain, create)) return orr_raise(L);
+  if (!orr_backward(y, gy, retain, create))
+    return orr_raise(L);
   orr_collect(L);
   return 0;
 }
 
 // Reads the tensor or the table of tensors at index into a block pushed on the
 // stack; entries may be absent (false) when `optional`.
-static orr_tensor **read_list(lua_State *L, int index, const char *name,
-                              int *n, bool optional) {
+static orr_tensor **read_list(lua_State *L, int index, const char *name, int *n,
+                              bool optional) {
   char seen[128];
   orr_tensor *one = orr_test_tensor(L, index);
   if (one == NULL && !lua_istable(L, index))
     orr_raisef(L, "grad: %s is %s; pass a tensor or a table of tensors", name,
                orr_describe(L, index, seen, sizeof seen));
   lua_Unsigned count = one != NULL ? 1 : lua_rawlen(L, index);
-  if (count > 1u << 20) orr_raisef(L, "grad: %s is too long", name);
+  if (count > 1u << 20)
+    orr_raisef(L, "grad: %s is too long", name);
   orr_tensor **list = lua_newuserdatauv(L, (count + 1) * sizeof *list, 0);
   *n = (int)count;
   list[0] = one;
@@ -80,7 +83,8 @@ static int grad(lua_State *L) {
   orr_site_state(L);
   if (!orr_grad(ny, y, gy, nx, x, gx, retain, create, unused))
     return orr_raise(L);
-  for (int i = 0; i < nx; i++) *slot[i] = gx[i];
+  for (int i = 0; i < nx; i++)
+    *slot[i] = gx[i];
   orr_collect(L);
   lua_settop(L, result);
   return 1;
@@ -128,14 +132,13 @@ void orr_open_autograd(lua_State *L) {
   lua_pushcfunction(L, mode_close);
   lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
-  static const luaL_Reg functions[] = {
-      {"backward", backward},
-      {"grad", grad},
-      {"grad_mode", grad_mode},
-      {"is_grad_enabled", is_grad_enabled},
-      {"set_grad_enabled", set_grad_enabled},
-      {"set_anomaly", set_anomaly},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"backward", backward},
+                                       {"grad", grad},
+                                       {"grad_mode", grad_mode},
+                                       {"is_grad_enabled", is_grad_enabled},
+                                       {"set_grad_enabled", set_grad_enabled},
+                                       {"set_anomaly", set_anomaly},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_getfield(L, -1, "Tensor");
   lua_getfield(L, -1, "methods");

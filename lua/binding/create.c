@@ -32,8 +32,10 @@ static void measure(nest *s) {
   lua_pushvalue(L, -1);
   while (lua_istable(L, -1)) {
     if (s->rank == ORR_MAX_RANK)
-      orr_raisef(L, "tensor: tables are nested deeper than %d; a tensor has "
-                 "at most %d axes", ORR_MAX_RANK, ORR_MAX_RANK);
+      orr_raisef(L,
+                 "tensor: tables are nested deeper than %d; a tensor has "
+                 "at most %d axes",
+                 ORR_MAX_RANK, ORR_MAX_RANK);
     int64_t n = (int64_t)lua_rawlen(L, -1);
     s->size[s->rank++] = n;
     if (n == 0) {
@@ -45,7 +47,8 @@ static void measure(nest *s) {
     }
     lua_rawgeti(L, -1, 1);
   }
-  if (lua_type(L, -1) == LUA_TBOOLEAN) s->dtype = ORR_U8;
+  if (lua_type(L, -1) == LUA_TBOOLEAN)
+    s->dtype = ORR_U8;
   lua_settop(L, base);
 }
 
@@ -70,7 +73,8 @@ static void store_leaf(nest *s) {
     ((double *)s->data)[at] = v;
   } else {
     lua_Integer i = flag ? (lua_Integer)v : lua_tointegerx(L, -1, &whole);
-    if (!whole) bad_leaf(s, s->rank, "int64 and uint8 hold whole numbers");
+    if (!whole)
+      bad_leaf(s, s->rank, "int64 and uint8 hold whole numbers");
     if (s->dtype == ORR_U8 && (i < 0 || i > 255))
       bad_leaf(s, s->rank, "uint8 holds 0 to 255");
     if (s->dtype == ORR_U8)
@@ -86,17 +90,22 @@ static void fill(nest *s, int depth) {
   char at[160];
   if (depth == s->rank) {
     if (lua_istable(L, -1))
-      orr_raisef(L, "tensor: %s is a table where others are numbers; nest "
-                 "all alike", place_text(s, depth, at, sizeof at));
+      orr_raisef(L,
+                 "tensor: %s is a table where others are numbers; nest "
+                 "all alike",
+                 place_text(s, depth, at, sizeof at));
     store_leaf(s);
     return;
   }
-  if (!lua_istable(L, -1)) bad_leaf(s, depth, "others there are tables");
+  if (!lua_istable(L, -1))
+    bad_leaf(s, depth, "others there are tables");
   int64_t n = (int64_t)lua_rawlen(L, -1);
   if (n != s->size[depth])
-    orr_raisef(L, "tensor: %s has %lld entries but the first has %lld; make "
-               "them equal", place_text(s, depth, at, sizeof at),
-               (long long)n, (long long)s->size[depth]);
+    orr_raisef(L,
+               "tensor: %s has %lld entries but the first has %lld; make "
+               "them equal",
+               place_text(s, depth, at, sizeof at), (long long)n,
+               (long long)s->size[depth]);
   for (int64_t i = 0; i < n; i++) {
     s->place[depth] = i;
     lua_rawgeti(L, -1, i + 1);
@@ -108,10 +117,12 @@ static void fill(nest *s, int depth) {
 // A tensor given: its values in a tensor of its own.
 static void copy_tensor(lua_State *L, orr_tensor *from, bool typed,
                         orr_dtype d) {
-  if (!typed) d = orr_tensor_dtype(from);
+  if (!typed)
+    d = orr_tensor_dtype(from);
   orr_tensor **slot = orr_push_slot(L);
   *slot = orr_empty(d, orr_rank(from), orr_sizes(from));
-  if (*slot == NULL || !orr_copy_(*slot, from)) orr_raise(L);
+  if (*slot == NULL || !orr_copy_(*slot, from))
+    orr_raise(L);
 }
 
 // tensor(values, { dtype, requires_grad }): float32 unless dtype says
@@ -134,17 +145,20 @@ static int tensor(lua_State *L) {
     int type = lua_type(L, 1);
     char seen[128];
     if (type != LUA_TTABLE && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
-      return orr_raisef(L, "tensor: the values are %s; pass a number or "
+      return orr_raisef(L,
+                        "tensor: the values are %s; pass a number or "
                         "nested tables of numbers",
                         orr_describe(L, 1, seen, sizeof seen));
     luaL_checkstack(L, 4 * ORR_MAX_RANK, NULL);
     orr_dtype wanted = s.dtype;
     lua_pushvalue(L, 1);
     measure(&s);
-    if (typed) s.dtype = wanted;
+    if (typed)
+      s.dtype = wanted;
     orr_tensor **slot = orr_push_slot(L);
     *slot = orr_empty(s.dtype, s.rank, s.size);
-    if (*slot == NULL) return orr_raise(L);
+    if (*slot == NULL)
+      return orr_raise(L);
     s.data = orr_data(*slot);
     lua_pushvalue(L, 1);
     fill(&s, 0);

@@ -14,10 +14,13 @@ static bool user_frame(lua_State *L, int level, lua_Debug *ar) {
   size_t n = strlen(own_prefix);
   for (; lua_getstack(L, level, ar); level++) {
     lua_getinfo(L, "S", ar);
-    if (*ar->what == 'C') continue;
-    if (n > 0 && strncmp(ar->source, own_prefix, n) == 0) continue;
+    if (*ar->what == 'C')
+      continue;
+    if (n > 0 && strncmp(ar->source, own_prefix, n) == 0)
+      continue;
     lua_getinfo(L, "l", ar);
-    if (ar->currentline > 0) return true;
+    if (ar->currentline > 0)
+      return true;
   }
   return false;
 }
@@ -59,7 +62,9 @@ static const char *last_source;  // compared by text as well: may be reused
 static const char *last_file;
 static char last_text[LUA_IDSIZE];
 
-void orr_site_state(lua_State *L) { site_state = L; }
+void orr_site_state(lua_State *L) {
+  site_state = L;
+}
 
 static orr_site find_site(void *context) {
   (void)context;
@@ -81,7 +86,8 @@ const char *orr_who(lua_State *L, char *buffer, size_t size) {
   const char *name = "orrery";
   if (lua_getstack(L, 0, &ar)) {
     lua_getinfo(L, "n", &ar);
-    if (ar.name != NULL && strcmp(ar.name, "?") != 0) name = ar.name;
+    if (ar.name != NULL && strcmp(ar.name, "?") != 0)
+      name = ar.name;
   }
   snprintf(buffer, size, "%s", name);
   return buffer;
@@ -135,14 +141,17 @@ static int bad_argument(lua_State *L, int index, const char *name,
 lua_Integer orr_check_int(lua_State *L, int index, const char *name) {
   int whole = 0;
   lua_Integer v = 0;
-  if (lua_type(L, index) == LUA_TNUMBER) v = lua_tointegerx(L, index, &whole);
-  if (!whole) bad_argument(L, index, name, "a whole number");
+  if (lua_type(L, index) == LUA_TNUMBER)
+    v = lua_tointegerx(L, index, &whole);
+  if (!whole)
+    bad_argument(L, index, name, "a whole number");
   return v;
 }
 
 lua_Integer orr_opt_int(lua_State *L, int index, const char *name,
                         lua_Integer absent) {
-  if (lua_isnoneornil(L, index)) return absent;
+  if (lua_isnoneornil(L, index))
+    return absent;
   return orr_check_int(L, index, name);
 }
 
@@ -165,7 +174,8 @@ bool orr_check_bool(lua_State *L, int index, const char *name) {
 }
 
 void orr_check_function(lua_State *L, int index, const char *name) {
-  if (lua_type(L, index) == LUA_TFUNCTION) return;
+  if (lua_type(L, index) == LUA_TFUNCTION)
+    return;
   if (luaL_getmetafield(L, index, "__call") != LUA_TNIL) {
     lua_pop(L, 1);
     return;
@@ -180,16 +190,21 @@ int orr_check_axis(lua_State *L, int index, int rank) {
   char who[64];
   orr_who(L, who, sizeof who);
   if (rank == 0)
-    orr_raisef(L, "%s: axis is " LUA_INTEGER_FMT
-               " but the tensor has no axes; leave axis out", who, a);
+    orr_raisef(L,
+               "%s: axis is " LUA_INTEGER_FMT
+               " but the tensor has no axes; leave axis out",
+               who, a);
   else
-    orr_raisef(L, "%s: axis is " LUA_INTEGER_FMT " but the tensor has %d; "
-               "use 1 to %d or -%d to -1", who, a, rank, rank, rank);
+    orr_raisef(L,
+               "%s: axis is " LUA_INTEGER_FMT " but the tensor has %d; "
+               "use 1 to %d or -%d to -1",
+               who, a, rank, rank, rank);
   return 0;
 }
 
 bool orr_flag(lua_State *L, int index, const char *name, bool absent) {
-  if (!lua_istable(L, index)) return absent;
+  if (!lua_istable(L, index))
+    return absent;
   bool value = absent;
   if (lua_getfield(L, index, name) != LUA_TNIL)
     value = orr_check_bool(L, -1, name);
@@ -202,14 +217,16 @@ static bool among(const char *name, const char *names) {
   size_t n = strlen(name);
   for (const char *p = names; *p != 0;) {
     size_t w = strcspn(p, "|");
-    if (w == n && memcmp(p, name, n) == 0) return true;
+    if (w == n && memcmp(p, name, n) == 0)
+      return true;
     p += w + (p[w] == '|');
   }
   return false;
 }
 
 void orr_check_options(lua_State *L, int index, const char *names) {
-  if (lua_isnoneornil(L, index)) return;
+  if (lua_isnoneornil(L, index))
+    return;
   char who[64], seen[128];
   orr_who(L, who, sizeof who);
   if (!lua_istable(L, index) || orr_test_slot(L, index) != NULL)
@@ -220,7 +237,8 @@ void orr_check_options(lua_State *L, int index, const char *names) {
       orr_raisef(L, "%s: the options table has %s as a key; name the option",
                  who, orr_describe(L, -2, seen, sizeof seen));
     const char *key = lua_tostring(L, -2);
-    if (among(key, names)) continue;
+    if (among(key, names))
+      continue;
     orr_push_nearest(L, key, names);
     orr_raisef(L, "%s: unknown option %s%s", who, key, lua_tostring(L, -1));
   }
@@ -271,20 +289,21 @@ void orr_push_nearest(lua_State *L, const char *name, const char *names) {
 // blame(message): raises it at the nearest line that is not Orrery's own.
 static int blame(lua_State *L) {
   lua_settop(L, 1);
-  if (lua_type(L, 1) == LUA_TSTRING) return raise_top(L);
+  if (lua_type(L, 1) == LUA_TSTRING)
+    return raise_top(L);
   return lua_error(L);
 }
 
 // set_own(prefix): chunk names that start so are Orrery's own files.
 static int set_own(lua_State *L) {
-  snprintf(own_prefix, sizeof own_prefix, "%s",
-           orr_check_text(L, 1, "prefix"));
+  snprintf(own_prefix, sizeof own_prefix, "%s", orr_check_text(L, 1, "prefix"));
   return 0;
 }
 
 void orr_open_errors(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"blame", blame}, {"set_own", set_own}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"blame", blame},
+                                       {"set_own", set_own},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   orr_set_site_source(find_site, NULL);
 }

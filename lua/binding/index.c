@@ -49,7 +49,8 @@ static void out_of_range(plan *p, int axis, long long at, int64_t n) {
 static int64_t place(plan *p, int axis, lua_Integer at) {
   int64_t n = orr_sizes(p->x)[axis];
   int64_t i = at > 0 ? at - 1 : at + n;
-  if (at == 0 || i < 0 || i >= n) out_of_range(p, axis, at, n);
+  if (at == 0 || i < 0 || i >= n)
+    out_of_range(p, axis, at, n);
   return i;
 }
 
@@ -79,12 +80,16 @@ static step read_range(plan *p, int axis) {
     v[i] = whole_number(p, -1);
     lua_pop(L, 1);
   }
-  if (parts == 1) v[1] = v[0];
+  if (parts == 1)
+    v[1] = v[0];
   if (v[2] < 1)
-    orr_raisef(L, "index: the step of a range is %lld; use 1 or more, and "
-               "flip to go backwards", (long long)v[2]);
+    orr_raisef(L,
+               "index: the step of a range is %lld; use 1 or more, and "
+               "flip to go backwards",
+               (long long)v[2]);
   step s = {.kind = SLICE, .first = 0, .last = n - 1, .by = v[2]};
-  if (parts == 0) return s;
+  if (parts == 0)
+    return s;
   // {k + 1, k} is an empty range, also just past the end.
   s.first = v[0] == n + 1 ? n : place(p, axis, v[0]);
   s.last = v[1] == 0 ? -1 : place(p, axis, v[1]);
@@ -99,16 +104,20 @@ static step read_range(plan *p, int axis) {
 static orr_tensor *mask_positions(plan *p, orr_tensor *mask) {
   orr_tensor **packed = orr_push_slot(p->L);
   *packed = orr_contiguous(mask);
-  if (*packed == NULL) orr_raise(p->L);
+  if (*packed == NULL)
+    orr_raise(p->L);
   const uint8_t *m = orr_data(*packed);
   int64_t n = orr_count(mask), found = 0;
-  for (int64_t i = 0; i < n; i++) found += m[i] != 0;
+  for (int64_t i = 0; i < n; i++)
+    found += m[i] != 0;
   orr_tensor **slot = orr_push_slot(p->L);
   *slot = orr_empty(ORR_I64, 1, &found);
-  if (*slot == NULL) orr_raise(p->L);
+  if (*slot == NULL)
+    orr_raise(p->L);
   int64_t *to = orr_data(*slot);
   for (int64_t i = 0; i < n; i++)
-    if (m[i] != 0) *to++ = i + 1;
+    if (m[i] != 0)
+      *to++ = i + 1;
   return *slot;
 }
 
@@ -116,8 +125,10 @@ static void check_mask(plan *p, const orr_tensor *mask, int axis) {
   const int64_t *have = orr_sizes(p->x) + axis, *want = orr_sizes(mask);
   int rank = orr_rank(mask);
   bool fits = rank > 0 && axis + rank <= orr_rank(p->x);
-  for (int i = 0; fits && i < rank; i++) fits = have[i] == want[i];
-  if (fits) return;
+  for (int i = 0; fits && i < rank; i++)
+    fits = have[i] == want[i];
+  if (fits)
+    return;
   char what[192], shape[128];
   snprintf(what, sizeof what, "the mask is %s",
            orr_shape_text(mask, shape, sizeof shape));
@@ -126,7 +137,8 @@ static void check_mask(plan *p, const orr_tensor *mask, int axis) {
 
 static void bad_key(plan *p, int index) {
   char seen[160];
-  orr_raisef(p->L, "index: the key is %s; use a position, a table of "
+  orr_raisef(p->L,
+             "index: the key is %s; use a position, a table of "
              "positions and ranges, an int64 tensor or a uint8 mask",
              orr_describe(p->L, index, seen, sizeof seen));
 }
@@ -142,7 +154,8 @@ static step read_tensor(plan *p, int axis, orr_tensor *t) {
     }
   }
   if (orr_tensor_dtype(t) != ORR_I64 || orr_rank(t) != 1)
-    orr_raisef(p->L, "index: a tensor inside a table must be int64 positions "
+    orr_raisef(p->L,
+               "index: a tensor inside a table must be int64 positions "
                "or a uint8 mask with one axis");
   return s;
 }
@@ -150,8 +163,10 @@ static step read_tensor(plan *p, int axis, orr_tensor *t) {
 static step read_entry(plan *p, int axis) {
   lua_State *L = p->L;
   orr_tensor *t = orr_test_tensor(L, -1);
-  if (t != NULL) return read_tensor(p, axis, t);
-  if (lua_istable(L, -1)) return read_range(p, axis);
+  if (t != NULL)
+    return read_tensor(p, axis, t);
+  if (lua_istable(L, -1))
+    return read_range(p, axis);
   int64_t at = place(p, axis, whole_number(p, -1));
   return (step){.kind = SELECT, .first = at};
 }
@@ -168,8 +183,10 @@ static void read_table(plan *p, int index) {
   while (lua_next(L, index)) {
     if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) < 1 ||
         lua_tointeger(L, -2) > (lua_Integer)n)
-      orr_raisef(L, "index: the key table has the key %s; list one entry per "
-                 "axis, {} for all of one", luaL_tolstring(L, -2, NULL));
+      orr_raisef(L,
+                 "index: the key table has the key %s; list one entry per "
+                 "axis, {} for all of one",
+                 luaL_tolstring(L, -2, NULL));
     lua_pop(L, 1);
   }
   luaL_checkstack(L, 4 * ORR_MAX_RANK, NULL);
@@ -178,7 +195,8 @@ static void read_table(plan *p, int index) {
     lua_rawgeti(L, index, i + 1);
     int top = lua_gettop(L);
     p->steps[p->n++] = read_entry(p, i);
-    if (lua_gettop(L) == top && p->steps[i].kind != TAKE) lua_pop(L, 1);
+    if (lua_gettop(L) == top && p->steps[i].kind != TAKE)
+      lua_pop(L, 1);
   }
 }
 
@@ -210,8 +228,8 @@ static plan read_key(lua_State *L, int index) {
   } else if (lua_type(L, index) == LUA_TNUMBER) {
     if (orr_rank(p.x) == 0)
       orr_raisef(L, "index: x has no axes; use x:item()");
-    p.steps[p.n++] = (step){.kind = SELECT,
-                            .first = place(&p, 0, whole_number(&p, index))};
+    p.steps[p.n++] =
+        (step){.kind = SELECT, .first = place(&p, 0, whole_number(&p, index))};
   } else {
     bad_key(&p, index);
   }
@@ -222,9 +240,10 @@ static plan read_key(lua_State *L, int index) {
 
 static const orr_op *op_select, *op_narrow, *op_take, *op_reshape;
 
-static orr_tensor *apply(const orr_op *op, orr_tensor *x, orr_tensor *y,
-                         int n, const double *attr) {
-  if (x == NULL) return NULL;
+static orr_tensor *apply(const orr_op *op, orr_tensor *x, orr_tensor *y, int n,
+                         const double *attr) {
+  if (x == NULL)
+    return NULL;
   orr_args args;
   orr_default_args(op, &args);
   args.x[0] = x;
@@ -235,7 +254,8 @@ static orr_tensor *apply(const orr_op *op, orr_tensor *x, orr_tensor *y,
 
 static orr_tensor *reshape(orr_tensor *x, int rank, const int64_t *size) {
   double attr[1 + ORR_MAX_RANK] = {rank};
-  for (int i = 0; i < rank; i++) attr[1 + i] = (double)size[i];
+  for (int i = 0; i < rank; i++)
+    attr[1 + i] = (double)size[i];
   return apply(op_reshape, x, NULL, 1 + ORR_MAX_RANK, attr);
 }
 
@@ -257,8 +277,7 @@ static orr_tensor *run_steps(const plan *p) {
     if (s->kind == TAKE) {
       y = take(y, axis, s->positions);
     } else if (s->first > 0 || s->last + 1 < orr_sizes(y)[axis] || s->by > 1) {
-      int64_t n = s->last < s->first ? 0
-                                    : (s->last - s->first) / s->by + 1;
+      int64_t n = s->last < s->first ? 0 : (s->last - s->first) / s->by + 1;
       double attr[4] = {axis, (double)s->first, (double)n, (double)s->by};
       y = apply(op_narrow, y, NULL, 4, attr);
     }
@@ -272,7 +291,8 @@ static int joined_shape(const plan *p, int64_t *size) {
   int n = orr_rank(p->whole), rest = orr_rank(p->x) - p->covers;
   if (n + rest > ORR_MAX_RANK) {
     orr_set_error("index: the result would have %d axes; at most %d are "
-                  "possible", n + rest, ORR_MAX_RANK);
+                  "possible",
+                  n + rest, ORR_MAX_RANK);
     return -1;
   }
   memcpy(size, orr_sizes(p->whole), (size_t)n * sizeof *size);
@@ -283,14 +303,15 @@ static int joined_shape(const plan *p, int64_t *size) {
 static orr_tensor *run_whole(const plan *p) {
   int64_t size[2 * ORR_MAX_RANK], flat[1 + ORR_MAX_RANK] = {1};
   int rank = joined_shape(p, size), left = orr_rank(p->x) - p->covers;
-  if (rank < 0) return NULL;
-  for (int i = 0; i < p->covers; i++) flat[0] *= orr_sizes(p->x)[i];
-  memcpy(flat + 1, orr_sizes(p->x) + p->covers,
-         (size_t)left * sizeof *flat);
+  if (rank < 0)
+    return NULL;
+  for (int i = 0; i < p->covers; i++)
+    flat[0] *= orr_sizes(p->x)[i];
+  memcpy(flat + 1, orr_sizes(p->x) + p->covers, (size_t)left * sizeof *flat);
   orr_tensor *x = p->covers == 1 ? p->x : reshape(p->x, 1 + left, flat);
   int64_t n = orr_count(p->whole);
-  orr_tensor *at = orr_rank(p->whole) == 1 ? p->whole
-                                           : reshape(p->whole, 1, &n);
+  orr_tensor *at =
+      orr_rank(p->whole) == 1 ? p->whole : reshape(p->whole, 1, &n);
   orr_tensor *y = at == NULL ? NULL : take(x, 0, at);
   return orr_rank(p->whole) == 1 ? y : reshape(y, rank, size);
 }
@@ -301,7 +322,8 @@ int orr_index_get(lua_State *L) {
   size_t mark = orr_scope_begin();
   *slot = orr_retain(p.whole != NULL ? run_whole(&p) : run_steps(&p));
   orr_scope_end(mark);
-  if (*slot == NULL) return orr_raise(L);
+  if (*slot == NULL)
+    return orr_raise(L);
   orr_collect(L);
   return 1;
 }
@@ -321,12 +343,15 @@ static bool assign_whole(const plan *p, orr_tensor *value) {
   orr_dtype d = orr_tensor_dtype(p->x);
   int64_t size[2 * ORR_MAX_RANK], n = 1;
   int rank = joined_shape(p, size);
-  if (rank < 0) return false;
-  for (int i = 0; i < p->covers; i++) n *= orr_sizes(p->x)[i];
+  if (rank < 0)
+    return false;
+  for (int i = 0; i < p->covers; i++)
+    n *= orr_sizes(p->x)[i];
   orr_tensor *from = spread(d, rank, size, value);
   orr_tensor *to = spread(d, orr_rank(p->x), orr_sizes(p->x), p->x);
   orr_tensor *at = orr_keep(orr_contiguous(p->whole));
-  if (from == NULL || to == NULL || at == NULL) return false;
+  if (from == NULL || to == NULL || at == NULL)
+    return false;
   size_t row = n > 0 ? (size_t)(orr_count(to) / n) * orr_dtype_size(d) : 0;
   const int64_t *place_of = orr_data(at);
   char *source = orr_data(from), *target = orr_data(to);
@@ -355,7 +380,8 @@ int orr_index_set(lua_State *L) {
   lua_settop(L, 3);
   plan p = read_key(L, 2);
   if (orr_grad_enabled() && orr_requires_grad(p.x))
-    return orr_raisef(L, "index: x requires grad; in place, its gradient "
+    return orr_raisef(L,
+                      "index: x requires grad; in place, its gradient "
                       "would be lost; use orrery.no_grad or x:detach()");
   bool number = lua_type(L, 3) == LUA_TNUMBER;
   orr_tensor *value = orr_test_tensor(L, 3);
@@ -364,14 +390,15 @@ int orr_index_set(lua_State *L) {
     return orr_raisef(L, "index: the value is %s; assign a number or a tensor",
                       orr_describe(L, 3, seen, sizeof seen));
   if (value != NULL && orr_grad_enabled() && orr_requires_grad(value))
-    return orr_raisef(L, "index: the value requires grad; in place, its "
+    return orr_raisef(L,
+                      "index: the value requires grad; in place, its "
                       "gradient would be lost; use value:detach()");
   bool recording = orr_enable_grad(false);
   size_t mark = orr_scope_begin();
   if (number)
     value = orr_keep(orr_scalar(orr_tensor_dtype(p.x), lua_tonumber(L, 3)));
-  bool ok = value != NULL && (p.whole != NULL ? assign_whole(&p, value)
-                                              : assign_steps(&p, value));
+  bool ok = value != NULL &&
+      (p.whole != NULL ? assign_whole(&p, value) : assign_steps(&p, value));
   orr_scope_end(mark);
   orr_enable_grad(recording);
   return ok ? 0 : orr_raise(L);

@@ -29,8 +29,8 @@ typedef struct reader {
   const op_info *o;
   const void *tensor_type;  // the metatable's address
   orr_args args;
-  unsigned given;                  // bit i: parameter i has a value
-  unsigned numbers;                // bit i: x[i] is number[i]
+  unsigned given;    // bit i: parameter i has a value
+  unsigned numbers;  // bit i: x[i] is number[i]
   double number[ORR_MAX_INPUT];
   bool requires_grad;
   int anchor;  // stack index that keeps the list's block alive
@@ -58,7 +58,8 @@ static const char *usage(const op_info *o, char *buffer, size_t size) {
                      p->name, must ? "" : "?");
     used += (size_t)wrote;
   }
-  if (used < size) snprintf(buffer + used, size - used, ")");
+  if (used < size)
+    snprintf(buffer + used, size - used, ")");
   return buffer;
 }
 
@@ -67,10 +68,12 @@ static const char *usage(const op_info *o, char *buffer, size_t size) {
 static orr_tensor *tensor_at(reader *r, int index, bool *freed) {
   orr_tensor **slot = lua_touserdata(r->L, index);
   *freed = false;
-  if (slot == NULL || !lua_getmetatable(r->L, index)) return NULL;
+  if (slot == NULL || !lua_getmetatable(r->L, index))
+    return NULL;
   bool same = lua_topointer(r->L, -1) == r->tensor_type;
   lua_pop(r->L, 1);
-  if (!same) return NULL;
+  if (!same)
+    return NULL;
   *freed = *slot == NULL;
   return *slot;
 }
@@ -86,17 +89,18 @@ static void read_tensor(reader *r, int i, int index) {
     r->number[k] = lua_tonumber(r->L, index);
     r->numbers |= 1u << k;
   } else {
-    fail(r, p, index, freed ? "a tensor still in use"
-                            : "a tensor or a number");
+    fail(r, p, index, freed ? "a tensor still in use" : "a tensor or a number");
   }
 }
 
 // The userdata stay alive in the caller's table, which is on the stack.
 static void read_tensors(reader *r, const orr_param *p, int index) {
   lua_State *L = r->L;
-  if (!lua_istable(L, index)) fail(r, p, index, "a table of tensors");
+  if (!lua_istable(L, index))
+    fail(r, p, index, "a table of tensors");
   lua_Unsigned n = lua_rawlen(L, index);
-  if (n > 1u << 20) fail(r, p, index, "a shorter table");
+  if (n > 1u << 20)
+    fail(r, p, index, "a shorter table");
   // The array lives in a userdata that a later error frees.
   orr_tensor **list = lua_newuserdatauv(L, (n + 1) * sizeof *list, 0);
   for (lua_Unsigned i = 0; i < n; i++) {
@@ -117,7 +121,8 @@ static void read_tensors(reader *r, const orr_param *p, int index) {
 }
 
 static double read_number(reader *r, const orr_param *p, int index) {
-  if (lua_type(r->L, index) != LUA_TNUMBER) fail(r, p, index, "a number");
+  if (lua_type(r->L, index) != LUA_TNUMBER)
+    fail(r, p, index, "a number");
   return lua_tonumber(r->L, index);
 }
 
@@ -126,7 +131,8 @@ static lua_Integer read_whole(reader *r, const orr_param *p, int index) {
   lua_Integer v = 0;
   if (lua_type(r->L, index) == LUA_TNUMBER)
     v = lua_tointegerx(r->L, index, &whole);
-  if (!whole) fail(r, p, index, "a whole number");
+  if (!whole)
+    fail(r, p, index, "a whole number");
   if (v > (INT64_C(1) << 53) || v < -(INT64_C(1) << 53))
     fail(r, p, index, "a whole number of at most 2^53");
   return v;
@@ -142,13 +148,15 @@ static double read_place(reader *r, const orr_param *p, int index) {
 }
 
 static double read_choice(reader *r, const orr_param *p, int index) {
-  if (lua_type(r->L, index) != LUA_TSTRING) fail(r, p, index, "a string");
+  if (lua_type(r->L, index) != LUA_TSTRING)
+    fail(r, p, index, "a string");
   const char *text = lua_tostring(r->L, index);
   size_t n = strlen(text);
   int k = 0;
   for (const char *c = p->choices; *c != 0; k++) {
     size_t w = strcspn(c, "|");
-    if (w == n && memcmp(c, text, n) == 0) return k;
+    if (w == n && memcmp(c, text, n) == 0)
+      return k;
     c += w + (c[w] == '|');
   }
   orr_push_nearest(r->L, text, p->choices);
@@ -171,7 +179,8 @@ static double read_entry(reader *r, const orr_param *p, int index) {
 }
 
 static void too_long(reader *r, const orr_param *p, lua_Integer n) {
-  orr_raisef(r->L, "%s: %s has " LUA_INTEGER_FMT
+  orr_raisef(r->L,
+             "%s: %s has " LUA_INTEGER_FMT
              " entries; a tensor has at most %d axes",
              orr_op_name(r->o->op), p->name, n, ORR_MAX_RANK);
 }
@@ -187,7 +196,8 @@ static void read_list(reader *r, const orr_param *p, double *attr, int index) {
   if (!lua_istable(L, index) || tensor_at(r, index, &freed) != NULL)
     fail(r, p, index, "a number or a table of numbers");
   lua_Integer n = (lua_Integer)lua_rawlen(L, index);
-  if (n > ORR_MAX_RANK) too_long(r, p, n);
+  if (n > ORR_MAX_RANK)
+    too_long(r, p, n);
   attr[0] = (double)n;
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, index, i + 1);
@@ -220,26 +230,45 @@ static void read_param(reader *r, int i, int index) {
                orr_op_name(r->o->op), p->name);
   r->given |= 1u << i;
   switch (p->kind) {
-    case ORR_TENSOR: read_tensor(r, i, index); break;
-    case ORR_TENSORS: read_tensors(r, p, index); break;
-    case ORR_NUM: *attr = read_number(r, p, index); break;
-    case ORR_INT: *attr = (double)read_whole(r, p, index); break;
-    case ORR_BOOL:
-      if (lua_type(r->L, index) != LUA_TBOOLEAN)
-        fail(r, p, index, "true or false");
-      *attr = lua_toboolean(r->L, index);
-      break;
-    case ORR_AXIS:
-    case ORR_INDEX: *attr = read_place(r, p, index); break;
-    case ORR_AXES:
-    case ORR_SIZES: read_list(r, p, attr, index); break;
-    case ORR_PAIR: read_pair(r, p, attr, index); break;
-    case ORR_CHOICE: *attr = read_choice(r, p, index); break;
-    case ORR_DTYPE: *attr = read_dtype(r, p, index); break;
-    case ORR_STREAM:
-      r->args.stream = orr_test_stream(r->L, index);
-      if (r->args.stream == NULL) fail(r, p, index, "an orrery.Generator");
-      break;
+  case ORR_TENSOR:
+    read_tensor(r, i, index);
+    break;
+  case ORR_TENSORS:
+    read_tensors(r, p, index);
+    break;
+  case ORR_NUM:
+    *attr = read_number(r, p, index);
+    break;
+  case ORR_INT:
+    *attr = (double)read_whole(r, p, index);
+    break;
+  case ORR_BOOL:
+    if (lua_type(r->L, index) != LUA_TBOOLEAN)
+      fail(r, p, index, "true or false");
+    *attr = lua_toboolean(r->L, index);
+    break;
+  case ORR_AXIS:
+  case ORR_INDEX:
+    *attr = read_place(r, p, index);
+    break;
+  case ORR_AXES:
+  case ORR_SIZES:
+    read_list(r, p, attr, index);
+    break;
+  case ORR_PAIR:
+    read_pair(r, p, attr, index);
+    break;
+  case ORR_CHOICE:
+    *attr = read_choice(r, p, index);
+    break;
+  case ORR_DTYPE:
+    *attr = read_dtype(r, p, index);
+    break;
+  case ORR_STREAM:
+    r->args.stream = orr_test_stream(r->L, index);
+    if (r->args.stream == NULL)
+      fail(r, p, index, "an orrery.Generator");
+    break;
   }
 }
 
@@ -251,7 +280,8 @@ static int read_numbers(reader *r, int i, int from, int last) {
   double *attr = r->args.attr + r->o->slot[i];
   int n = 0, a = from;
   for (; a <= last && lua_type(r->L, a) == LUA_TNUMBER; a++, n++) {
-    if (n >= ORR_MAX_RANK) too_long(r, p, n + 1);
+    if (n >= ORR_MAX_RANK)
+      too_long(r, p, n + 1);
     attr[1 + n] = read_entry(r, p, a);
   }
   attr[0] = n;
@@ -266,13 +296,15 @@ static bool is_list_kind(orr_kind k) {
 // 0: no options; 1: the last argument holds options alone; 2: it is a list,
 // which may hold options besides.
 static int options_kind(lua_State *L, int last) {
-  if (last == 0 || lua_type(L, last) != LUA_TTABLE) return 0;
+  if (last == 0 || lua_type(L, last) != LUA_TTABLE)
+    return 0;
   return lua_rawlen(L, last) > 0 ? 2 : 1;
 }
 
 static bool is_empty(lua_State *L, int index) {
   lua_pushnil(L);
-  if (!lua_next(L, index)) return true;
+  if (!lua_next(L, index))
+    return true;
   lua_pop(L, 2);
   return false;
 }
@@ -300,8 +332,10 @@ static void read_positions(reader *r, int last, int kind) {
       read_param(r, i, a++);
     }
   }
-  while (a <= last && lua_type(L, a) == LUA_TNIL) a++;
-  if (a < last || (a == last && kind != 1)) too_many(r, last);
+  while (a <= last && lua_type(L, a) == LUA_TNIL)
+    a++;
+  if (a < last || (a == last && kind != 1))
+    too_many(r, last);
 }
 
 // One option: its name and value are on top of the stack and stay there.
@@ -309,7 +343,8 @@ static void read_option(reader *r) {
   lua_State *L = r->L;
   const char *key = lua_tostring(L, -2);
   for (int i = 0; i < r->o->n; i++) {
-    if (strcmp(r->o->params[i].name, key) != 0) continue;
+    if (strcmp(r->o->params[i].name, key) != 0)
+      continue;
     read_param(r, i, lua_gettop(L));
     return;
   }
@@ -324,7 +359,8 @@ static void read_option(reader *r) {
   luaL_buffinit(L, &names);
   for (int i = 0; i < r->o->n; i++) {
     luaL_addstring(&names, r->o->params[i].name);
-    if (i + 1 < r->o->n) luaL_addchar(&names, '|');
+    if (i + 1 < r->o->n)
+      luaL_addchar(&names, '|');
   }
   luaL_pushresult(&names);
   orr_push_nearest(L, key, lua_tostring(L, -1));
@@ -338,12 +374,11 @@ static void read_options(reader *r, int table, int kind) {
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     if (lua_type(L, -2) == LUA_TSTRING) {
       read_option(r);
-    } else if (kind == 1 || !lua_isinteger(L, -2) ||
-               lua_tointeger(L, -2) > n || lua_tointeger(L, -2) < 1) {
+    } else if (kind == 1 || !lua_isinteger(L, -2) || lua_tointeger(L, -2) > n ||
+               lua_tointeger(L, -2) < 1) {
       char seen[128];
       orr_raisef(L, "%s: the last table has %s as a key; name the option",
-                 orr_op_name(r->o->op),
-                 orr_describe(L, -2, seen, sizeof seen));
+                 orr_op_name(r->o->op), orr_describe(L, -2, seen, sizeof seen));
     }
   }
 }
@@ -352,7 +387,8 @@ static void check_missing(reader *r) {
   for (int i = 0; i < r->o->n; i++) {
     const orr_param *p = &r->o->params[i];
     bool tensor = p->kind == ORR_TENSOR || p->kind == ORR_TENSORS;
-    if (r->given & 1u << i || !(tensor ? !p->optional : p->required)) continue;
+    if (r->given & 1u << i || !(tensor ? !p->optional : p->required))
+      continue;
     char text[256];
     orr_raisef(r->L, "%s: %s is missing; call %s", orr_op_name(r->o->op),
                p->name, usage(r->o, text, sizeof text));
@@ -377,9 +413,11 @@ static void read_args(reader *r, int mode) {
   lua_pushnil(L);
   r->anchor = last + 1;
   read_positions(r, last, kind);
-  if (kind != 0) read_options(r, last, kind);
+  if (kind != 0)
+    read_options(r, last, kind);
   unsigned all = (1u << r->o->n) - 1;
-  if (r->given != all) check_missing(r);
+  if (r->given != all)
+    check_missing(r);
 }
 
 // ---- numbers among tensors
@@ -388,19 +426,26 @@ static void read_args(reader *r, int mode) {
 // the number, else what makes the op promote as PyTorch does.
 static orr_dtype number_dtype(const reader *r, int param, double v) {
   orr_want want = r->o->params[param].want;
-  if (want == ORR_WANT_INT) return ORR_I64;
-  if (want == ORR_WANT_MASK) return ORR_U8;
+  if (want == ORR_WANT_INT)
+    return ORR_I64;
+  if (want == ORR_WANT_MASK)
+    return ORR_U8;
   const orr_tensor *other = NULL;
   for (int i = 0; i < r->o->n && other == NULL; i++) {
     const orr_param *p = &r->o->params[i];
-    if (p->kind != ORR_TENSOR || i == param) continue;
-    if (p->want == ORR_WANT_INT || p->want == ORR_WANT_MASK) continue;
+    if (p->kind != ORR_TENSOR || i == param)
+      continue;
+    if (p->want == ORR_WANT_INT || p->want == ORR_WANT_MASK)
+      continue;
     other = r->args.x[r->o->input[i]];
   }
-  if (other == NULL) return ORR_F32;
+  if (other == NULL)
+    return ORR_F32;
   orr_dtype d = orr_tensor_dtype(other);
-  if (orr_dtype_is_float(d)) return d;
-  if (!isfinite(v) || v != floor(v) || fabs(v) > 9e15) return ORR_F32;
+  if (orr_dtype_is_float(d))
+    return d;
+  if (!isfinite(v) || v != floor(v) || fabs(v) > 9e15)
+    return ORR_F32;
   return d == ORR_U8 && (v < 0 || v > 255) ? ORR_I64 : d;
 }
 
@@ -410,21 +455,25 @@ static void make_numbers(reader *r) {
   orr_tensor *made[ORR_MAX_INPUT] = {NULL};
   for (int i = 0; i < r->o->n; i++) {
     int k = r->o->input[i];
-    if (r->o->params[i].kind != ORR_TENSOR || !(r->numbers & 1u << k)) continue;
+    if (r->o->params[i].kind != ORR_TENSOR || !(r->numbers & 1u << k))
+      continue;
     made[k] = orr_scalar(number_dtype(r, i, r->number[k]), r->number[k]);
   }
   for (int k = 0; k < ORR_MAX_INPUT; k++)
-    if (r->numbers & 1u << k) r->args.x[k] = made[k];
+    if (r->numbers & 1u << k)
+      r->args.x[k] = made[k];
 }
 
 static void drop_numbers(reader *r) {
   for (int k = 0; k < ORR_MAX_INPUT; k++)
-    if (r->numbers & 1u << k) orr_release(r->args.x[k]);
+    if (r->numbers & 1u << k)
+      orr_release(r->args.x[k]);
 }
 
 static bool lost_number(const reader *r) {
   for (int k = 0; k < ORR_MAX_INPUT; k++)
-    if (r->numbers & 1u << k && r->args.x[k] == NULL) return true;
+    if (r->numbers & 1u << k && r->args.x[k] == NULL)
+      return true;
   return false;
 }
 
@@ -439,7 +488,8 @@ static int call_inplace(reader *r) {
   make_numbers(r);
   bool ok = !lost_number(r) && orr_apply_inplace(r->o->op, &r->args);
   drop_numbers(r);
-  if (!ok) return orr_raise(r->L);
+  if (!ok)
+    return orr_raise(r->L);
   lua_pushvalue(r->L, 1);
   return 1;
 }
@@ -448,16 +498,21 @@ static int call(reader *r) {
   lua_State *L = r->L;
   int n = r->o->outputs;
   orr_tensor **slot[ORR_MAX_OUTPUT], *y[ORR_MAX_OUTPUT] = {NULL};
-  for (int i = 0; i < n; i++) slot[i] = orr_push_slot(L);
-  if (r->numbers != 0) make_numbers(r);
+  for (int i = 0; i < n; i++)
+    slot[i] = orr_push_slot(L);
+  if (r->numbers != 0)
+    make_numbers(r);
   bool ok = !(r->numbers != 0 && lost_number(r));
   if (ok && n == 1)
     ok = (y[0] = orr_apply(r->o->op, &r->args)) != NULL;
   else if (ok)
     ok = orr_apply_all(r->o->op, &r->args, y);
-  if (r->numbers != 0) drop_numbers(r);
-  if (!ok) return orr_raise(L);
-  for (int i = 0; i < n; i++) *slot[i] = y[i];
+  if (r->numbers != 0)
+    drop_numbers(r);
+  if (!ok)
+    return orr_raise(L);
+  for (int i = 0; i < n; i++)
+    *slot[i] = y[i];
   if (r->requires_grad && !orr_set_requires_grad(y[0], true))
     return orr_raise(L);
   orr_collect(L);
@@ -505,7 +560,8 @@ static op_info *push_info(lua_State *L, const orr_op *op) {
   for (int i = 0; i < o->n; i++) {
     orr_kind k = o->params[i].kind;
     o->slot[i] = orr_param_slot(op, i);
-    if (k == ORR_TENSOR) o->input[i] = inputs++;
+    if (k == ORR_TENSOR)
+      o->input[i] = inputs++;
     bool next_number = i + 1 < o->n && takes_numbers(o->params[i + 1].kind);
     o->variadic[i] = k == ORR_SIZES || (k == ORR_AXES && !next_number);
   }
@@ -530,7 +586,8 @@ static void set_function(lua_State *L, int table, int info, int mode,
 
 int orr_call_named(lua_State *L, const char *name, int first) {
   const orr_op *op = orr_op_find(name);
-  if (op == NULL) return orr_raisef(L, "%s: this build has no such op", name);
+  if (op == NULL)
+    return orr_raisef(L, "%s: this build has no such op", name);
   push_info(L, op);
   push_closure(L, lua_gettop(L), MODE_PLAIN);
   lua_remove(L, -2);
@@ -544,14 +601,15 @@ static void set_operators(lua_State *L, int meta) {
     const char *event, *op;
     int mode;
   } operators[] = {
-      {"__add", "add", MODE_BINARY},  {"__sub", "sub", MODE_BINARY},
-      {"__mul", "mul", MODE_BINARY},  {"__div", "div", MODE_BINARY},
-      {"__pow", "pow", MODE_BINARY},  {"__mod", "remainder", MODE_BINARY},
-      {"__unm", "neg", MODE_UNARY},   {"__idiv", "floor_divide", MODE_BINARY},
+      {"__add", "add", MODE_BINARY}, {"__sub", "sub", MODE_BINARY},
+      {"__mul", "mul", MODE_BINARY}, {"__div", "div", MODE_BINARY},
+      {"__pow", "pow", MODE_BINARY}, {"__mod", "remainder", MODE_BINARY},
+      {"__unm", "neg", MODE_UNARY},  {"__idiv", "floor_divide", MODE_BINARY},
   };
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
     const orr_op *op = orr_op_find(operators[i].op);
-    if (op == NULL) continue;
+    if (op == NULL)
+      continue;
     push_info(L, op);
     push_closure(L, lua_gettop(L), operators[i].mode);
     lua_setfield(L, meta, operators[i].event);
@@ -583,10 +641,12 @@ void orr_open_ops(lua_State *L) {
     int home = secret ? hidden : plain ? module : functional;
     if (!(plain && o->flags & ORR_METHOD_ONLY))
       set_function(L, home, info, MODE_PLAIN, name, "");
-    if (method) set_function(L, methods, info, MODE_PLAIN, name, "");
+    if (method)
+      set_function(L, methods, info, MODE_PLAIN, name, "");
     if (o->flags & ORR_INPLACE) {
       set_function(L, home, info, MODE_INPLACE, name, "_");
-      if (method) set_function(L, methods, info, MODE_INPLACE, name, "_");
+      if (method)
+        set_function(L, methods, info, MODE_INPLACE, name, "_");
     }
     lua_pop(L, 1);
   }

@@ -21,7 +21,8 @@ orr_stream *orr_test_stream(lua_State *L, int index) {
 
 orr_stream *orr_check_stream(lua_State *L, int index) {
   orr_stream *s = orr_test_stream(L, index);
-  if (s != NULL) return s;
+  if (s != NULL)
+    return s;
   char who[64], seen[128];
   orr_raisef(L, "%s: argument %d is %s; pass an orrery.Generator",
              orr_who(L, who, sizeof who), index,
@@ -92,8 +93,8 @@ static int stream_set_state(lua_State *L) {
 static int stream_text(lua_State *L) {
   uint64_t seed, counter;
   orr_stream_get(orr_check_stream(L, 1), &seed, &counter);
-  lua_pushfstring(L, "Generator(seed = %I, counter = %I)",
-                  (LUAI_UACINT)seed, (LUAI_UACINT)counter);
+  lua_pushfstring(L, "Generator(seed = %I, counter = %I)", (LUAI_UACINT)seed,
+                  (LUAI_UACINT)counter);
   return 1;
 }
 
@@ -116,10 +117,9 @@ void orr_open_random(lua_State *L) {
   lua_pushcfunction(L, stream_text);
   lua_setfield(L, -2, "__tostring");
   lua_pop(L, 1);
-  static const luaL_Reg functions[] = {
-      {"Generator", generator},
-      {"default_generator", default_generator},
-      {"manual_seed", manual_seed},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"Generator", generator},
+                                       {"default_generator", default_generator},
+                                       {"manual_seed", manual_seed},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -6,14 +6,14 @@
 #include "binding.h"
 
 static const char *kind_name(orr_kind k) {
-  static const char *const names[] = {
-      [ORR_TENSOR] = "tensor", [ORR_TENSORS] = "tensors",
-      [ORR_NUM] = "number",    [ORR_INT] = "integer",
-      [ORR_BOOL] = "boolean",  [ORR_AXIS] = "axis",
-      [ORR_INDEX] = "index",   [ORR_AXES] = "axes",
-      [ORR_SIZES] = "sizes",   [ORR_PAIR] = "pair",
-      [ORR_CHOICE] = "choice", [ORR_DTYPE] = "dtype",
-      [ORR_STREAM] = "generator"};
+  static const char *const names[] =
+      {[ORR_TENSOR] = "tensor",   [ORR_TENSORS] = "tensors",
+       [ORR_NUM] = "number",      [ORR_INT] = "integer",
+       [ORR_BOOL] = "boolean",    [ORR_AXIS] = "axis",
+       [ORR_INDEX] = "index",     [ORR_AXES] = "axes",
+       [ORR_SIZES] = "sizes",     [ORR_PAIR] = "pair",
+       [ORR_CHOICE] = "choice",   [ORR_DTYPE] = "dtype",
+       [ORR_STREAM] = "generator"};
   return names[k];
 }
 
@@ -26,7 +26,8 @@ static const char *want_name(orr_want w) {
 }
 
 static void set_text(lua_State *L, const char *key, const char *text) {
-  if (text == NULL) return;
+  if (text == NULL)
+    return;
   lua_pushstring(L, text);
   lua_setfield(L, -2, key);
 }
@@ -40,26 +41,32 @@ static void set_flag(lua_State *L, const char *key, bool on) {
 static void set_default(lua_State *L, const orr_param *p, const double *attr) {
   double v = attr[0];
   switch (p->kind) {
-    case ORR_BOOL: lua_pushboolean(L, v != 0); break;
-    case ORR_AXIS:
-    case ORR_INDEX:
-      lua_pushinteger(L, (lua_Integer)(v >= 0 ? v + 1 : v));
-      break;
-    case ORR_INT: lua_pushinteger(L, (lua_Integer)v); break;
-    case ORR_PAIR:
-    case ORR_NUM:
-      if (fabs(v) < 9e15 && v == floor(v))
-        lua_pushinteger(L, (lua_Integer)v);
-      else
-        lua_pushnumber(L, v);
-      break;
-    case ORR_CHOICE: {
-      const char *c = p->choices;
-      for (int k = (int)v; k > 0; k--) c += strcspn(c, "|") + 1;
-      lua_pushlstring(L, c, strcspn(c, "|"));
-      break;
-    }
-    default: lua_pushnil(L);
+  case ORR_BOOL:
+    lua_pushboolean(L, v != 0);
+    break;
+  case ORR_AXIS:
+  case ORR_INDEX:
+    lua_pushinteger(L, (lua_Integer)(v >= 0 ? v + 1 : v));
+    break;
+  case ORR_INT:
+    lua_pushinteger(L, (lua_Integer)v);
+    break;
+  case ORR_PAIR:
+  case ORR_NUM:
+    if (fabs(v) < 9e15 && v == floor(v))
+      lua_pushinteger(L, (lua_Integer)v);
+    else
+      lua_pushnumber(L, v);
+    break;
+  case ORR_CHOICE: {
+    const char *c = p->choices;
+    for (int k = (int)v; k > 0; k--)
+      c += strcspn(c, "|") + 1;
+    lua_pushlstring(L, c, strcspn(c, "|"));
+    break;
+  }
+  default:
+    lua_pushnil(L);
   }
   lua_setfield(L, -2, "default");
 }
@@ -75,7 +82,8 @@ static void push_param(lua_State *L, const orr_op *op, int i,
   set_text(L, "doc", p->doc);
   set_text(L, "choices", p->choices);
   set_flag(L, "required", tensor ? !p->optional : p->required);
-  if (tensor) set_text(L, "want", want_name(p->want));
+  if (tensor)
+    set_text(L, "want", want_name(p->want));
   if (!tensor && !p->required)
     set_default(L, p, defaults->attr + orr_param_slot(op, i));
 }
@@ -96,13 +104,15 @@ static void push_flags(lua_State *L, unsigned flags) {
              {"functional", ORR_FUNCTIONAL}};
   lua_newtable(L);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (flags & all[i].bit) set_flag(L, all[i].name, true);
+    if (flags & all[i].bit)
+      set_flag(L, all[i].name, true);
 }
 
 // record(name) -> { name, doc, params, samples, flags, outputs } or nil.
 static int record(lua_State *L) {
   const orr_op *op = orr_op_find(orr_check_text(L, 1, "name"));
-  if (op == NULL) return 0;
+  if (op == NULL)
+    return 0;
   int n;
   orr_args defaults;
   memset(&defaults, 0, sizeof defaults);
@@ -143,7 +153,8 @@ static int op_names(lua_State *L) {
 }
 
 void orr_open_records(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"record", record}, {"op_names", op_names}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"record", record},
+                                       {"op_names", op_names},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -52,7 +52,8 @@ static int trim(lua_State *L) {
 // fail_after(n): the n-th allocation from now fails once; 0 switches it off.
 static int fail_after(lua_State *L) {
   lua_Integer n = orr_check_int(L, 1, "n");
-  if (n < 0) return orr_raisef(L, "fail_after: n is negative; pass 0 or more");
+  if (n < 0)
+    return orr_raisef(L, "fail_after: n is negative; pass 0 or more");
   orr_memory_fail_after(n);
   return 0;
 }
@@ -60,8 +61,10 @@ static int fail_after(lua_State *L) {
 static int set_threads(lua_State *L) {
   lua_Integer n = orr_check_int(L, 1, "n");
   if (n < 1 || n > 1024)
-    return orr_raisef(L, "set_threads: n is " LUA_INTEGER_FMT
-                      "; pass 1 or more (at most 64 are used)", n);
+    return orr_raisef(L,
+                      "set_threads: n is " LUA_INTEGER_FMT
+                      "; pass 1 or more (at most 64 are used)",
+                      n);
   orr_clear_error();
   return orr_set_threads((int)n) ? 0 : orr_raise(L);
 }
@@ -104,7 +107,8 @@ static int sleep_for(lua_State *L) {
   struct timespec t = {(time_t)seconds, 0};
   t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
   while (nanosleep(&t, &t) != 0)
-    if (orr_interrupted()) return orr_raisef(L, "interrupted");
+    if (orr_interrupted())
+      return orr_raisef(L, "interrupted");
   return 0;
 }
 
@@ -123,7 +127,8 @@ static int is_terminal(lua_State *L) {
 // terminal_size() -> columns, rows; nil when stdout is no terminal.
 static int terminal_size(lua_State *L) {
   struct winsize w = {0};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0) return 0;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0)
+    return 0;
   lua_pushinteger(L, w.ws_col);
   lua_pushinteger(L, w.ws_row);
   return 2;
@@ -132,9 +137,12 @@ static int terminal_size(lua_State *L) {
 static const char *instruction_set(void) {
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) return "AVX-512";
-  if (__builtin_cpu_supports("avx2")) return "AVX2";
-  if (__builtin_cpu_supports("avx")) return "AVX";
+  if (__builtin_cpu_supports("avx512f"))
+    return "AVX-512";
+  if (__builtin_cpu_supports("avx2"))
+    return "AVX2";
+  if (__builtin_cpu_supports("avx"))
+    return "AVX";
   return "SSE2";
 #elif defined(__aarch64__)
   return "NEON";
@@ -160,23 +168,22 @@ static int machine(lua_State *L) {
 }
 
 void orr_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"live", live},
-      {"memory", memory},
-      {"reset_peak", reset_peak},
-      {"trim", trim},
-      {"fail_after", fail_after},
-      {"set_threads", set_threads},
-      {"threads", threads},
-      {"interrupt", interrupt},
-      {"interrupted", interrupted},
-      {"clear_interrupt", clear_interrupt},
-      {"clock", monotonic},
-      {"sleep", sleep_for},
-      {"getpid", process_id},
-      {"isatty", is_terminal},
-      {"terminal_size", terminal_size},
-      {"machine", machine},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"live", live},
+                                       {"memory", memory},
+                                       {"reset_peak", reset_peak},
+                                       {"trim", trim},
+                                       {"fail_after", fail_after},
+                                       {"set_threads", set_threads},
+                                       {"threads", threads},
+                                       {"interrupt", interrupt},
+                                       {"interrupted", interrupted},
+                                       {"clear_interrupt", clear_interrupt},
+                                       {"clock", monotonic},
+                                       {"sleep", sleep_for},
+                                       {"getpid", process_id},
+                                       {"isatty", is_terminal},
+                                       {"terminal_size", terminal_size},
+                                       {"machine", machine},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -6,7 +6,8 @@
 --- functions below, and the submodules, which load when first used:
 --- `orrery.nn`, `orrery.optim`, `orrery.data` ...
 ---
---- A tensor answers x:shape() -> 2, 3 (several values); x:size(axis); #x; x:dim(); x:numel(); x:item(); x:tolist(); x.dtype; x.grad;
+--- A tensor answers x:shape() -> 2, 3 (several values); x:size(axis); #x;
+--- x:dim(); x:numel(); x:item(); x:tolist(); x.dtype; x.grad;
 --- x.requires_grad; x.is_leaf; x.grad_fn; x:shape_str(); and every op.
 local core = require "orrery.core"
 

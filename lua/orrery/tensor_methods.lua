@@ -134,17 +134,6 @@ function methods.t(x)
   return x:transpose(1, 2)
 end
 
---- The elements where the mask is not 0, as one axis.
----@param x orrery.Tensor
----@param mask orrery.Tensor  uint8, of x's first axes
-both("masked_select", function(x, mask)
-  check("masked_select", x)
-  if not orrery.is_tensor(mask) or mask.dtype ~= "uint8" then
-    blame("masked_select: mask must be a uint8 tensor; compare to make one")
-  end
-  return x[mask]
-end)
-
 --- Whether x and y have one shape and dtype, and equal values.
 both("equal", function(x, y)
   check("equal", x)

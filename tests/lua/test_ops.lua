@@ -12,7 +12,9 @@ local function check(sample, what, ok, ...)
     ...), 0)
 end
 
-local function flat(x) return x:detach():contiguous():reshape { -1 }:tolist() end
+local function flat(x)
+  return x:detach():contiguous():reshape { -1 }:tolist()
+end
 
 -- Both the same, or within tol of each other relative to the larger of 1,
 -- the value itself and `scale`.
@@ -119,28 +121,43 @@ local function weights(x, salt)
   return orrery.tensor(w, { dtype = "float64" }):reshape { x:shape() }
 end
 
-local function weighted(outputs, salt)
+-- sum of <output, weights>; `given` holds the weights by output, or takes
+-- fixed ones.
+local function weighted(outputs, salt, given)
   local total
   for k, y in ipairs(outputs) do
     if is_float[y.dtype] then
-      local part = (y * weights(y, salt + k)):sum()
+      given[k] = given[k] or weights(y, salt + k)
+      local part = (y * given[k]):sum()
       total = total and total + part or part
     end
   end
   return total
 end
 
--- One number over the outputs (order 1) or over their gradient (order 2).
-local function objective(sample, arguments, floats, order)
-  local xs = {}
-  local leaves = map(arguments, floats, function(x)
+-- One number: of order 1, over the outputs; of order 2, over the gradient of
+-- that, a function of the inputs and of the outputs' weights, which are then
+-- arguments too ("weight 1" ...). Returns it and the leaves it depends on.
+local function objective(sample, arguments, wanted, order)
+  local xs, floats, given = {}, {}, {}
+  local leaves = map(arguments, wanted, function(x)
     return x:detach():requires_grad_()
   end)
-  for i, name in ipairs(floats) do xs[i] = leaves[name] end
-  local y = weighted({ samples.run(sample.record, leaves) }, 1)
+  for i, name in ipairs(wanted) do
+    xs[i] = leaves[name]
+    local k = name:match "^weight (%d)$"
+    if k then
+      given[tonumber(k)] = leaves[name]
+      leaves[name] = nil
+    else
+      floats[#floats + 1] = leaves[name]
+    end
+  end
+  local y = weighted({ samples.run(sample.record, leaves) }, 1, given)
   if order == 1 then return y, xs end
-  local gs = orrery.grad(y, xs, { create_graph = true, allow_unused = true })
-  return weighted(gs, 7), xs
+  local gs = orrery.grad(y, floats, { create_graph = true,
+    allow_unused = true })
+  return weighted(gs, 7, {}), xs
 end
 
 local STEP = 1e-4
@@ -173,7 +190,12 @@ end
 
 local function gradients(sample, arguments, floats, order, tol, most)
   local y, xs = objective(sample, arguments, floats, order)
-  local gs = orrery.grad(y, xs, { allow_unused = true })
+  local gs = {}
+  if y.requires_grad then
+    gs = orrery.grad(y, xs, { allow_unused = true })
+  else  -- constant as far as autograd knows, as the gradient of floor is
+    for i, x in ipairs(xs) do gs[i] = orrery.tensor(x) * 0 end
+  end
   for i, name in ipairs(floats) do
     local x = arguments[name]
     check(sample, "order %d, the gradient of %s is %s",
@@ -194,7 +216,15 @@ local function differentiate(sample, arguments, names)
   end
   if flags.no_grad or sample.rig.nograd or #floats == 0 then return end
   gradients(sample, arguments, floats, 1, 1e-6, 40)
-  gradients(sample, arguments, floats, 2, 1e-5, 16)
+  local all = map(arguments, {}, nil)
+  local wanted = { table.unpack(floats) }
+  for k, y in ipairs { samples.run(sample.record, arguments) } do
+    if is_float[y.dtype] then
+      wanted[#wanted + 1] = "weight " .. k
+      all[wanted[#wanted]] = weights(y, 1 + k)
+    end
+  end
+  gradients(sample, all, wanted, 2, 1e-5, 16)
 end
 
 -- ---- forms of the call

@@ -43,9 +43,10 @@ local function uniform(random, low, high)
   return v
 end
 
-local function shuffled(random, n, low, high)
-  local v = {}
-  for i = 1, n do v[i] = low + (high - low) * (i - 0.5) / n end
+-- A grid, shifted by input so that two inputs have no value in common.
+local function shuffled(random, n, low, high, position)
+  local v, shift = {}, 0.37 * position % 1
+  for i = 1, n do v[i] = low + (high - low) * (i - 1 + shift) / n end
   for i = n, 2, -1 do
     local k = 1 + math.floor(random() * i)
     v[i], v[k] = v[k], v[i]
@@ -60,11 +61,11 @@ local function tensor(values, shape, dtype)
   return orrery.tensor(values, { dtype = dtype }):reshape(shape)
 end
 
-local function float_input(sample, shape, random)
+local function float_input(sample, shape, random, position)
   local n, values = count(shape), {}
   local low, high = sample.rig.low or -1, sample.rig.high or 1
   if sample.rig.distinct then
-    values = shuffled(random, n, low, high)
+    values = shuffled(random, n, low, high, position)
   else
     for i = 1, n do values[i] = uniform(random, low, high) end
   end
@@ -79,7 +80,7 @@ local function int_input(shape, random, lo, hi, dtype)
   return tensor(values, shape, dtype)
 end
 
-local function input(sample, param, shape, random)
+local function input(sample, param, shape, random, position)
   local range = sample.rig.ints and sample.rig.ints[param.name]
   if range then
     return int_input(shape, random, range[1], range[2], "int64")
@@ -91,7 +92,7 @@ local function input(sample, param, shape, random)
   if param.want == "uint8" then
     return int_input(shape, random, 0, 1, "uint8")
   end
-  return float_input(sample, shape, random)
+  return float_input(sample, shape, random, position)
 end
 
 --- Reads one sample's text.
@@ -147,13 +148,13 @@ function samples.draw(sample)
       position = position + 1
       local shape = sample.shapes[position]
       if shape then
-        arguments[p.name] = input(sample, p, shape, random)
+        arguments[p.name] = input(sample, p, shape, random, position)
         names[#names + 1] = p.name
       end
     elseif p.kind == "tensors" then
       for i, shape in ipairs(sample.rig.list or {}) do
         local name = p.name .. "#" .. i
-        arguments[name] = float_input(sample, shape, random)
+        arguments[name] = float_input(sample, shape, random, i)
         names[#names + 1] = name
       end
     end
