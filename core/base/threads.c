@@ -45,6 +45,7 @@ bool orr_interrupted(void) {
 }
 void orr_hold_interrupts(void) { interrupts_held++; }
 void orr_resume_interrupts(void) { interrupts_held--; }
+bool orr_stopping(void) { return !interrupts_held && orr_interrupted(); }
 
 static inline void pause_cpu(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -54,12 +55,12 @@ static inline void pause_cpu(void) {
 #endif
 }
 
-static void take_chunks(bool heed) {
+static void take_chunks(void) {
   inside_chunk = true;
   for (;;) {
     const int64_t i = atomic_fetch_add(&pool.next, 1);
     if (i >= pool.chunks) break;
-    if (!heed || !orr_interrupted()) pool.fn(pool.context, i);
+    if (!orr_stopping()) pool.fn(pool.context, i);
   }
   inside_chunk = false;
 }
@@ -93,7 +94,7 @@ static void *worker(void *unused) {
     if (atomic_load(&pool.quit)) return NULL;
     seen = atomic_load(&pool.epoch);
     if (enter()) {
-      take_chunks(interrupts_held == 0);
+      take_chunks();
       atomic_fetch_sub(&pool.gate, 2);
     }
   }
@@ -144,7 +145,7 @@ bool orr_set_threads(int n) {
 
 static void run_here(int64_t chunks, orr_chunk_fn *fn, void *context) {
   for (int64_t i = 0; i < chunks; i++)
-    if (interrupts_held || !orr_interrupted()) fn(context, i);
+    if (!orr_stopping()) fn(context, i);
 }
 
 void orr_parallel(int64_t chunks, orr_chunk_fn *fn, void *context) {
@@ -164,7 +165,7 @@ void orr_parallel(int64_t chunks, orr_chunk_fn *fn, void *context) {
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
   }
-  take_chunks(interrupts_held == 0);
+  take_chunks();
   atomic_fetch_sub(&pool.gate, 1);
   for (int spins = 1; atomic_load(&pool.gate); spins++) {
     pause_cpu();

@@ -19,6 +19,8 @@ void orr_parallel_range(int64_t n, int64_t grain, orr_range_fn *fn,
 // Between these two, interrupts wait: for updates that must not stop halfway.
 void orr_hold_interrupts(void);
 void orr_resume_interrupts(void);
+// Whether chunks are being skipped: what was computed may be incomplete.
+bool orr_stopping(void);
 
 // Elements worth a chunk for cheap (add) and dear (exp) elementwise work.
 #define ORR_GRAIN_CHEAP 16384

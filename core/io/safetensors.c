@@ -20,6 +20,9 @@
 #define FORMAT_KEY "orrery.format"
 #define CRC_FIELD "\"" CRC_KEY "\":\""
 
+// Sorted, so that equal contents make equal files.
+#define PRINTING (JSON_COMPACT | JSON_SORT_KEYS)
+
 enum { HEADER_LIMIT = 100000000 };  // the format's own
 
 static const char *const type_names[] = {"F32", "F64", "I64", "U8"};
@@ -336,7 +339,7 @@ static json_t *make_header(const char *who, const orr_bundle *b,
 
 // The length in front, the JSON, and spaces up to a multiple of eight.
 static char *print_header(const char *who, json_t *header, size_t *size) {
-  size_t n = json_dumpb(header, NULL, 0, JSON_COMPACT);
+  size_t n = json_dumpb(header, NULL, 0, PRINTING);
   size_t padded = (n + 7) / 8 * 8;
   if (n == 0 || padded > HEADER_LIMIT) {
     orr_set_error("%s: names and texts would take %zu bytes; a safetensors "
@@ -349,7 +352,7 @@ static char *print_header(const char *who, json_t *header, size_t *size) {
     return NULL;
   for (int i = 0; i < 8; i++)
     text[i] = (char)((uint64_t)padded >> (8 * i) & 255);
-  json_dumpb(header, text + 8, n, JSON_COMPACT);
+  json_dumpb(header, text + 8, n, PRINTING);
   memset(text + 8 + n, ' ', padded - n);
   *size = 8 + padded;
   return text;

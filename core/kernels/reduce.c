@@ -55,7 +55,6 @@
 
 // Integers wrap around, as they do elementwise.
 #define ADD(A, B) ((int64_t)((uint64_t)(A) + (uint64_t)(B)))
-#define MUL(A, B) ((int64_t)((uint64_t)(A) * (uint64_t)(B)))
 #define CENTER (center ? center[j] : 0.0)
 
 #define FLOAT_ROWS(NAME, STEP)       \
@@ -70,24 +69,64 @@ INT_ROWS(sum, ADD(a, v))
 MERGE(sum_merge, double, a + v)
 MERGE(sum_merge_int, int64_t, ADD(a, v))
 
-#define FLOATS(NAME, INIT, MERGE_FN)                   \
-  [ORR_F32] = {{.d = INIT}, NAME##_f32, MERGE_FN},     \
-  [ORR_F64] = {{.d = INIT}, NAME##_f64, MERGE_FN}
-#define INTS(NAME, INIT, MERGE_FN)                     \
-  [ORR_I64] = {{.i = INIT}, NAME##_i64, MERGE_FN},     \
-  [ORR_U8] = {{.i = INIT}, NAME##_u8, MERGE_FN}
+FLOAT_ROWS(max, v > a || v != v ? (double)v : a)
+INT_ROWS(max, v > a ? v : a)
+MERGE(max_merge, double, v > a || v != v ? v : a)
+MERGE(max_merge_int, int64_t, v > a ? v : a)
 
-static const orr_reducer reducers[ORR_RED_COUNT][ORR_DTYPES] = {
+FLOAT_ROWS(min, v < a || v != v ? (double)v : a)
+INT_ROWS(min, v < a ? v : a)
+MERGE(min_merge, double, v < a || v != v ? v : a)
+MERGE(min_merge_int, int64_t, v < a ? v : a)
+
+ROWS(all_f32, float, int64_t, a & (v != 0))
+ROWS(all_f64, double, int64_t, a & (v != 0))
+INT_ROWS(all, a & (v != 0))
+MERGE(all_merge, int64_t, a & v)
+ROWS(any_f32, float, int64_t, a | (v != 0))
+ROWS(any_f64, double, int64_t, a | (v != 0))
+INT_ROWS(any, a | (v != 0))
+MERGE(any_merge, int64_t, a | v)
+
+#define SQUARED_DISTANCE(V) ((V) - CENTER) * ((V) - CENTER)
+FLOAT_ROWS(square, a + SQUARED_DISTANCE((double)v))
+FLOAT_ROWS(nonzero, a + (v != 0))
+FLOAT_ROWS(abs, a + fabs((double)v))
+FLOAT_ROWS(max_abs, fabs((double)v) > a || v != v ? fabs((double)v) : a)
+FLOAT_ROWS(power, a + pow(fabs((double)v), CENTER))
+ROWS(exp_f32, float, double, a + (double)orr_expf(v - (float)CENTER))
+ROWS(exp_f64, double, double, a + exp(v - CENTER))
+
+#define FLOATS(NAME, INIT, MERGE_FN)               \
+  [ORR_F32] = {{.d = INIT}, NAME##_f32, MERGE_FN}, \
+  [ORR_F64] = {{.d = INIT}, NAME##_f64, MERGE_FN}
+#define INTS(NAME, INIT, MERGE_FN)                 \
+  [ORR_I64] = {{.i = INIT}, NAME##_i64, MERGE_FN}, \
+  [ORR_U8] = {{.i = INIT}, NAME##_u8, MERGE_FN}
+#define TRUTHS(NAME, INIT, MERGE_FN)               \
+  [ORR_F32] = {{.i = INIT}, NAME##_f32, MERGE_FN}, \
+  [ORR_F64] = {{.i = INIT}, NAME##_f64, MERGE_FN}, \
+  INTS(NAME, INIT, MERGE_FN)
+
+static const orr_reducer reducers[ORR_REDUCTIONS][ORR_DTYPES] = {
     [ORR_RED_SUM] = {FLOATS(sum, 0, sum_merge), INTS(sum, 0, sum_merge_int)},
+    [ORR_RED_MAX] = {FLOATS(max, -INFINITY, max_merge),
+                     INTS(max, INT64_MIN, max_merge_int)},
+    [ORR_RED_MIN] = {FLOATS(min, INFINITY, min_merge),
+                     INTS(min, INT64_MAX, min_merge_int)},
+    [ORR_RED_ALL] = {TRUTHS(all, 1, all_merge)},
+    [ORR_RED_ANY] = {TRUTHS(any, 0, any_merge)},
+    [ORR_RED_SQUARE] = {FLOATS(square, 0, sum_merge)},
+    [ORR_RED_NONZERO] = {FLOATS(nonzero, 0, sum_merge)},
+    [ORR_RED_ABS] = {FLOATS(abs, 0, sum_merge)},
+    [ORR_RED_MAX_ABS] = {FLOATS(max_abs, 0, max_merge)},
+    [ORR_RED_POWER] = {FLOATS(power, 0, sum_merge)},
+    [ORR_RED_EXP] = {FLOATS(exp, 0, sum_merge)},
 };
 
 const orr_reducer *orr_reducer_of(orr_reduction what, orr_dtype d) {
   const orr_reducer *r = &reducers[what][d];
   return r->rows ? r : NULL;
-}
-
-bool orr_reducer_is_int(orr_reduction what, orr_dtype d) {
-  return what == ORR_RED_ALL || what == ORR_RED_ANY || !orr_dtype_is_float(d);
 }
 
 // The array as groups: `outer` kept positions x `runs` reduced ones, each a
@@ -250,4 +289,40 @@ bool orr_reduce(const orr_reducer *red, orr_dtype d, const void *x, int rank,
     orr_free(p.part, bytes);
   }
   return true;
+}
+
+typedef struct store_job {
+  const orr_acc *acc;
+  orr_dtype d;
+  double scale;
+  void *y;
+} store_job;
+
+static void store_range(void *context, int64_t begin, int64_t end) {
+  const store_job *job = (const store_job *)context;
+  const orr_acc *acc = job->acc;
+  const double scale = job->scale;
+  float *f = (float *)job->y;
+  double *d = (double *)job->y;
+  int64_t *l = (int64_t *)job->y;
+  uint8_t *u = (uint8_t *)job->y;
+  switch (job->d) {
+    case ORR_F32:
+      for (int64_t i = begin; i < end; i++) f[i] = (float)(acc[i].d * scale);
+      break;
+    case ORR_F64:
+      for (int64_t i = begin; i < end; i++) d[i] = acc[i].d * scale;
+      break;
+    case ORR_U8:
+      for (int64_t i = begin; i < end; i++) u[i] = (uint8_t)acc[i].i;
+      break;
+    default:
+      for (int64_t i = begin; i < end; i++) l[i] = acc[i].i;
+  }
+}
+
+void orr_reduce_store(const orr_acc *acc, int64_t n, double scale, orr_dtype d,
+                      void *y) {
+  store_job job = {acc, d, scale, y};
+  orr_parallel_range(n, ORR_GRAIN_CHEAP, store_range, &job);
 }

@@ -21,26 +21,23 @@ typedef struct orr_reducer {
   void (*merge)(void *acc, const void *other, int64_t n);
 } orr_reducer;
 
-// Reducers of an element type; NULL where the type has none (float only:
-// squares, powers, exponentials).
+// Accumulators are double for float elements (but for ALL and ANY), int64_t
+// otherwise.
 typedef enum {
   ORR_RED_SUM,
-  ORR_RED_PROD,
   ORR_RED_MAX,  // NaN wins
   ORR_RED_MIN,
   ORR_RED_ALL,      // 1 while nothing is 0
   ORR_RED_ANY,      // 1 once something is not 0
-  ORR_RED_SQUARE,   // (x - center)^2
-  ORR_RED_ABS,      // |x|
+  ORR_RED_SQUARE,   // sum of (x - center)^2; from here on for floats only
+  ORR_RED_NONZERO,  // how many differ from 0
+  ORR_RED_ABS,      // sum of |x|
   ORR_RED_MAX_ABS,  // max |x|
-  ORR_RED_MIN_ABS,
-  ORR_RED_POWER,  // |x|^center
-  ORR_RED_EXP,    // exp(x - center)
-  ORR_RED_COUNT
+  ORR_RED_POWER,    // sum of |x|^center
+  ORR_RED_EXP,      // sum of exp(x - center)
+  ORR_REDUCTIONS
 } orr_reduction;
 const orr_reducer *orr_reducer_of(orr_reduction what, orr_dtype d);
-// Whether its accumulators are int64_t.
-bool orr_reducer_is_int(orr_reduction what, orr_dtype d);
 
 // Folds x (row-major) along the axes whose bit is set. acc gets one value per
 // kept position, row-major. center: one per kept position, or NULL for 0.
@@ -48,5 +45,10 @@ bool orr_reducer_is_int(orr_reduction what, orr_dtype d);
 bool orr_reduce(const orr_reducer *red, orr_dtype d, const void *x, int rank,
                 const int64_t *size, unsigned axes, const double *center,
                 orr_acc *acc);
+
+// y[i] = acc[i] (times scale when y is float) in y's type: double
+// accumulators for a float y, int64_t for the others.
+void orr_reduce_store(const orr_acc *acc, int64_t n, double scale, orr_dtype d,
+                      void *y);
 
 #endif

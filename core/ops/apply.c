@@ -229,7 +229,7 @@ static bool run(job *j) {
     return c->y[0] != NULL;
   }
   if (!c->op->shape(c) || !allocate_outputs(c) || !compute(c)) return false;
-  if (orr_interrupted() && !(c->op->flags & ORR_VIEW))
+  if (orr_stopping() && !(c->op->flags & ORR_VIEW))
     return orr_set_error("interrupted");
   if (anomalous(c)) return false;
   return !orr_should_record(c, j->x) || orr_record(c, j->x);
@@ -336,16 +336,13 @@ bool orr_copy_(orr_tensor *to, orr_tensor *from) {
     return orr_set_error("copy_: %s does not broadcast to %s; match the shapes",
                          orr_shape_text(from, a, sizeof a),
                          orr_shape_text(to, b, sizeof b));
-  orr_tensor *source = orr_same_storage(to, from) ? orr_detach(from)
-                                                  : orr_retain(from);
-  if (source && orr_same_storage(to, from)) {  // they may overlap
-    orr_tensor *copy = orr_empty(from->dtype, from->rank, from->size);
-    if (copy) orr_copy_elements(copy, source);
-    orr_release(source);
-    source = copy;
-  }
+  const bool overlap = orr_same_storage(to, from);
+  orr_tensor *source =
+      overlap ? orr_empty(from->dtype, from->rank, from->size)
+              : orr_retain(from);
   if (!source) return false;
   orr_hold_interrupts();
+  if (overlap) orr_copy_elements(source, from);
   orr_copy_elements(to, source);
   orr_resume_interrupts();
   orr_bump_version(to);
@@ -364,8 +361,12 @@ bool orr_fill_(orr_tensor *t, double value) {
 orr_tensor *orr_contiguous(orr_tensor *t) {
   if (!t || t->contiguous) return orr_retain(t);
   orr_tensor *y = orr_empty(t->dtype, t->rank, t->size);
-  if (y) orr_copy_elements(y, t);
-  return y;
+  if (!y) return NULL;
+  orr_copy_elements(y, t);
+  if (!orr_stopping()) return y;
+  orr_release(y);
+  orr_set_error("interrupted");
+  return NULL;
 }
 
 bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain) {

@@ -107,8 +107,10 @@ static int read_bundle(lua_State *L) {
       (kind == NPZ ? orr_read_npz(&h->in, &h->bundle)
                    : orr_read_safetensors(&h->in, &h->bundle));
   orr_input_close(&h->in);
-  if (!ok)
+  if (!ok) {
+    orr_bundle_clear(&h->bundle);
     return failed(L);
+  }
   lua_newtable(L);
   lua_newtable(L);
   for (size_t i = 0; i < h->bundle.n_tensors; i++) {
