@@ -30,10 +30,18 @@ bool orr_io_world(void) {
   return world;
 }
 
+// Names come out of files: no line break or terminal escape may come along.
+void orr_io_one_line(char *text) {
+  for (; *text; text++)
+    if ((unsigned char)*text < 32 || *text == 127)
+      *text = '?';
+}
+
 static bool fail(const char *who, const char *name, const char *format,
                  va_list args) {
   char text[512];
   vsnprintf(text, sizeof text, format, args);
+  orr_io_one_line(text);
   // A sentence that is pending already is the cause: out of memory, say.
   world |= !*orr_error();
   return orr_set_error("%s: %s %s", who, name, text);

@@ -139,5 +139,7 @@ bool orr_io_bytes(int rank, const int64_t *sizes, size_t width,
 // Swaps the bytes of each element.
 void orr_io_swap(void *data, size_t count, size_t width);
 bool orr_io_little_endian(void);
+// Turns control characters into question marks.
+ORR_API void orr_io_one_line(char *text);
 
 #endif

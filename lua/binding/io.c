@@ -255,6 +255,7 @@ static int decode_json(lua_State *L) {
                  JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
                  &error);
   if (!h->json) {
+    orr_io_one_line(error.text);
     lua_pushnil(L);
     lua_pushfstring(L, "line %d, column %d: %s", error.line, error.column,
                     error.text);
@@ -278,6 +279,32 @@ static int decode_json(lua_State *L) {
 
 #endif
 
+// Which optional libraries this build has, by the names of its options.
+static void push_features(lua_State *L) {
+  static const char *const have[] = {
+#ifdef ORR_HAVE_PNG
+      "png",
+#endif
+#ifdef ORR_HAVE_JPEG
+      "jpeg",
+#endif
+#ifdef ORR_HAVE_GZIP
+      "gzip",
+#endif
+#ifdef ORR_HAVE_ZIP
+      "zip",
+#endif
+#ifdef ORR_HAVE_JSON
+      "json",
+#endif
+      NULL};
+  lua_newtable(L);
+  for (int i = 0; have[i]; i++) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, have[i]);
+  }
+}
+
 void orr_open_io(lua_State *L) {
   static const luaL_Reg functions[] = {{"is_tensor", is_tensor},
                                        {"read_tensor", read_tensor},
@@ -295,5 +322,7 @@ void orr_open_io(lua_State *L) {
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
+  push_features(L);
+  lua_setfield(L, -2, "features");
   lua_setfield(L, -2, "_io");
 }

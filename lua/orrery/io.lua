@@ -11,6 +11,11 @@ local raw = core._io
 
 local io = {}
 
+--- Which optional formats this build has: png, jpeg, gzip, zip (.npz), json
+--- (also safetensors).
+---@type table<string, boolean>
+io.features = raw.features
+
 local function describe(x)
   if x == nil then return "missing" end
   return core._io.is_tensor(x) and "a tensor" or "a " .. type(x)

@@ -283,6 +283,33 @@ static void a_flipped_bit_is_refused_or_harmless(void **state) {
   }
 }
 
+// Several bytes at once, by a fixed sequence of random numbers: a checksum can
+// no longer vouch for what loads, memory and sentences still must hold.
+static void scrambled_files_do_no_harm(void **state) {
+  (void)state;
+  uint64_t random = 20;
+  for (int i = 0; i < FORMATS; i++) {
+    size_t size;
+    orr_bundle holds;
+    bool loaded;
+    uint8_t *data = make_file(&formats[i], &size, &holds);
+    uint8_t *bad = malloc(size);
+    for (int round = 0; round < 2000; round++) {
+      memcpy(bad, data, size);
+      for (int k = round % 8; k >= 0; k--) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        // Headers are where the harm is.
+        size_t at = (random >> 33) % (k % 2 && size > 64 ? 64 : size);
+        bad[at] = (uint8_t)(random >> 24);
+      }
+      read_damaged(&formats[i], bad, size, &holds, &loaded);
+    }
+    free(bad);
+    orr_bundle_clear(&holds);
+    free(data);
+  }
+}
+
 static void bytes_after_the_end_are_refused(void **state) {
   (void)state;
   for (int i = 0; i < FORMATS; i++) {
@@ -401,8 +428,6 @@ static void gzip_is_measured_before_it_is_believed(void **state) {
       read_idx, data, size,
       "load: it is cut short: header says 2147483647 bytes of data, file has "
       "8388608; copy it again");
-  // A second gzip member takes the trailer's size away; its length counts.
-  data[0] = 0x1f;
   free(data);
 }
 
@@ -776,6 +801,7 @@ int main(void) {
       cmocka_unit_test(what_is_written_reads_back),
       cmocka_unit_test(a_file_cut_anywhere_is_refused),
       cmocka_unit_test(a_flipped_bit_is_refused_or_harmless),
+      cmocka_unit_test(scrambled_files_do_no_harm),
       cmocka_unit_test(bytes_after_the_end_are_refused),
       cmocka_unit_test(a_failed_allocation_leaks_nothing),
       cmocka_unit_test(huge_sizes_are_refused_without_memory),

@@ -1,6 +1,12 @@
 local orrery, t = require "orrery", require "orrery.testing"
 local json = orrery.json
 
+for need in ("json"):gmatch "%a+" do
+  if not require "orrery.core"._io.features[need] then
+    return t.skip("files", "this build has no " .. need)
+  end
+end
+
 t.test("values have the JSON form of RFC 8259", function()
   t.equal(json.encode { b = 1, a = { 1, 2.5, "x" }, c = true },
     '{"a":[1,2.5,"x"],"b":1,"c":true}')
