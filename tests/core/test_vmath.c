@@ -39,7 +39,7 @@ static void scan(const char *name, float_fn *f, double_fn *g, double low,
       if (e > worst) worst = e, at = (double)x;
     }
   }
-  print_message("%s: %.2f ulp at %g\n", name, worst, at);
+  print_message("# %s: %.2f ulp at %g\n", name, worst, at);
   if (worst > limit) fail_msg("%s is %.2f ulp off at %.9g", name, worst, at);
 }
 
