@@ -100,7 +100,7 @@ end
 ---@param text string
 ---@return table sample  { record, text, shapes, options, rig }
 function samples.read(record, text)
-  local chunk, why = load("return " .. text, "=sample", "t", {})
+  local chunk, why = load("return " .. text, "=sample", "t", { math = math })
   if not chunk then
     error(("%s: the sample %s is no Lua: %s"):format(record.name, text, why), 0)
   end
