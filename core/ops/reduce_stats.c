@@ -161,10 +161,78 @@ ORR_DEFINE_OP(norm,
         "{ {5,3}, p = 1, axis = 1, low = 0.5, high = 2 }",
         "{ {5,3}, p = 3, axis = 2, low = 0.5, high = 2 }",
         "{ {5,3}, p = 1.5, low = -2, high = -0.5 }",
-        "{ {5,3}, p = math.huge, axis = 2, low = 0.5, high = 2, "
+        "{ {5,3}, p = 1/0, axis = 2, low = 0.5, high = 2, "
         "distinct = true }",
         "{ {5,3}, p = 0, axis = 2 }", "{ {0,4}, axis = 1 }", "{ {0,4} }",
         "{ {6}, low = -1e4, high = 1e4 }",
         "{ {2,3}, p = -1, error = 'norm: p is -1; it must be >= 0' }",
         "{ {2,3}, axis = 3, error = 'norm: axis is 3 but x is [2, 3]; use "
+        "1 to 2 or -2 to -1' }"});
+
+// ---- prod
+
+// x with the reduced axes last, as kept x reduced.
+static orr_tensor *kept_by_reduced(orr_tensor *x, const orr_short_args *axes,
+                                   int64_t kept, int64_t n) {
+  orr_short_args order = *axes;
+  order.x0 = x;
+  return orr_reshape_to(x->rank ? orr_apply_short(&orr_op_permute, &order) : x,
+                        2, (int64_t[]){kept, n});
+}
+
+// Halves are multiplied until one column is left, and odd last columns on the
+// way at the end: gradients of any order are right where elements are 0.
+static orr_tensor *column_product(orr_tensor *y, int64_t n) {
+  orr_tensor *rest = NULL;
+  for (; n > 1; n /= 2) {
+    const double half = (double)(n / 2);
+    orr_tensor *a = ORR(narrow, y, .attr = {1, 0, half, 1});
+    orr_tensor *b = ORR(narrow, y, .attr = {1, half, half, 1});
+    if (n % 2) {
+      orr_tensor *last = ORR(narrow, y, .attr = {1, (double)n - 1, 1, 1});
+      rest = rest ? ORR(mul, rest, last) : last;
+    }
+    y = ORR(mul, a, b);
+  }
+  return rest ? ORR(mul, y, rest) : ORR(mul, y, orr_num(y, 1));
+}
+
+static orr_tensor *prod_compose(orr_call *c) {
+  orr_tensor *x = c->x[0];
+  if (!orr_want_axes(c, 0, x->rank)) return NULL;
+  if (!orr_dtype_is_float(x->dtype)) x = orr_cast(x, ORR_I64);
+  if (!x) return NULL;
+  orr_short_args order = {.attr = {x->rank}};
+  int64_t size[ORR_MAX_RANK], kept = 1, n = 1;
+  int rank = 0, at = 1, next = 1;
+  for (int pass = 0; pass < 2; pass++, next = 1)
+    for (int a = 0; a < x->rank; a++) {
+      const bool reduced = next <= (int)c->attr[0] && c->attr[next] == a;
+      next += reduced;
+      if (reduced != pass) continue;
+      order.attr[at++] = a;
+      *(reduced ? &n : &kept) *= x->size[a];
+    }
+  for (int a = 0; a < x->rank; a++) {
+    const bool reduced = next <= (int)c->attr[0] && c->attr[next] == a;
+    next += reduced;
+    if (!reduced || c->attr[ORR_KEEPDIM] != 0)
+      size[rank++] = reduced ? 1 : x->size[a];
+  }
+  orr_tensor *y = kept_by_reduced(x, &order, kept, n);
+  y = n > 0 ? column_product(y, n)
+            : ORR(add, ORR(sum, y, .attr = {1, 1}), orr_num(y, 1));
+  return orr_reshape_to(y, rank, size);
+}
+
+ORR_DEFINE_OP(prod,
+    .doc = "Product along axes; of nothing it is 1. int64 and uint8 give "
+           "int64.",
+    .params = {{"x", .want = ORR_WANT_ANY}, ORR_REDUCE_PARAMS},
+    .compose = prod_compose,
+    .samples = {"{ {3,4} }", "{ {2,3,4}, axis = 2, keepdim = true }",
+        "{ {2,3,2}, axis = {1,-1} }", "{ {7,2}, axis = 1 }", "{ {} }",
+        "{ {1} }", "{ {0,4} }", "{ {0,4}, axis = 2 }", "{ {4}, low = 0, "
+        "high = 0 }",
+        "{ {2,3}, axis = 3, error = 'prod: axis is 3 but x is [2, 3]; use "
         "1 to 2 or -2 to -1' }"});
