@@ -41,6 +41,15 @@ for name, dtype in pairs { float = "float32", double = "float64",
   end
 end
 
+-- x:max() is a number over all elements, x:max(axis) values and positions.
+for name, over_all in pairs { max = "amax", min = "amin" } do
+  local along, whole = orrery[name], orrery[over_all]
+  both(name, function(x, ...)
+    if type(x) ~= "table" and (...) == nil then return whole(x) end
+    return along(x, ...)
+  end)
+end
+
 --- Pieces of `length` along the axis (the last may be shorter), or of the
 --- lengths given in a table: several values, views of x.
 ---@param x orrery.Tensor
