@@ -35,10 +35,12 @@ int orr_push_stream(lua_State *L, orr_stream *s);
 // nearest frame outside Orrery's own Lua files.
 int orr_raise(lua_State *L);
 int orr_raisef(lua_State *L, const char *format, ...) ORR_PRINTF(2, 3);
-// Name of the C function that runs, as its caller spelled it.
+// Name of the C function that runs: as the module has it, else as its caller
+// spelled it.
 const char *orr_who(lua_State *L, char *buffer, size_t size);
 // "a string", "the number 3", "a float32 tensor [2, 3]" into the buffer.
 const char *orr_describe(lua_State *L, int index, char *buffer, size_t size);
+void orr_note_names(lua_State *L, int depth);  // of the table on top
 // Arguments of functions that are no ops. `name` is the argument's. The
 // optional forms take the default for nil and none.
 lua_Integer orr_check_int(lua_State *L, int index, const char *name);

@@ -81,15 +81,37 @@ static orr_site find_site(void *context) {
 
 // ---- what was seen
 
+static const char names_key;  // registry: C function -> its name
+
+// Notes the functions in the table on top, and those in tables inside it.
+void orr_note_names(lua_State *L, int depth) {
+  luaL_checkstack(L, 8, NULL);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    if (lua_istable(L, -1) && depth > 0) orr_note_names(L, depth - 1);
+    if (!lua_iscfunction(L, -1)) continue;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -4);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+  }
+}
+
 const char *orr_who(lua_State *L, char *buffer, size_t size) {
   lua_Debug ar;
-  const char *name = "orrery";
+  const char *name = NULL;
+  luaL_checkstack(L, 8, NULL);
+  int top = lua_gettop(L);
   if (lua_getstack(L, 0, &ar)) {
-    lua_getinfo(L, "n", &ar);
-    if (ar.name != NULL && strcmp(ar.name, "?") != 0)
-      name = ar.name;
+    lua_getinfo(L, "nf", &ar);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
+    lua_insert(L, -2);
+    if (lua_rawget(L, -2) == LUA_TSTRING) name = lua_tostring(L, -1);
+    if (name == NULL) name = ar.name;
   }
-  snprintf(buffer, size, "%s", name);
+  snprintf(buffer, size, "%s", name != NULL && *name != '?' ? name : "orrery");
+  lua_settop(L, top);
   return buffer;
 }
 
@@ -305,5 +327,7 @@ void orr_open_errors(lua_State *L) {
                                        {"set_own", set_own},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
   orr_set_site_source(find_site, NULL);
 }

@@ -108,5 +108,6 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_io(L);
   lua_pushliteral(L, ORR_VERSION);
   lua_setfield(L, -2, "version");
+  orr_note_names(L, 2);
   return 1;
 }

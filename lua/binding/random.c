@@ -111,6 +111,7 @@ void orr_open_random(lua_State *L) {
                                      {"set_state", stream_set_state},
                                      {NULL, NULL}};
   luaL_newlib(L, methods);
+  orr_note_names(L, 0);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, stream_free);
   lua_setfield(L, -2, "__gc");
