@@ -87,9 +87,12 @@ static const char names_key;  // registry: C function -> its name
 void orr_note_names(lua_State *L, int depth) {
   luaL_checkstack(L, 8, NULL);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) continue;
-    if (lua_istable(L, -1) && depth > 0) orr_note_names(L, depth - 1);
-    if (!lua_iscfunction(L, -1)) continue;
+    if (lua_type(L, -2) != LUA_TSTRING)
+      continue;
+    if (lua_istable(L, -1) && depth > 0)
+      orr_note_names(L, depth - 1);
+    if (!lua_iscfunction(L, -1))
+      continue;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
     lua_pushvalue(L, -2);
     lua_pushvalue(L, -4);
@@ -107,8 +110,10 @@ const char *orr_who(lua_State *L, char *buffer, size_t size) {
     lua_getinfo(L, "nf", &ar);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
     lua_insert(L, -2);
-    if (lua_rawget(L, -2) == LUA_TSTRING) name = lua_tostring(L, -1);
-    if (name == NULL) name = ar.name;
+    if (lua_rawget(L, -2) == LUA_TSTRING)
+      name = lua_tostring(L, -1);
+    if (name == NULL)
+      name = ar.name;
   }
   snprintf(buffer, size, "%s", name != NULL && *name != '?' ? name : "orrery");
   lua_settop(L, top);

@@ -151,7 +151,18 @@ static const char *instruction_set(void) {
 #endif
 }
 
-// machine() -> { cores, threads, instructions, blas, blas_core }.
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+// machine() -> { cores, threads, instructions, blas, blas_core, sanitized }.
 static int machine(lua_State *L) {
   lua_createtable(L, 0, 5);
   lua_pushinteger(L, sysconf(_SC_NPROCESSORS_ONLN));
@@ -164,6 +175,8 @@ static int machine(lua_State *L) {
   lua_setfield(L, -2, "blas");
   lua_pushstring(L, openblas_get_corename());
   lua_setfield(L, -2, "blas_core");
+  lua_pushboolean(L, SANITIZED);
+  lua_setfield(L, -2, "sanitized");
   return 1;
 }
 

@@ -68,7 +68,8 @@ entry(functions, "isatty", { "file?: string" }, { "boolean" },
 entry(functions, "terminal_size", {}, { "integer?", "integer?" },
   "Columns and rows of the terminal; nothing when stdout is none.")
 entry(functions, "machine", {}, { "table" },
-  "Facts about the machine: cores, threads, instructions, blas, blas_core.")
+  "Facts about the machine: cores, threads, instructions, blas, blas_core, "
+  .. "sanitized (built with AddressSanitizer).")
 entry(functions, "record", { "name: string" }, { "table?" },
   "The record of an op: name, doc, params, samples, flags, outputs.")
 entry(functions, "op_names", {}, { "string[]" }, "The names of all ops.")

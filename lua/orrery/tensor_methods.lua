@@ -41,12 +41,20 @@ for name, dtype in pairs { float = "float32", double = "float64",
   end
 end
 
--- x:max() is a number over all elements, x:max(axis) values and positions.
-for name, over_all in pairs { max = "amax", min = "amin" } do
-  local along, whole = orrery[name], orrery[over_all]
-  both(name, function(x, ...)
-    if type(x) ~= "table" and (...) == nil then return whole(x) end
-    return along(x, ...)
+-- The ops behind functions that choose between several, for the tests.
+orrery.originals = {}
+
+-- max and min: of everything, along an axis, or of two tensors.
+for name, all in pairs { max = "amax", min = "amin" } do
+  local along, overall = orrery[name], orrery[all]
+  local of_two = orrery[name .. "imum"]
+  orrery.originals[name] = along
+  both(name, function(x, y, ...)
+    if orrery.is_tensor(y) then return of_two(x, y, ...) end
+    if y == nil or type(y) == "table" and y.axis == nil and y.x == nil then
+      return overall(x, y, ...)
+    end
+    return along(x, y, ...)
   end)
 end
 

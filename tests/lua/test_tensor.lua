@@ -121,6 +121,21 @@ t.test("split, chunk and unbind give views that cover the axis", function()
   t.equal(rows[3], orrery.tensor { 3, 6 })
 end)
 
+t.test("max and min are of all, along an axis, or of two tensors", function()
+  local x = orrery.tensor { { 1, 5, 3 }, { 4, 2, 6 } }
+  t.equal(x:max():item(), 6)
+  t.equal(x:max { keepdim = true }, orrery.tensor { { 6 } })
+  local values, positions = x:max(2)
+  t.equal(values:tolist(), { 5, 6 })
+  t.equal(positions:tolist(), { 2, 3 })
+  values, positions = x:min(-1, { keepdim = true })
+  t.equal(values:tolist(), { { 1 }, { 2 } })
+  t.equal(positions:tolist(), { { 1 }, { 2 } })
+  t.equal(orrery.max(x, orrery.tensor(3)):tolist(),
+    { { 3, 5, 3 }, { 4, 3, 6 } })
+  t.fails_like("^max: axis is 3 but x is", x.max, x, 3)
+end)
+
 t.test("copy_, fill_ and zero_ write in place", function()
   local x = orrery.tensor(x23)
   t.ok(rawequal(x:copy_(typed({ 7, 8, 9 }, "int64")), x))
