@@ -321,6 +321,13 @@ static int blame(lua_State *L) {
   return lua_error(L);
 }
 
+// describe(value) -> "a float32 tensor [2, 3]", "the number 3" ...
+static int describe(lua_State *L) {
+  char seen[160];
+  lua_pushstring(L, orr_describe(L, 1, seen, sizeof seen));
+  return 1;
+}
+
 // set_own(prefix): chunk names that start so are Orrery's own files.
 static int set_own(lua_State *L) {
   snprintf(own_prefix, sizeof own_prefix, "%s", orr_check_text(L, 1, "prefix"));
@@ -329,6 +336,7 @@ static int set_own(lua_State *L) {
 
 void orr_open_errors(lua_State *L) {
   static const luaL_Reg functions[] = {{"blame", blame},
+                                       {"describe", describe},
                                        {"set_own", set_own},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);

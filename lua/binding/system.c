@@ -2,6 +2,7 @@
 #include <cblas.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,9 +120,17 @@ static int process_id(lua_State *L) {
 
 // isatty(file?): whether stdout ("stdin", "stderr") is a terminal.
 static int is_terminal(lua_State *L) {
-  static const char *const names[] = {"stdin", "stdout", "stderr", NULL};
-  lua_pushboolean(L, isatty(luaL_checkoption(L, 1, "stdout", names)));
-  return 1;
+  static const char *const names[] = {"stdin", "stdout", "stderr"};
+  const char *name =
+      lua_isnoneornil(L, 1) ? "stdout" : orr_check_text(L, 1, "file");
+  for (int fd = 0; fd < 3; fd++) {
+    if (strcmp(name, names[fd]) != 0)
+      continue;
+    lua_pushboolean(L, isatty(fd));
+    return 1;
+  }
+  return orr_raisef(L, "isatty: file is \"%.40s\"; use stdin, stdout or stderr",
+                    name);
 }
 
 // terminal_size() -> columns, rows; nil when stdout is no terminal.

@@ -305,7 +305,7 @@ static int index_set(lua_State *L) {
     set_requires_grad(L, t, orr_check_bool(L, 3, "requires_grad"));
   else
     orr_raisef(L,
-               "%s: a tensor has no such field to set; only grad, "
+               "assign: a tensor has no field %.40s to set; only grad, "
                "requires_grad and x[...] can be assigned",
                key);
   return 0;

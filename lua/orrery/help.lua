@@ -149,7 +149,8 @@ end
 function help.help(name)
   if type(name) == "function" then return help.of_function(name) end
   if type(name) ~= "string" then
-    orrery.blame(("help: name is a %s; pass a name"):format(type(name)))
+    orrery.blame(("help: name is %s; pass a name"):format(
+      orrery.describe(name)))
   end
   name = name:gsub("^orrery%.", "")
   local last = name:match "([^%.:]+)$" or name

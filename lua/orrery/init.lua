@@ -74,7 +74,7 @@ end })
 local function callable(who, fn)
   local meta = getmetatable(fn)
   if type(fn) == "function" or meta and meta.__call then return end
-  core.blame(("%s: fn is a %s; pass a function"):format(who, type(fn)))
+  core.blame(("%s: fn is %s; pass a function"):format(who, core.describe(fn)))
 end
 
 --- Runs fn(...) without recording for gradients and returns its results; an

@@ -15,6 +15,8 @@ entry(functions, "tensor", { "values: number|boolean|table|" .. T,
   .. "otherwise, uint8 for booleans. A tensor is copied.")
 entry(functions, "is_tensor", { "value: any" }, { "boolean" },
   "Whether the value is a tensor.")
+entry(functions, "describe", { "value: any" }, { "string" },
+  "What a value is, for a sentence: a float32 tensor [2, 3], the number 3.")
 entry(functions, "grad", { "y: " .. T .. "|" .. T .. "[]",
   "xs: " .. T .. "|" .. T .. "[]", "options?: { create_graph?: boolean, "
   .. "retain_graph?: boolean, allow_unused?: boolean, grad_outputs?: "

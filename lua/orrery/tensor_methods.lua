@@ -1,27 +1,28 @@
 --- Tensor methods and functions made of other ops.
 local orrery = require "orrery.core"
 local methods = orrery.Tensor.methods
-local blame = orrery.blame
+local blame, describe = orrery.blame, orrery.describe
 
 local function check(who, x)
   if orrery.is_tensor(x) then return end
-  blame(("%s: x is a %s; pass a tensor"):format(who, type(x)))
+  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
 end
 
 local function check_count(who, name, n)
   if math.type(n) == "integer" and n >= 1 then return end
   blame(("%s: %s is %s; pass a whole number from 1"):format(who, name,
-    tostring(n)))
+    describe(n)))
 end
 
 -- An axis counted from 1; 1 when left out.
 local function resolve(who, x, axis)
   local rank = x:dim()
   axis = axis or 1
-  if math.type(axis) ~= "integer" or axis == 0 or axis > rank
-      or axis < -rank then
-    blame(("%s: axis is %s but x is %s; use 1 to %d or -%d to -1"):format(who,
-      tostring(axis), x:shape_str(), rank, rank))
+  if math.type(axis) ~= "integer" then
+    blame(("%s: axis is %s; pass a whole number"):format(who, describe(axis)))
+  elseif axis == 0 or axis > rank or axis < -rank then
+    blame(("%s: axis is %d but x is %s; use 1 to %d or -%d to -1"):format(who,
+      axis, x:shape_str(), rank, rank))
   end
   return axis > 0 and axis or axis + rank + 1
 end
@@ -78,7 +79,7 @@ both("split", function(x, length, axis)
   local total = 0
   for _, n in ipairs(length) do
     if math.type(n) ~= "integer" or n < 0 then
-      blame(("split: a length is %s; pass whole numbers"):format(tostring(n)))
+      blame(("split: a length is %s; pass whole numbers"):format(describe(n)))
     end
     total = total + n
   end

@@ -111,7 +111,7 @@ t.test("no_grad does not record, nests, and survives errors", function()
   t.ok((x * 2).requires_grad)
   t.equal(table.pack(orrery.no_grad(function(...) return ... end, 1, nil, 3)),
     { 1, nil, 3, n = 3 })
-  t.fails("no_grad: fn is a number; pass a function", orrery.no_grad, 3)
+  t.fails("no_grad: fn is the number 3; pass a function", orrery.no_grad, 3)
 end)
 
 t.test("anomaly mode names the forward op and line", function()

@@ -128,7 +128,7 @@ t.test("an operator names the operand that is no tensor", function()
 end)
 
 t.test("errors inside Orrery's own files name the user's line", function()
-  t.fails("chunk: n is 0; pass a whole number from 1", orrery.chunk,
+  t.fails("chunk: n is the number 0; pass a whole number from 1", orrery.chunk,
     f32(x23), 0)
   t.fails_like("^split: the lengths add up to 3", orrery.split, f32(x23),
     { 1, 2 })
