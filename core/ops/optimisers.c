@@ -30,6 +30,7 @@ typedef struct pass {
 } pass;
 
 static void end_pass(pass *p) {
+  if (!p->items) return;
   for (int i = 0; i < p->n; i++) orr_release(p->items[i].packed);
   orr_free(p->items, (size_t)p->capacity * sizeof *p->items);
 }
@@ -99,14 +100,13 @@ static bool begin_pass(pass *p, int n, orr_tensor *const *param,
                        orr_tensor *const *const *state) {
   p->capacity = n > 0 ? n : 1;
   p->items = orr_alloc((size_t)p->capacity * sizeof *p->items);
-  if (!p->items) return false;
-  for (int i = 0; i < n; i++)
-    if (grad[i] &&
-        !add_item(p, i, param[i], grad[i], states, names, state)) {
-      end_pass(p);
-      return false;
-    }
-  return true;
+  bool ok = p->items != NULL;
+  orr_hold_interrupts();
+  for (int i = 0; ok && i < n; i++)
+    ok = !grad[i] || add_item(p, i, param[i], grad[i], states, names, state);
+  orr_resume_interrupts();
+  if (!ok) end_pass(p);
+  return ok;
 }
 
 static const item *item_of(const pass *p, int64_t chunk) {
