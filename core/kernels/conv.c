@@ -1,7 +1,7 @@
 // conv.c -- the convolution trio: column matrices, products, and which way
 // round to take them.
 //
-//   y:  y = w cols(x)             x:  x = cols^T(w^T y)      w:  w = y cols(x)^T
+//   y = w cols(x)      x = cols^T(w^T y)      w = y cols(x)^T
 //
 // Work is cut into blocks of output positions: whole images when they are
 // small, some rows of one image when they are large, such that a block's
@@ -14,19 +14,13 @@
 #include "../base/threads.h"
 #include "gemm.h"
 #include "slots.h"
+#include "steps.h"
 
 enum {
   COL_FLOATS = 65536,  // elements a block's column matrix is aimed at
   MIN_COLUMNS = 192,   // below this a product is mostly packing
   MAX_ROWS = 1024      // rows of a column matrix, so that chunks stay short
 };
-
-// Steps t >= 0 with t * stride >= distance, at most limit.
-static int64_t steps_to(int64_t distance, int64_t stride, int64_t limit) {
-  if (distance <= 0) return 0;
-  const int64_t t = (distance + stride - 1) / stride;
-  return t < limit ? t : limit;
-}
 
 #define T float
 #define F(NAME) NAME##_f32
@@ -43,9 +37,15 @@ static int64_t steps_to(int64_t distance, int64_t stride, int64_t limit) {
 #define TYPED(D, NAME, ...) \
   ((D) == ORR_F32 ? NAME##_f32(__VA_ARGS__) : NAME##_f64(__VA_ARGS__))
 
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t min64(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+static int64_t max64(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+static int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
 
 int64_t orr_conv_size(int64_t size, int64_t kernel, int64_t stride,
                       int64_t padding, int64_t dilation) {
@@ -61,7 +61,7 @@ int64_t orr_conv_size(int64_t size, int64_t kernel, int64_t stride,
 // nothing ("kn2row", 3-10x faster on such heads).
 static bool better_turned(const orr_conv *g) {
   return g->sh == 1 && g->sw == 1 && g->kh * g->kw > 1 &&
-         g->k * g->h * g->w < g->c * g->oh * g->ow;
+      g->k * g->h * g->w < g->c * g->oh * g->ow;
 }
 
 static orr_conv turned(const orr_conv *g) {
@@ -76,7 +76,7 @@ static orr_conv turned(const orr_conv *g) {
 // A column matrix that would be a copy of the image itself.
 static bool is_product(const orr_conv *g) {
   return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 &&
-         g->pw == 0;
+      g->pw == 0;
 }
 
 // ------------------------------------------------------------ blocks
@@ -85,11 +85,11 @@ static bool is_product(const orr_conv *g) {
 typedef struct plan {
   const orr_conv *g;
   orr_dtype d;
-  size_t es;            // bytes of an element
+  size_t es;              // bytes of an element
   const char *x, *w, *y;  // the two that are read, and
   char *out;              // the one that is written
   const void *bias;
-  int64_t kk, ck, kg;   // kernel size, channels of a group on both sides
+  int64_t kk, ck, kg;         // kernel size, channels of a group on both sides
   int64_t pixels_in, pixels;  // h w, oh ow
   int64_t images, rows;       // of a block; rows < oh only when images is 1
   int64_t row_blocks, image_blocks;
@@ -143,15 +143,25 @@ static void gather(const plan *p, const char *from, int64_t image_stride,
 static void product(const plan *p, bool ta, bool tb, int64_t m, int64_t n,
                     int64_t k, const void *a, int64_t lda, const void *b,
                     int64_t ldb, double beta, void *c, int64_t ldc) {
-  orr_gemm_serial(p->d, &(orr_gemm){.ta = ta, .tb = tb, .m = m, .n = n, .k = k,
-                                    .a = a, .b = b, .c = c, .lda = lda,
-                                    .ldb = ldb, .ldc = ldc, .alpha = 1,
-                                    .beta = beta});
+  orr_gemm_serial(p->d,
+                  &(orr_gemm){.ta = ta,
+                              .tb = tb,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .a = a,
+                              .b = b,
+                              .c = c,
+                              .lda = lda,
+                              .ldb = ldb,
+                              .ldc = ldc,
+                              .alpha = 1,
+                              .beta = beta});
 }
 
 static bool empty(const orr_conv *g) {
   return g->n * g->c * g->h * g->w == 0 || g->n * g->k * g->oh * g->ow == 0 ||
-         g->kh * g->kw == 0;
+      g->kh * g->kw == 0;
 }
 
 // Nothing to multiply: all that is left is the bias.
@@ -169,7 +179,8 @@ static void *turned_weight(orr_dtype d, const orr_conv *g, const void *w,
   const int64_t n = g->k * (g->c / g->groups) * g->kh * g->kw;
   *bytes = (size_t)n * orr_dtype_size(d);
   void *t = orr_alloc(*bytes);
-  if (t) TYPED(d, flip, g, w, t);
+  if (t)
+    TYPED(d, flip, g, w, t);
   return t;
 }
 
@@ -202,13 +213,13 @@ static void y_chunk(void *context, int64_t chunk) {
     for (int64_t i = 0; i < images; i++)
       TYPED(p->d, im2col, g,
             (const void *)(x + (size_t)(i * g->c * p->pixels_in) * p->es),
-            p->ck, r0, r1,
-            (void *)(col + (size_t)(i * p->pixels) * p->es), ld);
+            p->ck, r0, r1, (void *)(col + (size_t)(i * p->pixels) * p->es), ld);
   }
   const char *a = p->w + (size_t)(k0 * depth) * p->es;
-  char *y = p->out +
-            (size_t)((first * g->k + k0) * p->pixels + r0 * g->ow) * p->es;
-  const char *bias = p->bias ? (const char *)p->bias + (size_t)k0 * p->es : NULL;
+  char *y =
+      p->out + (size_t)((first * g->k + k0) * p->pixels + r0 * g->ow) * p->es;
+  const char *bias =
+      p->bias ? (const char *)p->bias + (size_t)k0 * p->es : NULL;
   if (images == 1) {
     product(p, false, false, m, ld, depth, a, depth, b, ldb, 0, y, p->pixels);
     TYPED(p->d, add_bias, m, ld, (const void *)y, p->pixels, (const void *)bias,
@@ -241,7 +252,8 @@ static bool run_y(orr_dtype d, const orr_conv *g, const void *x, const void *w,
   const int64_t ld = p.images * p.rows * g->ow;
   const int64_t scratch = depth * ld + (p.images > 1 ? p.part * ld : 0);
   const int64_t chunks = blocks * g->groups * p.parts;
-  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks)) return false;
+  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks))
+    return false;
   orr_parallel(chunks, y_chunk, &p);
   orr_slots_close(&p.slots);
   return true;
@@ -264,8 +276,7 @@ static void x_chunk(void *context, int64_t chunk) {
   const size_t image_in = (size_t)(g->c * p->pixels_in) * p->es;
   const char *bias =
       p->bias ? (const char *)p->bias + (size_t)c_first * p->es : NULL;
-  const char *a =
-      p->w + (size_t)(group * p->kg * depth + c0 * p->kk) * p->es;
+  const char *a = p->w + (size_t)(group * p->kg * depth + c0 * p->kk) * p->es;
   const char *y =
       p->y + (size_t)((first * g->k + group * p->kg) * p->pixels) * p->es;
   char *col = orr_slot_take(&p->slots), *slot = col;
@@ -300,7 +311,8 @@ static bool run_x(orr_dtype d, const orr_conv *g, const void *y, const void *w,
   const int64_t ld = p.images * p.rows * g->ow;
   const int64_t scratch = (p.part * p.kk + (p.images > 1 ? p.kg : 0)) * ld;
   const int64_t chunks = p.image_blocks * g->groups * p.parts;
-  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks)) return false;
+  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks))
+    return false;
   orr_parallel(chunks, x_chunk, &p);
   orr_slots_close(&p.slots);
   return true;
@@ -326,8 +338,8 @@ static void w_chunk(void *context, int64_t chunk) {
   const int64_t share = chunk / p->parts / g->groups;
   const int64_t c0 = part * p->part, cn = min64(p->part, p->ck - c0);
   const int64_t depth = p->ck * p->kk;
-  char *w = share == 0 ? p->out
-                       : q->sums + (size_t)((share - 1) * q->count) * p->es;
+  char *w =
+      share == 0 ? p->out : q->sums + (size_t)((share - 1) * q->count) * p->es;
   w += (size_t)(group * p->kg * depth + c0 * p->kk) * p->es;
   const int64_t last = min64((share + 1) * q->share, p->image_blocks);
   char *col = orr_slot_take(&p->slots), *slot = col;
@@ -338,10 +350,11 @@ static void w_chunk(void *context, int64_t chunk) {
       const int64_t images = min64(p->images, g->n - first);
       const int64_t r1 = min64(r0 + p->rows, g->oh);
       const int64_t ld = images * (r1 - r0) * g->ow;
-      const char *x = p->x + (size_t)((first * g->c + group * p->ck + c0) *
-                                      p->pixels_in) * p->es;
-      const char *y = p->y + (size_t)((first * g->k + group * p->kg) *
-                                          p->pixels + r0 * g->ow) * p->es;
+      const char *x = p->x +
+          (size_t)((first * g->c + group * p->ck + c0) * p->pixels_in) * p->es;
+      const char *y = p->y +
+          (size_t)((first * g->k + group * p->kg) * p->pixels + r0 * g->ow) *
+              p->es;
       int64_t lda = p->pixels, ldb = ld;
       if (images > 1) {
         char *side = col + (size_t)(cn * p->kk * ld) * p->es;
@@ -383,7 +396,8 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   q.count = g->k * p->ck * p->kk;
   // As many shares as keep the sums small beside the images.
   q.shares = min64(p->image_blocks, q.count <= 65536 ? 8 : 2);
-  if (q.count > 1048576) q.shares = 1;
+  if (q.count > 1048576)
+    q.shares = 1;
   q.share = ceil_div(p->image_blocks, q.shares);
   q.shares = ceil_div(p->image_blocks, q.share);
   cut_channels(p, p->ck, p->kk, q.shares * g->groups, ceil_div(64, p->kk));
@@ -393,13 +407,15 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   const size_t sum_bytes = (size_t)((q.shares - 1) * q.count) * p->es;
   q.sums = sum_bytes ? orr_alloc(sum_bytes) : NULL;
   const bool ok = (!sum_bytes || q.sums) &&
-                  orr_slots_open(&p->slots, (size_t)scratch * p->es, chunks);
+      orr_slots_open(&p->slots, (size_t)scratch * p->es, chunks);
   if (ok) {
     orr_parallel(chunks, w_chunk, &q);
     orr_slots_close(&p->slots);
-    if (sum_bytes) orr_parallel_range(q.count, ORR_GRAIN_CHEAP, w_sum, &q);
+    if (sum_bytes)
+      orr_parallel_range(q.count, ORR_GRAIN_CHEAP, w_sum, &q);
   }
-  if (q.sums) orr_free(q.sums, sum_bytes);
+  if (q.sums)
+    orr_free(q.sums, sum_bytes);
   return ok;
 }
 
@@ -407,25 +423,31 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
 
 bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
                 const void *weight, const void *bias, void *y) {
-  if (empty(g)) return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
-  if (!better_turned(g)) return run_y(d, g, x, weight, bias, y);
+  if (empty(g))
+    return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
+  if (!better_turned(g))
+    return run_y(d, g, x, weight, bias, y);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_x(d, &t, x, w, bias, y);
-  if (w) orr_free(w, bytes);
+  if (w)
+    orr_free(w, bytes);
   return ok;
 }
 
 bool orr_conv_x(orr_dtype d, const orr_conv *g, const void *y,
                 const void *weight, const void *bias, void *x) {
-  if (empty(g)) return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
-  if (!better_turned(g)) return run_x(d, g, y, weight, bias, x);
+  if (empty(g))
+    return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
+  if (!better_turned(g))
+    return run_x(d, g, y, weight, bias, x);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_y(d, &t, y, w, bias, x);
-  if (w) orr_free(w, bytes);
+  if (w)
+    orr_free(w, bytes);
   return ok;
 }
 
@@ -434,14 +456,18 @@ bool orr_conv_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   const int64_t count = g->k * (g->c / g->groups) * g->kh * g->kw;
   const size_t bytes = (size_t)count * orr_dtype_size(d);
   if (empty(g)) {
-    if (bytes) memset(weight, 0, bytes);
+    if (bytes)
+      memset(weight, 0, bytes);
     return true;
   }
-  if (!better_turned(g)) return run_w(d, g, x, y, weight);
+  if (!better_turned(g))
+    return run_w(d, g, x, y, weight);
   void *w = orr_alloc(bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_w(d, &t, y, x, w);
-  if (ok) TYPED(d, flip, &t, w, weight);
-  if (w) orr_free(w, bytes);
+  if (ok)
+    TYPED(d, flip, &t, w, weight);
+  if (w)
+    orr_free(w, bytes);
   return ok;
 }

@@ -19,13 +19,14 @@ static void F(add_sums)(const T *x, const T *z, int64_t n, double shift,
     s[0] += a;
     p[0] += a * ((double)z[i] - other);
   }
-  for (int k = 0; k < LANES; k++) *sum += s[k], *product += p[k];
+  for (int k = 0; k < LANES; k++)
+    *sum += s[k], *product += p[k];
 }
 
 // sum and product over all images of a channel.
 static void F(channel_sums)(const orr_norm *g, int64_t channel, const T *x,
-                            const T *z, double shift, double other,
-                            double *sum, double *product) {
+                            const T *z, double shift, double other, double *sum,
+                            double *product) {
   *sum = *product = 0;
   for (int64_t i = 0; i < g->n && !orr_interrupted(); i++) {
     const int64_t at = (i * g->channels + channel) * g->pixels;
@@ -42,7 +43,8 @@ static void F(statistics)(const orr_norm *g, int64_t channel, const T *x,
   *mean = sum / m;
   F(channel_sums)(g, channel, x, x, *mean, *mean, &sum, &squares);
   *var = (squares - sum * (sum / m)) / m;
-  if (*var < 0) *var = 0;
+  if (*var < 0)
+    *var = 0;
 }
 
 static void F(forward)(const job *j, int64_t channel) {
@@ -59,7 +61,8 @@ static void F(forward)(const job *j, int64_t channel) {
     const int64_t at = (i * g->channels + channel) * g->pixels;
     const T *from = x + at;
     T *to = (T *)j->y + at;
-    for (int64_t k = 0; k < g->pixels; k++) to[k] = (from[k] - mu) * a + shift;
+    for (int64_t k = 0; k < g->pixels; k++)
+      to[k] = (from[k] - mu) * a + shift;
   }
 }
 

@@ -14,32 +14,42 @@ typedef struct job {
   const char *x;
   char *y;
   const void *fill;
-  int first;             // leading axes folded
-  int64_t block_x, block_y;  // elements below those
+  int first;                      // leading axes folded
+  int64_t block_x, block_y;       // elements below those
   int64_t *source[ORR_MAX_RANK];  // -1: none
 } job;
 
 static int64_t source_of(orr_pad_mode mode, int64_t i, int64_t n) {
-  if (i >= 0 && i < n) return i;
+  if (i >= 0 && i < n)
+    return i;
   switch (mode) {
-    case ORR_PAD_REFLECT: return i < 0 ? -i : 2 * (n - 1) - i;
-    case ORR_PAD_REPLICATE: return i < 0 ? 0 : n - 1;
-    case ORR_PAD_CIRCULAR: return i < 0 ? i + n : i - n;
-    default: return -1;
+  case ORR_PAD_REFLECT:
+    return i < 0 ? -i : 2 * (n - 1) - i;
+  case ORR_PAD_REPLICATE:
+    return i < 0 ? 0 : n - 1;
+  case ORR_PAD_CIRCULAR:
+    return i < 0 ? i + n : i - n;
+  default:
+    return -1;
   }
 }
 
 static size_t table_bytes(const orr_pad *p) {
   int64_t n = 1;
-  for (int a = 0; a < p->rank; a++) n += p->to[a];
+  for (int a = 0; a < p->rank; a++)
+    n += p->to[a];
   return (size_t)n * sizeof(int64_t);
 }
 
 static bool start(job *j, const orr_pad *p, orr_dtype d) {
-  *j = (job){.p = p, .d = d, .es = orr_dtype_size(d), .block_x = 1,
+  *j = (job){.p = p,
+             .d = d,
+             .es = orr_dtype_size(d),
+             .block_x = 1,
              .block_y = 1};
   int64_t *table = orr_alloc(table_bytes(p));
-  if (!table) return false;
+  if (!table)
+    return false;
   for (int a = 0; a < p->rank; a++) {
     j->source[a] = table;
     for (int64_t i = 0; i < p->to[a]; i++)
@@ -55,7 +65,9 @@ static bool start(job *j, const orr_pad *p, orr_dtype d) {
   return true;
 }
 
-static void end(job *j) { orr_free(j->source[0], table_bytes(j->p)); }
+static void end(job *j) {
+  orr_free(j->source[0], table_bytes(j->p));
+}
 
 // The last axis: runs of neighbours are copied together.
 static void copy_row(const job *j, const char *x, char *y) {
@@ -67,7 +79,8 @@ static void copy_row(const job *j, const char *x, char *y) {
       continue;
     }
     int64_t run = 1;
-    while (i + run < n && s[i + run] == s[i] + run) run++;
+    while (i + run < n && s[i + run] == s[i] + run)
+      run++;
     memcpy(y + (size_t)i * j->es, x + (size_t)s[i] * j->es,
            (size_t)run * j->es);
     i += run;
@@ -99,7 +112,8 @@ static void copy_blocks(void *context, int64_t begin, int64_t last) {
 
 static int64_t blocks_of(const job *j) {
   int64_t n = 1;
-  for (int a = 0; a < j->first; a++) n *= j->p->from[a];
+  for (int a = 0; a < j->first; a++)
+    n *= j->p->from[a];
   return n;
 }
 
@@ -110,7 +124,8 @@ static int64_t grain_of(int64_t block) {
 bool orr_pad_run(orr_dtype d, const orr_pad *p, const void *x, const void *fill,
                  void *y) {
   job j;
-  if (!start(&j, p, d)) return false;
+  if (!start(&j, p, d))
+    return false;
   j.x = x, j.y = y, j.fill = fill;
   if (j.block_y > 0)
     orr_parallel_range(blocks_of(&j), grain_of(j.block_y), copy_blocks, &j);
@@ -153,7 +168,8 @@ static void add_blocks(void *context, int64_t begin, int64_t last) {
 
 bool orr_pad_dx(orr_dtype d, const orr_pad *p, const void *y, void *x) {
   job j;
-  if (!start(&j, p, d)) return false;
+  if (!start(&j, p, d))
+    return false;
   j.x = y, j.y = x;
   if (j.block_x > 0)
     orr_parallel_range(blocks_of(&j), grain_of(j.block_x), add_blocks, &j);

@@ -4,7 +4,10 @@
 #include "../orrery.h"
 
 typedef enum {
-  ORR_PAD_CONSTANT, ORR_PAD_REFLECT, ORR_PAD_REPLICATE, ORR_PAD_CIRCULAR
+  ORR_PAD_CONSTANT,
+  ORR_PAD_REFLECT,
+  ORR_PAD_REPLICATE,
+  ORR_PAD_CIRCULAR
 } orr_pad_mode;
 
 typedef struct orr_pad {

@@ -5,6 +5,8 @@
 #include <math.h>
 
 #include "../base/threads.h"
+#include "elementwise.h"
+#include "steps.h"
 
 typedef struct job {
   const orr_pool *g;
@@ -20,8 +22,12 @@ typedef struct window {
   double divisor;
 } window;
 
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t min64(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+static int64_t max64(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
 
 // Padding counts, what sticks out beyond it (ceil) does not.
 static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {
@@ -32,18 +38,6 @@ static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {
   v.divisor = g->count_padding ? (double)((y1 - y0) * (x1 - x0))
                                : (double)((v.y1 - v.y0) * (v.x1 - v.x0));
   return v;
-}
-
-// Window elements that fall into [0, size): first, first + dilation ... < end.
-typedef struct span {
-  int64_t first, end;
-} span;
-
-static span taps(int64_t start, int64_t window, int64_t dilation,
-                 int64_t size) {
-  const int64_t skip = start < 0 ? (-start + dilation - 1) / dilation : 0;
-  return (span){start + skip * dilation,
-                min64(size, start + (window - 1) * dilation + 1)};
 }
 
 #define T float
@@ -60,9 +54,11 @@ static span taps(int64_t start, int64_t window, int64_t dilation,
 int64_t orr_pool_size(int64_t size, int64_t window, int64_t stride,
                       int64_t padding, int64_t dilation, bool ceil) {
   const int64_t room = size + 2 * padding - dilation * (window - 1) - 1;
-  if (room < 0 && !(ceil && room > -stride)) return 0;
+  if (room < 0 && !(ceil && room > -stride))
+    return 0;
   int64_t n = (room + (ceil ? stride - 1 : 0)) / stride + 1;
-  if (ceil && (n - 1) * stride >= size + padding) n--;
+  if (ceil && (n - 1) * stride >= size + padding)
+    n--;
   return n;
 }
 

@@ -17,21 +17,23 @@ enum { STRIDE = 0, PADDING = 2, DILATION = 4, GROUPS = 6, EXTRA = 7 };
 enum { T_OUTPUT_PADDING = 4, T_GROUPS = 6, T_DILATION = 7 };
 
 #define STRIDE_PARAM \
-  {"stride", ORR_PAIR, .def = 1, .doc = "step of the window"}
+  { "stride", ORR_PAIR, .def = 1, .doc = "step of the window" }
 #define PADDING_PARAM \
-  {"padding", ORR_PAIR, .doc = "zeros around the image, rows and columns"}
+  { "padding", ORR_PAIR, .doc = "zeros around the image, rows and columns" }
 #define DILATION_PARAM \
-  {"dilation", ORR_PAIR, .def = 1, .doc = "distance of kernel elements"}
-#define GROUPS_PARAM                       \
-  {"groups", ORR_INT, .def = 1,            \
-   .doc = "channel groups that do not see each other"}
+  { "dilation", ORR_PAIR, .def = 1, .doc = "distance of kernel elements" }
+#define GROUPS_PARAM                                                      \
+  {                                                                       \
+    "groups", ORR_INT, .def = 1,                                          \
+                       .doc = "channel groups that do not see each other" \
+  }
 #define CONV_PARAMS STRIDE_PARAM, PADDING_PARAM, DILATION_PARAM, GROUPS_PARAM
 
 static bool want_options(orr_call *c, int dilation, int groups) {
   return orr_want_pair(c, STRIDE, "stride", 1) &&
-         orr_want_pair(c, PADDING, "padding", 0) &&
-         orr_want_pair(c, dilation, "dilation", 1) &&
-         orr_want_int(c, groups, "groups", 1);
+      orr_want_pair(c, PADDING, "padding", 0) &&
+      orr_want_pair(c, dilation, "dilation", 1) &&
+      orr_want_int(c, groups, "groups", 1);
 }
 
 static void read_options(orr_conv *g, const double *attr, int dilation,
@@ -45,9 +47,12 @@ static void read_options(orr_conv *g, const double *attr, int dilation,
 // Geometry from the sizes of x, w and y; any may be NULL.
 static orr_conv geometry(const int64_t *x, const int64_t *w, const int64_t *y) {
   orr_conv g = {0};
-  if (x) g.n = x[0], g.c = x[1], g.h = x[2], g.w = x[3];
-  if (w) g.k = w[0], g.kh = w[2], g.kw = w[3];
-  if (y) g.n = y[0], g.k = y[1], g.oh = y[2], g.ow = y[3];
+  if (x)
+    g.n = x[0], g.c = x[1], g.h = x[2], g.w = x[3];
+  if (w)
+    g.k = w[0], g.kh = w[2], g.kw = w[3];
+  if (y)
+    g.n = y[0], g.k = y[1], g.oh = y[2], g.ow = y[3];
   return g;
 }
 
@@ -56,9 +61,11 @@ static bool want_channels(orr_call *c, int input, int64_t takes,
                           int64_t groups) {
   const orr_tensor *x = c->x[input], *w = c->x[1];
   char a[128], b[128];
-  if (x->size[1] == takes) return true;
-  return orr_fail(c, "%s is %s but weight %s with groups = %lld takes %lld "
-                     "channels; match them",
+  if (x->size[1] == takes)
+    return true;
+  return orr_fail(c,
+                  "%s is %s but weight %s with groups = %lld takes %lld "
+                  "channels; match them",
                   orr_input_name(c, input), orr_shape_text(x, a, sizeof a),
                   orr_shape_text(w, b, sizeof b), (long long)groups,
                   (long long)takes);
@@ -66,9 +73,11 @@ static bool want_channels(orr_call *c, int input, int64_t takes,
 
 static bool want_divisible(orr_call *c, int64_t channels, int64_t groups) {
   char text[128];
-  if (channels % groups == 0) return true;
-  return orr_fail(c, "weight is %s but groups is %lld; its first size must be "
-                     "a multiple of groups",
+  if (channels % groups == 0)
+    return true;
+  return orr_fail(c,
+                  "weight is %s but groups is %lld; its first size must be "
+                  "a multiple of groups",
                   orr_shape_text(c->x[1], text, sizeof text),
                   (long long)groups);
 }
@@ -76,7 +85,8 @@ static bool want_divisible(orr_call *c, int64_t channels, int64_t groups) {
 static bool want_bias(orr_call *c, int64_t channels) {
   char text[128];
   const orr_tensor *b = c->nx > 2 ? c->x[2] : NULL;
-  if (!b || (b->rank == 1 && b->size[0] == channels)) return true;
+  if (!b || (b->rank == 1 && b->size[0] == channels))
+    return true;
   return orr_fail(c, "bias is %s but the result has %lld channels; give [%lld]",
                   orr_shape_text(b, text, sizeof text), (long long)channels,
                   (long long)channels);
@@ -90,21 +100,26 @@ static bool want_window(orr_call *c, const orr_conv *g) {
   if (orr_conv_size(g->h, g->kh, g->sh, g->ph, g->dh) > 0 &&
       orr_conv_size(g->w, g->kw, g->sw, g->pw, g->dw) > 0)
     return true;
-  return orr_fail(c, "x is %s with padding {%lld, %lld}, smaller than the "
-                     "kernel of weight %s with dilation {%lld, %lld}; pad more",
+  return orr_fail(c,
+                  "x is %s with padding {%lld, %lld}, smaller than the "
+                  "kernel of weight %s with dilation {%lld, %lld}; pad more",
                   orr_shape_text(c->x[0], a, sizeof a), (long long)g->ph,
                   (long long)g->pw, orr_shape_text(c->x[1], b, sizeof b),
                   (long long)g->dh, (long long)g->dw);
 }
 
-static void *data_of(const orr_tensor *t) { return t ? orr_data(t) : NULL; }
+static void *data_of(const orr_tensor *t) {
+  return t ? orr_data(t) : NULL;
+}
 
 // A gradient op with the first seven options of attr and two more.
 static orr_tensor *apply(const orr_op *op, orr_tensor *a, orr_tensor *b,
                          const double *attr, const int64_t *extra) {
-  if (!a || !b) return NULL;
+  if (!a || !b)
+    return NULL;
   orr_short_args args = {.x0 = a, .x1 = b};
-  for (int i = 0; i < EXTRA; i++) args.attr[i] = attr[i];
+  for (int i = 0; i < EXTRA; i++)
+    args.attr[i] = attr[i];
   if (extra) {
     args.attr[EXTRA] = (double)extra[0];
     args.attr[EXTRA + 1] = (double)extra[1];
@@ -136,8 +151,7 @@ static bool conv2d_shape(orr_call *c) {
       !want_channels(c, 0, c->x[1]->size[1] * g.groups, g.groups) ||
       !want_bias(c, g.k) || !want_window(c, &g))
     return false;
-  const int64_t size[] = {g.n, g.k,
-                          orr_conv_size(g.h, g.kh, g.sh, g.ph, g.dh),
+  const int64_t size[] = {g.n, g.k, orr_conv_size(g.h, g.kh, g.sh, g.ph, g.dh),
                           orr_conv_size(g.w, g.kw, g.sw, g.pw, g.dw)};
   return orr_out(c, 0, c->x[0]->dtype, 4, size);
 }
@@ -151,26 +165,34 @@ static bool conv2d_forward(orr_call *c) {
 
 static void conv2d_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *w = v->x[1];
-  if (v->needs[0]) v->gx[0] = conv_dx(v->gy, w, v->attr, x);
-  if (v->needs[1]) v->gx[1] = conv_dw(x, v->gy, v->attr, w);
-  if (v->needs[2]) v->gx[2] = orr_sum_to_channels(v->gy);
+  if (v->needs[0])
+    v->gx[0] = conv_dx(v->gy, w, v->attr, x);
+  if (v->needs[1])
+    v->gx[1] = conv_dw(x, v->gy, v->attr, w);
+  if (v->needs[2])
+    v->gx[2] = orr_sum_to_channels(v->gy);
 }
 
-ORR_DEFINE_OP(conv2d,
+ORR_DEFINE_OP(
+    conv2d,
     .doc = "Cross-correlates x [N, C, H, W] with weight [K, C/groups, kh, kw] "
            "and adds bias [K]: [N, K, OH, OW], where OH = floor((H + 2 padding "
            "- dilation (kh - 1) - 1) / stride) + 1.",
     .params = {{"x"}, {"weight"}, {"bias", .optional = true}, CONV_PARAMS},
     .shape = conv2d_shape, .forward = conv2d_forward, .vjp = conv2d_vjp,
     .flags = ORR_FUNCTIONAL,
-    .samples = {"{ {2,2,5,4}, {3,2,3,2}, {3} }", "{ {1,1,4,4}, {1,1,2,2} }",
+    .samples = {
+        "{ {2,2,5,4}, {3,2,3,2}, {3} }",
+        "{ {1,1,4,4}, {1,1,2,2} }",
         "{ {2,1,6,5}, {2,1,3,3}, {2}, stride = 2, padding = 1 }",
         "{ {1,2,5,7}, {2,2,3,2}, stride = {2,3}, padding = {2,1}, "
         "dilation = {1,2} }",
         "{ {2,4,4,3}, {6,2,2,2}, {6}, groups = 2, padding = 1 }",
         "{ {2,3,4,4}, {3,1,3,3}, groups = 3, padding = 1 }",
-        "{ {2,3,4,3}, {2,3,1,1}, {2} }", "{ {1,4,5,5}, {1,4,3,3}, {1} }",
-        "{ {1,2,2,2}, {2,2,2,2}, padding = 3 }", "{ {0,2,4,4}, {3,2,3,3}, {3} }",
+        "{ {2,3,4,3}, {2,3,1,1}, {2} }",
+        "{ {1,4,5,5}, {1,4,3,3}, {1} }",
+        "{ {1,2,2,2}, {2,2,2,2}, padding = 3 }",
+        "{ {0,2,4,4}, {3,2,3,3}, {3} }",
         "{ {2,0,4,4}, {3,0,3,3}, {3} }",
         "{ {2,5,5}, {3,2,3,3}, error = 'conv2d: x is [2, 5, 5] but must be "
         "[N, C, H, W]; use :view or :unsqueeze' }",
@@ -197,24 +219,22 @@ ORR_DEFINE_OP(conv2d,
 
 static bool conv2d_dx_shape(orr_call *c) {
   if (!orr_want_images(c, 0) || !orr_want_rank(c, 1, 4) ||
-      !want_options(c, DILATION, GROUPS) ||
-      !orr_want_pair(c, EXTRA, "size", 0))
+      !want_options(c, DILATION, GROUPS) || !orr_want_pair(c, EXTRA, "size", 0))
     return false;
   const int64_t *gy = c->x[0]->size, *w = c->x[1]->size;
   const int64_t size[] = {gy[0], w[1] * (int64_t)c->attr[GROUPS],
-                          (int64_t)c->attr[EXTRA],
-                          (int64_t)c->attr[EXTRA + 1]};
+                          (int64_t)c->attr[EXTRA], (int64_t)c->attr[EXTRA + 1]};
   orr_conv g = geometry(size, w, NULL);
   read_options(&g, c->attr, DILATION, GROUPS);
-  if (!want_divisible(c, g.k, g.groups) ||
-      !want_channels(c, 0, g.k, g.groups))
+  if (!want_divisible(c, g.k, g.groups) || !want_channels(c, 0, g.k, g.groups))
     return false;
   const int64_t oh = orr_conv_size(g.h, g.kh, g.sh, g.ph, g.dh);
   const int64_t ow = orr_conv_size(g.w, g.kw, g.sw, g.pw, g.dw);
   char text[128];
   if (gy[2] != oh || gy[3] != ow)
-    return orr_fail(c, "gy is %s but size = {%lld, %lld} makes images of "
-                       "%lld x %lld; match them",
+    return orr_fail(c,
+                    "gy is %s but size = {%lld, %lld} makes images of "
+                    "%lld x %lld; match them",
                     orr_shape_text(c->x[0], text, sizeof text), (long long)g.h,
                     (long long)g.w, (long long)oh, (long long)ow);
   return orr_out(c, 0, c->x[0]->dtype, 4, size);
@@ -229,18 +249,24 @@ static bool conv2d_dx_forward(orr_call *c) {
 
 static void conv2d_dx_vjp(orr_vjp *v) {
   orr_tensor *gy = v->x[0], *w = v->x[1];
-  if (v->needs[0]) v->gx[0] = conv(v->gy, w, v->attr);
-  if (v->needs[1]) v->gx[1] = conv_dw(v->gy, gy, v->attr, w);
+  if (v->needs[0])
+    v->gx[0] = conv(v->gy, w, v->attr);
+  if (v->needs[1])
+    v->gx[1] = conv_dw(v->gy, gy, v->attr, w);
 }
 
-ORR_DEFINE_OP(conv2d_dx,
+ORR_DEFINE_OP(
+    conv2d_dx,
     .doc = "Gradient of conv2d to its input: gy [N, K, OH, OW], weight "
            "[K, C/groups, kh, kw] to [N, C, size].",
-    .params = {{"gy"}, {"weight"}, CONV_PARAMS,
+    .params = {{"gy"},
+               {"weight"},
+               CONV_PARAMS,
                {"size", ORR_PAIR, .required = true, .doc = "H and W of x"}},
     .shape = conv2d_dx_shape, .forward = conv2d_dx_forward,
     .vjp = conv2d_dx_vjp, .flags = ORR_HIDDEN,
-    .samples = {"{ {2,3,3,3}, {3,2,3,2}, size = {5,4} }",
+    .samples = {
+        "{ {2,3,3,3}, {3,2,3,2}, size = {5,4} }",
         "{ {2,2,3,3}, {2,1,3,3}, stride = 2, padding = 1, size = {6,5} }",
         "{ {1,2,4,3}, {2,2,3,2}, stride = {2,3}, padding = {2,1}, "
         "dilation = {1,2}, size = {5,7} }",
@@ -268,8 +294,9 @@ static bool conv2d_dw_shape(orr_call *c) {
   char a[128], b[128];
   if (x[0] != gy[0] || x[1] % groups || gy[1] % groups || gy[2] != oh ||
       gy[3] != ow)
-    return orr_fail(c, "x is %s and gy is %s: with groups = %lld gy must be "
-                       "[%lld, a multiple of groups, %lld, %lld]; match them",
+    return orr_fail(c,
+                    "x is %s and gy is %s: with groups = %lld gy must be "
+                    "[%lld, a multiple of groups, %lld, %lld]; match them",
                     orr_shape_text(c->x[0], a, sizeof a),
                     orr_shape_text(c->x[1], b, sizeof b), (long long)groups,
                     (long long)x[0], (long long)oh, (long long)ow);
@@ -285,33 +312,40 @@ static bool conv2d_dw_forward(orr_call *c) {
 
 static void conv2d_dw_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *gy = v->x[1];
-  if (v->needs[0]) v->gx[0] = conv_dx(gy, v->gy, v->attr, x);
-  if (v->needs[1]) v->gx[1] = conv(x, v->gy, v->attr);
+  if (v->needs[0])
+    v->gx[0] = conv_dx(gy, v->gy, v->attr, x);
+  if (v->needs[1])
+    v->gx[1] = conv(x, v->gy, v->attr);
 }
 
-ORR_DEFINE_OP(conv2d_dw,
+ORR_DEFINE_OP(
+    conv2d_dw,
     .doc = "Gradient of conv2d to its weight: x [N, C, H, W], gy "
            "[N, K, OH, OW] to [K, C/groups, kernel].",
-    .params = {{"x"}, {"gy"}, CONV_PARAMS,
+    .params = {{"x"},
+               {"gy"},
+               CONV_PARAMS,
                {"kernel", ORR_PAIR, .required = true, .doc = "kh and kw"}},
     .shape = conv2d_dw_shape, .forward = conv2d_dw_forward,
     .vjp = conv2d_dw_vjp, .flags = ORR_HIDDEN,
-    .samples = {"{ {2,2,5,4}, {2,3,3,3}, kernel = {3,2} }",
-        "{ {2,1,6,5}, {2,2,3,3}, stride = 2, padding = 1, kernel = 3 }",
-        "{ {1,2,5,7}, {1,2,4,3}, stride = {2,3}, padding = {2,1}, "
-        "dilation = {1,2}, kernel = {3,2} }",
-        "{ {2,4,4,3}, {2,6,5,4}, groups = 2, padding = 1, kernel = 2 }",
-        "{ {1,4,5,5}, {1,1,3,3}, kernel = 3 }",
-        "{ {0,2,4,4}, {0,3,2,2}, kernel = 3 }",
-        "{ {1,2,5,5}, {1,3,4,4}, kernel = 3, error = 'conv2d_dw: x is "
-        "[1, 2, 5, 5] and gy is [1, 3, 4, 4]: with groups = 1 gy must be "
-        "[1, a multiple of groups, 3, 3]; match them' }"});
+    .samples =
+        {"{ {2,2,5,4}, {2,3,3,3}, kernel = {3,2} }",
+         "{ {2,1,6,5}, {2,2,3,3}, stride = 2, padding = 1, kernel = 3 }",
+         "{ {1,2,5,7}, {1,2,4,3}, stride = {2,3}, padding = {2,1}, "
+         "dilation = {1,2}, kernel = {3,2} }",
+         "{ {2,4,4,3}, {2,6,5,4}, groups = 2, padding = 1, kernel = 2 }",
+         "{ {1,4,5,5}, {1,1,3,3}, kernel = 3 }",
+         "{ {0,2,4,4}, {0,3,2,2}, kernel = 3 }",
+         "{ {1,2,5,5}, {1,3,4,4}, kernel = 3, error = 'conv2d_dw: x is "
+         "[1, 2, 5, 5] and gy is [1, 3, 4, 4]: with groups = 1 gy must be "
+         "[1, a multiple of groups, 3, 3]; match them' }"});
 
 // ------------------------------------------------------------ conv_transpose2d
 
 // The options as the trio stores them.
 static void trio_options(const double *attr, double *to) {
-  for (int i = 0; i < 4; i++) to[i] = attr[i];
+  for (int i = 0; i < 4; i++)
+    to[i] = attr[i];
   to[DILATION] = attr[T_DILATION];
   to[DILATION + 1] = attr[T_DILATION + 1];
   to[GROUPS] = attr[T_GROUPS];
@@ -327,10 +361,14 @@ static int64_t transposed_size(int64_t n, int64_t kernel, int64_t stride,
 
 static bool want_output_padding(orr_call *c) {
   const double *p = c->attr + T_OUTPUT_PADDING, *s = c->attr + STRIDE;
-  if (!orr_want_pair(c, T_OUTPUT_PADDING, "output_padding", 0)) return false;
-  if (p[0] < s[0] && p[1] < s[1]) return true;
-  return orr_fail(c, "output_padding is {%g, %g} but stride is {%g, %g}; it "
-                     "must be smaller", p[0], p[1], s[0], s[1]);
+  if (!orr_want_pair(c, T_OUTPUT_PADDING, "output_padding", 0))
+    return false;
+  if (p[0] < s[0] && p[1] < s[1])
+    return true;
+  return orr_fail(c,
+                  "output_padding is {%g, %g} but stride is {%g, %g}; it "
+                  "must be smaller",
+                  p[0], p[1], s[0], s[1]);
 }
 
 static bool conv_transpose2d_shape(orr_call *c) {
@@ -341,20 +379,20 @@ static bool conv_transpose2d_shape(orr_call *c) {
   const double *a = c->attr;
   orr_conv g = geometry(NULL, w, NULL);
   read_options(&g, a, T_DILATION, T_GROUPS);
-  const int64_t size[] = {
-      x[0], w[1] * g.groups,
-      transposed_size(x[2], w[2], g.sh, g.ph, g.dh,
-                      (int64_t)a[T_OUTPUT_PADDING]),
-      transposed_size(x[3], w[3], g.sw, g.pw, g.dw,
-                      (int64_t)a[T_OUTPUT_PADDING + 1])};
+  const int64_t size[] = {x[0], w[1] * g.groups,
+                          transposed_size(x[2], w[2], g.sh, g.ph, g.dh,
+                                          (int64_t)a[T_OUTPUT_PADDING]),
+                          transposed_size(x[3], w[3], g.sw, g.pw, g.dw,
+                                          (int64_t)a[T_OUTPUT_PADDING + 1])};
   char text[128];
   if (!want_divisible(c, w[0], g.groups) ||
       !want_channels(c, 0, w[0], g.groups) || !want_bias(c, size[1]))
     return false;
   if (g.kh < 1 || g.kw < 1 || x[2] < 1 || x[3] < 1 || size[2] < 1 ||
       size[3] < 1)
-    return orr_fail(c, "x is %s: the result would be %lld x %lld; use less "
-                       "padding or larger images",
+    return orr_fail(c,
+                    "x is %s: the result would be %lld x %lld; use less "
+                    "padding or larger images",
                     orr_shape_text(c->x[0], text, sizeof text),
                     (long long)size[2], (long long)size[3]);
   return orr_out(c, 0, c->x[0]->dtype, 4, size);
@@ -371,30 +409,40 @@ static void conv_transpose2d_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *w = v->x[1];
   double attr[ORR_MAX_ATTR] = {0};
   trio_options(v->attr, attr);
-  if (v->needs[0]) v->gx[0] = conv(v->gy, w, attr);
-  if (v->needs[1]) v->gx[1] = conv_dw(v->gy, x, attr, w);
-  if (v->needs[2]) v->gx[2] = orr_sum_to_channels(v->gy);
+  if (v->needs[0])
+    v->gx[0] = conv(v->gy, w, attr);
+  if (v->needs[1])
+    v->gx[1] = conv_dw(v->gy, x, attr, w);
+  if (v->needs[2])
+    v->gx[2] = orr_sum_to_channels(v->gy);
 }
 
-ORR_DEFINE_OP(conv_transpose2d,
+ORR_DEFINE_OP(
+    conv_transpose2d,
     .doc = "Transposed convolution: the adjoint of conv2d, which enlarges "
            "images. x [N, C, H, W], weight [C, K/groups, kh, kw], bias [K] "
            "give [N, K, OH, OW], where OH = (H - 1) stride - 2 padding + "
            "dilation (kh - 1) + output_padding + 1.",
-    .params = {{"x"}, {"weight"}, {"bias", .optional = true}, STRIDE_PARAM,
+    .params = {{"x"},
+               {"weight"},
+               {"bias", .optional = true},
+               STRIDE_PARAM,
                PADDING_PARAM,
                {"output_padding", ORR_PAIR,
                 .doc = "rows and columns added at the end, < stride"},
-               GROUPS_PARAM, DILATION_PARAM},
+               GROUPS_PARAM,
+               DILATION_PARAM},
     .shape = conv_transpose2d_shape, .forward = conv_transpose2d_forward,
     .vjp = conv_transpose2d_vjp, .flags = ORR_FUNCTIONAL,
-    .samples = {"{ {2,3,3,2}, {3,2,3,2}, {2} }",
+    .samples = {
+        "{ {2,3,3,2}, {3,2,3,2}, {2} }",
         "{ {2,2,3,3}, {2,3,3,3}, {3}, stride = 2, padding = 1, "
         "output_padding = 1 }",
         "{ {1,2,3,4}, {2,1,2,3}, stride = {2,3}, padding = {0,2}, "
         "output_padding = {1,2}, dilation = {2,1} }",
         "{ {2,4,2,3}, {4,3,2,2}, {6}, groups = 2, stride = 2 }",
-        "{ {2,3,1,1}, {3,4,3,3}, {4} }", "{ {1,4,4,4}, {4,1,3,3}, padding = 1 }",
+        "{ {2,3,1,1}, {3,4,3,3}, {4} }",
+        "{ {1,4,4,4}, {4,1,3,3}, padding = 1 }",
         "{ {0,2,3,3}, {2,3,2,2}, {3} }",
         "{ {3,3,2}, {3,2,3,2}, error = 'conv_transpose2d: x is [3, 3, 2] but "
         "must be [N, C, H, W]; use :view or :unsqueeze' }",

@@ -1,37 +1,34 @@
 // dropout.c -- random zeros against co-adaptation (Srivastava et al. 2014).
-#include "../base/random.h"
 #include "../base/threads.h"
-#include "op.h"
-
-enum { PER_BLOCK = 4, BLOCKS = 2048 };  // numbers of a Philox block; a chunk
+#include "../kernels/elementwise.h"
+#include "../kernels/random.h"
 
 typedef struct job {
-  uint64_t seed, counter;
-  uint64_t bar;  // a number below it drops the element
-  double kept;
-  orr_tensor *y;
+  orr_tensor *y;  // uniform numbers, turned into the mask
+  double p, kept;
 } job;
 
-static void mask_blocks(void *context, int64_t begin, int64_t end) {
+ORR_CLONES static void mask_f32(float *y, int64_t n, float p, float kept) {
+  for (int64_t i = 0; i < n; i++)
+    y[i] = y[i] < p ? 0.0f : kept;
+}
+ORR_CLONES static void mask_f64(double *y, int64_t n, double p, double kept) {
+  for (int64_t i = 0; i < n; i++)
+    y[i] = y[i] < p ? 0.0 : kept;
+}
+
+static void mask_range(void *context, int64_t begin, int64_t end) {
   const job *j = context;
-  const int64_t n = j->y->count;
-  uint32_t r[PER_BLOCK];
-  for (int64_t b = begin; b < end; b++) {
-    orr_philox(j->seed, j->counter + (uint64_t)b, r);
-    for (int64_t k = 0; k < PER_BLOCK && b * PER_BLOCK + k < n; k++) {
-      const double v = r[k] < j->bar ? 0 : j->kept;
-      if (j->y->dtype == ORR_F32)
-        ORR_F32P(j->y)[b * PER_BLOCK + k] = (float)v;
-      else
-        ORR_F64P(j->y)[b * PER_BLOCK + k] = v;
-    }
-  }
+  if (j->y->dtype == ORR_F32)
+    mask_f32(ORR_F32P(j->y) + begin, end - begin, (float)j->p, (float)j->kept);
+  else
+    mask_f64(ORR_F64P(j->y) + begin, end - begin, j->p, j->kept);
 }
 
 static bool want_probability(orr_call *c) {
   const double p = c->attr[0];
   return (p >= 0 && p <= 1) ||
-         orr_fail(c, "p is %g; it must be between 0 and 1", p);
+      orr_fail(c, "p is %g; it must be between 0 and 1", p);
 }
 
 static bool dropout_mask_shape(orr_call *c) {
@@ -39,42 +36,53 @@ static bool dropout_mask_shape(orr_call *c) {
 }
 
 static bool dropout_mask_forward(orr_call *c) {
+  orr_tensor *y = c->y[0];
   const double p = c->attr[0];
-  job j = {.bar = (uint64_t)(p * 4294967296.0), .y = c->y[0],
-           .kept = p < 1 ? 1 / (1 - p) : 0};
-  const int64_t blocks = (j.y->count + PER_BLOCK - 1) / PER_BLOCK;
-  j.seed = c->stream->seed;
-  j.counter = orr_stream_reserve(c->stream, (uint64_t)blocks);
-  orr_parallel_range(blocks, BLOCKS, mask_blocks, &j);
+  const uint64_t blocks = orr_draw_blocks(ORR_DRAW_UNIFORM, y->dtype, y->count);
+  const orr_drawing d = {.what = ORR_DRAW_UNIFORM,
+                         .dtype = y->dtype,
+                         .seed = c->stream->seed,
+                         .b = 1,
+                         .y = orr_data(y),
+                         .counter = orr_stream_reserve(c->stream, blocks)};
+  orr_draw_fill(&d, y->count);
+  job j = {.y = y, .p = p, .kept = p < 1 ? 1 / (1 - p) : 0};
+  orr_parallel_range(y->count, ORR_GRAIN_CHEAP, mask_range, &j);
   return true;
 }
 
-#define P_PARAM {"p", ORR_NUM, .def = 0.5, .doc = "probability of a zero"}
+#define P_PARAM \
+  { "p", ORR_NUM, .def = 0.5, .doc = "probability of a zero" }
 
-ORR_DEFINE_OP(dropout_mask,
-    .doc = "Like x: 0 with probability p, else 1 / (1 - p).",
+ORR_DEFINE_OP(
+    dropout_mask, .doc = "Like x: 0 with probability p, else 1 / (1 - p).",
     .params = {{"x"}, P_PARAM, {"generator", ORR_STREAM}},
     .shape = dropout_mask_shape, .forward = dropout_mask_forward,
     .flags = ORR_HIDDEN | ORR_RANDOM | ORR_NO_GRAD | ORR_STRIDED_OK,
     .samples = {"{ {3,4}, p = 1, nograd = true, reason = 'a constant' }",
-        "{ {0,4}, p = 0.3, nograd = true, reason = 'a constant' }"});
+                "{ {0,4}, p = 0.3, nograd = true, reason = 'a constant' }"});
 
 static orr_tensor *dropout_compose(orr_call *c) {
-  if (!want_probability(c)) return NULL;
-  if (c->attr[1] == 0 || c->attr[0] == 0) return c->x[0];
-  orr_tensor *mask = ORR(dropout_mask, c->x[0], .attr = {c->attr[0]},
-                         .stream = c->stream);
+  if (!want_probability(c))
+    return NULL;
+  if (c->attr[1] == 0 || c->attr[0] == 0)
+    return c->x[0];
+  orr_tensor *mask =
+      ORR(dropout_mask, c->x[0], .attr = {c->attr[0]}, .stream = c->stream);
   return ORR(mul, c->x[0], mask);
 }
 
-ORR_DEFINE_OP(dropout,
+ORR_DEFINE_OP(
+    dropout,
     .doc = "In training, zeroes elements of x with probability p and divides "
            "the others by 1 - p, which keeps the mean; otherwise gives x.",
-    .params = {{"x"}, P_PARAM,
+    .params = {{"x"},
+               P_PARAM,
                {"training", ORR_BOOL, .def = 1, .doc = "false: x as it is"},
                {"generator", ORR_STREAM, .doc = "the stream drawn from"}},
     .compose = dropout_compose, .flags = ORR_FUNCTIONAL | ORR_RANDOM,
-    .samples = {"{ {3,4}, training = false }", "{ {3,4}, p = 0 }",
-        "{ {3,4}, p = 1 }", "{ {0,4} }",
-        "{ {3,4}, p = 1.5, error = 'dropout: p is 1.5; it must be between 0 "
-        "and 1' }"});
+    .samples =
+        {"{ {3,4}, training = false }", "{ {3,4}, p = 0 }", "{ {3,4}, p = 1 }",
+         "{ {0,4} }",
+         "{ {3,4}, p = 1.5, error = 'dropout: p is 1.5; it must be between 0 "
+         "and 1' }"});

@@ -23,8 +23,8 @@ static void read_pad(orr_pad *p, const double *attr, int rank,
     const bool given = i < (int)attr[PADS];
     p->before[a] = given ? (int64_t)attr[PADS + 1 + i] : 0;
     p->from[a] = from[a];
-    p->to[a] = from[a] + p->before[a] +
-               (given ? (int64_t)attr[PADS + 2 + i] : 0);
+    p->to[a] =
+        from[a] + p->before[a] + (given ? (int64_t)attr[PADS + 2 + i] : 0);
   }
 }
 
@@ -32,8 +32,10 @@ static bool want_pads(orr_call *c, int rank) {
   const int n = (int)c->attr[PADS];
   char text[128];
   if (n % 2)
-    return orr_fail(c, "pad has %d numbers; give a pair {before, after} for "
-                       "each padded axis, the last axis first", n);
+    return orr_fail(c,
+                    "pad has %d numbers; give a pair {before, after} for "
+                    "each padded axis, the last axis first",
+                    n);
   if (n > 2 * rank)
     return orr_fail(c, "pad has %d numbers but %s is %s; give at most %d", n,
                     orr_input_name(c, 0),
@@ -51,24 +53,31 @@ static bool want_pads(orr_call *c, int rank) {
 // What each mode can do along an axis of size n.
 static bool fits(orr_pad_mode mode, int64_t n, int64_t before, int64_t after) {
   const int64_t most = before > after ? before : after;
-  if (n + before + after < 0 || -before > n || -after > n) return false;
+  if (n + before + after < 0 || -before > n || -after > n)
+    return false;
   switch (mode) {
-    case ORR_PAD_REFLECT: return most <= 0 || most < n;
-    case ORR_PAD_REPLICATE: return most <= 0 || n > 0;
-    case ORR_PAD_CIRCULAR: return most <= n;
-    default: return true;
+  case ORR_PAD_REFLECT:
+    return most <= 0 || most < n;
+  case ORR_PAD_REPLICATE:
+    return most <= 0 || n > 0;
+  case ORR_PAD_CIRCULAR:
+    return most <= n;
+  default:
+    return true;
   }
 }
 
 static bool want_fit(orr_call *c, const orr_pad *p) {
-  static const char *const limit[] = {
-      "crop less", "it must be smaller than the axis",
-      "the axis must not be empty", "it must not exceed the axis"};
+  static const char *const limit[] = {"crop less",
+                                      "it must be smaller than the axis",
+                                      "the axis must not be empty",
+                                      "it must not exceed the axis"};
   char text[128];
   for (int a = p->rank - 1; a >= 0; a--) {
     const int64_t before = p->before[a];
     const int64_t after = p->to[a] - p->from[a] - before;
-    if (fits(p->mode, p->from[a], before, after)) continue;
+    if (fits(p->mode, p->from[a], before, after))
+      continue;
     return orr_fail(c, "pad is {%lld, %lld} along axis %d of %s in mode %s; %s",
                     (long long)before, (long long)after, a + 1,
                     orr_sizes_text(p->rank, p->from, text, sizeof text),
@@ -79,7 +88,8 @@ static bool want_fit(orr_call *c, const orr_pad *p) {
 
 static bool pad_shape(orr_call *c) {
   orr_pad p;
-  if (!want_pads(c, c->x[0]->rank)) return false;
+  if (!want_pads(c, c->x[0]->rank))
+    return false;
   read_pad(&p, c->attr, c->x[0]->rank, c->x[0]->size);
   return want_fit(c, &p) && orr_out(c, 0, c->x[0]->dtype, p.rank, p.to);
 }
@@ -122,23 +132,29 @@ static void pad_vjp(orr_vjp *v) {
   v->gx[0] = orr_apply_short(&orr_op_pad_dx, &args);
 }
 
-#define PAD_PARAM                                                         \
-  {"pad", ORR_SIZES, .required = true,                                    \
-   .doc = "{before, after} of the last axis, then of the one before it "  \
-          "...; negative numbers crop"}
+#define PAD_PARAM                                                             \
+  {                                                                           \
+    "pad", ORR_SIZES,                                                         \
+        .required = true,                                                     \
+        .doc = "{before, after} of the last axis, then of the one before it " \
+               "...; negative numbers crop"                                   \
+  }
 #define MODE_PARAM \
-  {"mode", ORR_CHOICE, .choices = "constant|reflect|replicate|circular"}
+  { "mode", ORR_CHOICE, .choices = "constant|reflect|replicate|circular" }
 
-ORR_DEFINE_OP(pad,
+ORR_DEFINE_OP(
+    pad,
     .doc = "Adds elements around x: pad = {left, right, top, bottom} for "
            "images. They are `value`, mirror images without the edge itself "
            "(reflect), the edge (replicate) or the other side (circular).",
-    .params = {{"x", .want = ORR_WANT_ANY}, PAD_PARAM, MODE_PARAM,
+    .params = {{"x", .want = ORR_WANT_ANY},
+               PAD_PARAM,
+               MODE_PARAM,
                {"value", ORR_NUM, .doc = "in mode constant"}},
     .shape = pad_shape, .forward = pad_forward, .vjp = pad_vjp,
     .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
-    .samples = {"{ {2,3,4}, pad = {1,2} }",
-        "{ {2,3,4}, pad = {1,0,2,1}, value = 1.5 }",
+    .samples = {
+        "{ {2,3,4}, pad = {1,2} }", "{ {2,3,4}, pad = {1,0,2,1}, value = 1.5 }",
         "{ {4,5}, pad = {-1,2,1,-2} }", "{ {3,4}, pad = {-2,-2} }",
         "{ {1,2,4,5}, pad = {2,3,3,1}, mode = 'reflect' }",
         "{ {1,2,3,2}, pad = {3,1,0,4}, mode = 'replicate' }",
@@ -170,7 +186,8 @@ static bool pad_dx_shape(orr_call *c) {
   int64_t size[ORR_MAX_RANK] = {0};
   orr_pad p;
   char a[128], b[128];
-  if (!want_pads(c, rank)) return false;
+  if (!want_pads(c, rank))
+    return false;
   sizes_of_x(c->attr, size);
   read_pad(&p, c->attr, rank, size);
   if ((int)c->attr[SIZES] != rank ||
@@ -194,17 +211,21 @@ static bool pad_dx_forward(orr_call *c) {
 
 static void pad_dx_vjp(orr_vjp *v) {
   orr_short_args args = {.x0 = v->gy};
-  for (int i = 0; i <= MODE; i++) args.attr[i] = v->attr[i];
+  for (int i = 0; i <= MODE; i++)
+    args.attr[i] = v->attr[i];
   v->gx[0] = orr_apply_short(&orr_op_pad, &args);
 }
 
-ORR_DEFINE_OP(pad_dx,
-    .doc = "Gradient of pad: each element sums what its copies got.",
-    .params = {{"gy"}, PAD_PARAM, MODE_PARAM,
+ORR_DEFINE_OP(
+    pad_dx, .doc = "Gradient of pad: each element sums what its copies got.",
+    .params = {{"gy"},
+               PAD_PARAM,
+               MODE_PARAM,
                {"size", ORR_SIZES, .required = true, .doc = "sizes of x"}},
     .shape = pad_dx_shape, .forward = pad_dx_forward, .vjp = pad_dx_vjp,
     .flags = ORR_HIDDEN | ORR_DROPS_X,
-    .samples = {"{ {2,5,6}, pad = {1,2,2,0}, mode = 'reflect', size = {2,3,3} }",
+    .samples = {
+        "{ {2,5,6}, pad = {1,2,2,0}, mode = 'reflect', size = {2,3,3} }",
         "{ {5,4}, pad = {2,0,1,1}, mode = 'replicate', size = {3,2} }",
         "{ {6,5}, pad = {1,1,1,2}, mode = 'circular', size = {3,3} }",
         "{ {5}, pad = {1,1}, mode = 'reflect', size = {2}, error = 'pad_dx: gy "

@@ -9,24 +9,34 @@ enum { MAX_DILATION = 6, MAX_CEIL = 8 };
 enum { AVG_CEIL = 6, AVG_COUNT = 7, AVG_SIZE = 8 };
 
 #define KERNEL_PARAM \
-  {"kernel_size", ORR_PAIR, .required = true, .doc = "size of the window"}
-#define STRIDE_PARAM                                              \
-  {"stride", ORR_PAIR,                                            \
-   .doc = "step of the window; 0, the default, is kernel_size"}
-#define PADDING_PARAM                             \
-  {"padding", ORR_PAIR,                           \
-   .doc = "border around the image, at most half of kernel_size"}
+  { "kernel_size", ORR_PAIR, .required = true, .doc = "size of the window" }
+#define STRIDE_PARAM                                                \
+  {                                                                 \
+    "stride", ORR_PAIR,                                             \
+        .doc = "step of the window; 0, the default, is kernel_size" \
+  }
+#define PADDING_PARAM                                                 \
+  {                                                                   \
+    "padding", ORR_PAIR,                                              \
+        .doc = "border around the image, at most half of kernel_size" \
+  }
 #define CEIL_PARAM \
-  {"ceil_mode", ORR_BOOL, .doc = "keep a last window that sticks out"}
+  { "ceil_mode", ORR_BOOL, .doc = "keep a last window that sticks out" }
 
 static orr_pool read_pool(const double *attr, const int64_t *x,
                           const int64_t *y) {
-  orr_pool g = {.kh = (int64_t)attr[KERNEL], .kw = (int64_t)attr[KERNEL + 1],
-                .sh = (int64_t)attr[STRIDE], .sw = (int64_t)attr[STRIDE + 1],
-                .ph = (int64_t)attr[PADDING], .pw = (int64_t)attr[PADDING + 1],
-                .dh = 1, .dw = 1};
-  if (x) g.planes = x[0] * x[1], g.h = x[2], g.w = x[3];
-  if (y) g.planes = y[0] * y[1], g.oh = y[2], g.ow = y[3];
+  orr_pool g = {.kh = (int64_t)attr[KERNEL],
+                .kw = (int64_t)attr[KERNEL + 1],
+                .sh = (int64_t)attr[STRIDE],
+                .sw = (int64_t)attr[STRIDE + 1],
+                .ph = (int64_t)attr[PADDING],
+                .pw = (int64_t)attr[PADDING + 1],
+                .dh = 1,
+                .dw = 1};
+  if (x)
+    g.planes = x[0] * x[1], g.h = x[2], g.w = x[3];
+  if (y)
+    g.planes = y[0] * y[1], g.oh = y[2], g.ow = y[3];
   return g;
 }
 
@@ -39,7 +49,8 @@ static orr_pool read_max_pool(const double *attr, const int64_t *x,
 
 static bool want_window(orr_call *c) {
   double *a = c->attr;
-  if (!orr_want_pair(c, KERNEL, "kernel_size", 1)) return false;
+  if (!orr_want_pair(c, KERNEL, "kernel_size", 1))
+    return false;
   if (a[STRIDE] == 0 && a[STRIDE + 1] == 0) {
     a[STRIDE] = a[KERNEL];
     a[STRIDE + 1] = a[KERNEL + 1];
@@ -49,9 +60,10 @@ static bool want_window(orr_call *c) {
     return false;
   if (2 * a[PADDING] <= a[KERNEL] && 2 * a[PADDING + 1] <= a[KERNEL + 1])
     return true;
-  return orr_fail(c, "padding is {%g, %g} but kernel_size is {%g, %g}; at most "
-                     "half of it makes sense", a[PADDING], a[PADDING + 1],
-                  a[KERNEL], a[KERNEL + 1]);
+  return orr_fail(c,
+                  "padding is {%g, %g} but kernel_size is {%g, %g}; at most "
+                  "half of it makes sense",
+                  a[PADDING], a[PADDING + 1], a[KERNEL], a[KERNEL + 1]);
 }
 
 // Sizes of the pooled images of x into size[2..3].
@@ -63,9 +75,11 @@ static bool pooled_size(orr_call *c, const orr_pool *g, bool ceil,
   size[1] = x->size[1];
   size[2] = orr_pool_size(g->h, g->kh, g->sh, g->ph, g->dh, ceil);
   size[3] = orr_pool_size(g->w, g->kw, g->sw, g->pw, g->dw, ceil);
-  if (g->h > 0 && g->w > 0 && size[2] > 0 && size[3] > 0) return true;
-  return orr_fail(c, "%s is %s with padding {%lld, %lld}, smaller than the "
-                     "window {%lld, %lld}; use a smaller kernel_size",
+  if (g->h > 0 && g->w > 0 && size[2] > 0 && size[3] > 0)
+    return true;
+  return orr_fail(c,
+                  "%s is %s with padding {%lld, %lld}, smaller than the "
+                  "window {%lld, %lld}; use a smaller kernel_size",
                   orr_input_name(c, 0), orr_shape_text(x, text, sizeof text),
                   (long long)g->ph, (long long)g->pw, (long long)g->kh,
                   (long long)g->kw);
@@ -80,13 +94,11 @@ static bool max_pool2d_shape(orr_call *c) {
   const orr_pool g = read_max_pool(c->attr, c->x[0]->size, NULL);
   int64_t size[4];
   return pooled_size(c, &g, c->attr[MAX_CEIL] != 0, size) &&
-         orr_out(c, 0, c->x[0]->dtype, 4, size) &&
-         orr_out(c, 1, ORR_I64, 4, size);
+      orr_out(c, 0, c->x[0]->dtype, 4, size) && orr_out(c, 1, ORR_I64, 4, size);
 }
 
 static bool max_pool2d_forward(orr_call *c) {
-  const orr_pool g =
-      read_max_pool(c->attr, c->x[0]->size, c->y[0]->size);
+  const orr_pool g = read_max_pool(c->attr, c->x[0]->size, c->y[0]->size);
   orr_max_pool(c->y[0]->dtype, &g, orr_data(c->x[0]), orr_data(c->y[0]),
                ORR_I64P(c->y[1]));
   return true;
@@ -98,12 +110,13 @@ static void max_pool2d_vjp(orr_vjp *v) {
                  .attr = {(double)size[2], (double)size[3]});
 }
 
-#define MAX_PARAMS                                                       \
-  KERNEL_PARAM, STRIDE_PARAM, PADDING_PARAM,                             \
-      {"dilation", ORR_PAIR, .def = 1, .doc = "distance of elements"},   \
+#define MAX_PARAMS                                                     \
+  KERNEL_PARAM, STRIDE_PARAM, PADDING_PARAM,                           \
+      {"dilation", ORR_PAIR, .def = 1, .doc = "distance of elements"}, \
       CEIL_PARAM
 
-ORR_DEFINE_OP(max_pool2d_indexed,
+ORR_DEFINE_OP(
+    max_pool2d_indexed,
     .doc = "max_pool2d, and the position of each maximum in its plane, from 1.",
     .params = {{"x"}, MAX_PARAMS}, .outputs = 2, .shape = max_pool2d_shape,
     .forward = max_pool2d_forward, .vjp = max_pool2d_vjp,
@@ -113,18 +126,22 @@ ORR_DEFINE_OP(max_pool2d_indexed,
 // The user's function is the same without the positions. Checked here, so
 // that a sentence bears its name.
 static orr_tensor *max_pool2d_compose(orr_call *c) {
-  if (!max_pool2d_shape(c)) return NULL;
+  if (!max_pool2d_shape(c))
+    return NULL;
   orr_short_args args = {.x0 = c->x[0]};
-  for (int i = 0; i <= MAX_CEIL; i++) args.attr[i] = c->attr[i];
+  for (int i = 0; i <= MAX_CEIL; i++)
+    args.attr[i] = c->attr[i];
   return orr_apply_short(&orr_op_max_pool2d_indexed, &args);
 }
 
-ORR_DEFINE_OP(max_pool2d,
+ORR_DEFINE_OP(
+    max_pool2d,
     .doc = "Largest element of each window of x [N, C, H, W]. Of equal "
            "elements the first gets the gradient; NaN counts as largest.",
     .params = {{"x"}, MAX_PARAMS}, .compose = max_pool2d_compose,
     .flags = ORR_FUNCTIONAL,
-    .samples = {"{ {2,2,4,4}, kernel_size = 2, distinct = true }",
+    .samples = {
+        "{ {2,2,4,4}, kernel_size = 2, distinct = true }",
         "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
         "distinct = true }",
         "{ {1,1,5,5}, kernel_size = 2, ceil_mode = true, distinct = true }",
@@ -154,8 +171,10 @@ static bool scatter_shape(orr_call *c) {
 
 static orr_pool planes_of(const orr_tensor *x, const orr_tensor *y) {
   return (orr_pool){.planes = x->size[0] * x->size[1],
-                    .h = x->size[2], .w = x->size[3],
-                    .oh = y->size[2], .ow = y->size[3]};
+                    .h = x->size[2],
+                    .w = x->size[3],
+                    .oh = y->size[2],
+                    .ow = y->size[3]};
 }
 
 static bool scatter_forward(orr_call *c) {
@@ -166,22 +185,26 @@ static bool scatter_forward(orr_call *c) {
 }
 
 static void scatter_vjp(orr_vjp *v) {
-  if (v->needs[0]) v->gx[0] = ORR(max_pool2d_gather, v->gy, v->x[1]);
+  if (v->needs[0])
+    v->gx[0] = ORR(max_pool2d_gather, v->gy, v->x[1]);
 }
 
 ORR_DEFINE_OP(max_pool2d_scatter,
-    .doc = "Adds gy at its positions into planes of the given size.",
-    .params = {{"gy"}, {"position", .want = ORR_WANT_INT},
-               {"size", ORR_PAIR, .required = true}},
-    .shape = scatter_shape, .forward = scatter_forward, .vjp = scatter_vjp,
-    .flags = ORR_HIDDEN,
-    .samples = {"{ {2,2,2,2}, {2,2,2,2}, size = {3,4}, ints = {position = "
-        "{1,12}} }"});
+              .doc = "Adds gy at its positions into planes of the given size.",
+              .params = {{"gy"},
+                         {"position", .want = ORR_WANT_INT},
+                         {"size", ORR_PAIR, .required = true}},
+              .shape = scatter_shape, .forward = scatter_forward,
+              .vjp = scatter_vjp, .flags = ORR_HIDDEN,
+              .samples = {
+                  "{ {2,2,2,2}, {2,2,2,2}, size = {3,4}, ints = {position = "
+                  "{1,12}} }"});
 
 static bool gather_shape(orr_call *c) {
   char a[128], b[128];
   const orr_tensor *x = c->x[0], *p = c->x[1];
-  if (!orr_want_images(c, 0) || !orr_want_images(c, 1)) return false;
+  if (!orr_want_images(c, 0) || !orr_want_images(c, 1))
+    return false;
   if (x->size[0] != p->size[0] || x->size[1] != p->size[1])
     return orr_fail(c, "x is %s but position is %s; match their first two axes",
                     orr_shape_text(x, a, sizeof a),
@@ -204,11 +227,12 @@ static void gather_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(max_pool2d_gather,
-    .doc = "Elements of planes at given positions.",
-    .params = {{"x"}, {"position", .want = ORR_WANT_INT}},
-    .shape = gather_shape, .forward = gather_forward, .vjp = gather_vjp,
-    .flags = ORR_HIDDEN,
-    .samples = {"{ {2,2,3,4}, {2,2,2,2}, ints = {position = {1,12}} }"});
+              .doc = "Elements of planes at given positions.",
+              .params = {{"x"}, {"position", .want = ORR_WANT_INT}},
+              .shape = gather_shape, .forward = gather_forward,
+              .vjp = gather_vjp, .flags = ORR_HIDDEN,
+              .samples = {
+                  "{ {2,2,3,4}, {2,2,2,2}, ints = {position = {1,12}} }"});
 
 // ------------------------------------------------------------ avg_pool2d
 
@@ -220,11 +244,12 @@ static orr_pool read_avg_pool(const double *attr, const int64_t *x,
 }
 
 static bool avg_pool2d_shape(orr_call *c) {
-  if (!orr_want_images(c, 0) || !want_window(c)) return false;
+  if (!orr_want_images(c, 0) || !want_window(c))
+    return false;
   const orr_pool g = read_avg_pool(c->attr, c->x[0]->size, NULL);
   int64_t size[4];
   return pooled_size(c, &g, c->attr[AVG_CEIL] != 0, size) &&
-         orr_out(c, 0, c->x[0]->dtype, 4, size);
+      orr_out(c, 0, c->x[0]->dtype, 4, size);
 }
 
 static bool avg_pool2d_forward(orr_call *c) {
@@ -235,33 +260,36 @@ static bool avg_pool2d_forward(orr_call *c) {
 
 static void avg_pool2d_vjp(orr_vjp *v) {
   orr_short_args args = {.x0 = v->gy};
-  for (int i = 0; i < AVG_SIZE; i++) args.attr[i] = v->attr[i];
+  for (int i = 0; i < AVG_SIZE; i++)
+    args.attr[i] = v->attr[i];
   args.attr[AVG_SIZE] = (double)v->x[0]->size[2];
   args.attr[AVG_SIZE + 1] = (double)v->x[0]->size[3];
   v->gx[0] = orr_apply_short(&orr_op_avg_pool2d_dx, &args);
 }
 
-#define AVG_PARAMS                                                    \
-  KERNEL_PARAM, STRIDE_PARAM, PADDING_PARAM, CEIL_PARAM, {            \
-    "count_include_pad", ORR_BOOL, .def = 1,                          \
-        .doc = "padding counts in the divisor"                        \
+#define AVG_PARAMS                                                        \
+  KERNEL_PARAM, STRIDE_PARAM, PADDING_PARAM, CEIL_PARAM, {                \
+    "count_include_pad", ORR_BOOL, .def = 1,                              \
+                                   .doc = "padding counts in the divisor" \
   }
 
-ORR_DEFINE_OP(avg_pool2d,
-    .doc = "Mean of each window of x [N, C, H, W].",
+ORR_DEFINE_OP(
+    avg_pool2d, .doc = "Mean of each window of x [N, C, H, W].",
     .params = {{"x"}, AVG_PARAMS}, .shape = avg_pool2d_shape,
     .forward = avg_pool2d_forward, .vjp = avg_pool2d_vjp,
     .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
-    .samples = {"{ {2,2,4,4}, kernel_size = 2 }",
-        "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0} }",
-        "{ {1,1,5,5}, kernel_size = 2, ceil_mode = true }",
-        "{ {1,1,5,5}, kernel_size = 3, padding = 1, count_include_pad = false }",
-        "{ {1,1,5,6}, kernel_size = {3,2}, padding = 1, ceil_mode = true, "
-        "stride = 3 }",
-        "{ {0,2,4,4}, kernel_size = 2 }",
-        "{ {1,1,4,4}, kernel_size = 5, error = 'avg_pool2d: x is [1, 1, 4, 4] "
-        "with padding {0, 0}, smaller than the window {5, 5}; use a smaller "
-        "kernel_size' }"});
+    .samples =
+        {"{ {2,2,4,4}, kernel_size = 2 }",
+         "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0} }",
+         "{ {1,1,5,5}, kernel_size = 2, ceil_mode = true }",
+         "{ {1,1,5,5}, kernel_size = 3, padding = 1, count_include_pad = false "
+         "}",
+         "{ {1,1,5,6}, kernel_size = {3,2}, padding = 1, ceil_mode = true, "
+         "stride = 3 }",
+         "{ {0,2,4,4}, kernel_size = 2 }",
+         "{ {1,1,4,4}, kernel_size = 5, error = 'avg_pool2d: x is [1, 1, 4, 4] "
+         "with padding {0, 0}, smaller than the window {5, 5}; use a smaller "
+         "kernel_size' }"});
 
 static bool avg_pool2d_dx_shape(orr_call *c) {
   if (!orr_want_images(c, 0) || !want_window(c) ||
@@ -275,8 +303,9 @@ static bool avg_pool2d_dx_shape(orr_call *c) {
   char text[128];
   if (gy[2] != orr_pool_size(g.h, g.kh, g.sh, g.ph, 1, ceil) ||
       gy[3] != orr_pool_size(g.w, g.kw, g.sw, g.pw, 1, ceil))
-    return orr_fail(c, "gy is %s, which is not what size = {%lld, %lld} is "
-                       "pooled to; match them",
+    return orr_fail(c,
+                    "gy is %s, which is not what size = {%lld, %lld} is "
+                    "pooled to; match them",
                     orr_shape_text(c->x[0], text, sizeof text), (long long)g.h,
                     (long long)g.w);
   return orr_out(c, 0, c->x[0]->dtype, 4, size);
@@ -290,17 +319,21 @@ static bool avg_pool2d_dx_forward(orr_call *c) {
 
 static void avg_pool2d_dx_vjp(orr_vjp *v) {
   orr_short_args args = {.x0 = v->gy};
-  for (int i = 0; i < AVG_SIZE; i++) args.attr[i] = v->attr[i];
+  for (int i = 0; i < AVG_SIZE; i++)
+    args.attr[i] = v->attr[i];
   v->gx[0] = orr_apply_short(&orr_op_avg_pool2d, &args);
 }
 
-ORR_DEFINE_OP(avg_pool2d_dx,
+ORR_DEFINE_OP(
+    avg_pool2d_dx,
     .doc = "Gradient of avg_pool2d: spreads each element over its window.",
-    .params = {{"gy"}, AVG_PARAMS,
+    .params = {{"gy"},
+               AVG_PARAMS,
                {"size", ORR_PAIR, .required = true, .doc = "H and W of x"}},
     .shape = avg_pool2d_dx_shape, .forward = avg_pool2d_dx_forward,
     .vjp = avg_pool2d_dx_vjp, .flags = ORR_HIDDEN | ORR_DROPS_X,
-    .samples = {"{ {2,2,2,2}, kernel_size = 2, size = {5,4} }",
+    .samples = {
+        "{ {2,2,2,2}, kernel_size = 2, size = {5,4} }",
         "{ {1,2,3,4}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
         "size = {5,6}, count_include_pad = false }",
         "{ {1,2,3,4}, kernel_size = 2, size = 4, error = 'avg_pool2d_dx: gy is "
@@ -332,26 +365,30 @@ static bool upsample_nearest2d_forward(orr_call *c) {
 }
 
 static void upsample_nearest2d_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(upsample_nearest2d_dx, v->gy,
-                 .attr = {v->attr[0], v->attr[1]});
+  v->gx[0] =
+      ORR(upsample_nearest2d_dx, v->gy, .attr = {v->attr[0], v->attr[1]});
 }
 
-#define SCALE_PARAM                              \
-  {"scale_factor", ORR_PAIR, .required = true,   \
-   .doc = "how often each row and column is repeated"}
+#define SCALE_PARAM                                                          \
+  {                                                                          \
+    "scale_factor", ORR_PAIR,                                                \
+        .required = true, .doc = "how often each row and column is repeated" \
+  }
 
-ORR_DEFINE_OP(upsample_nearest2d,
+ORR_DEFINE_OP(
+    upsample_nearest2d,
     .doc = "Repeats each pixel of x [N, C, H, W] scale_factor times both ways.",
     .params = {{"x"}, SCALE_PARAM}, .shape = upsample_nearest2d_shape,
     .forward = upsample_nearest2d_forward, .vjp = upsample_nearest2d_vjp,
     .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
-    .samples = {"{ {2,2,3,2}, scale_factor = 2 }",
-        "{ {1,2,2,3}, scale_factor = {3,1} }", "{ {0,2,2,2}, scale_factor = 2 }",
-        "{ {1,1,0,2}, scale_factor = 2 }",
-        "{ {2,2}, scale_factor = 2, error = 'upsample_nearest2d: x is [2, 2] "
-        "but must be [N, C, H, W]; use :view or :unsqueeze' }",
-        "{ {1,1,2,2}, scale_factor = 1.5, error = 'upsample_nearest2d: "
-        "scale_factor is {1.5, 1.5}; both must be integers >= 1' }"});
+    .samples =
+        {"{ {2,2,3,2}, scale_factor = 2 }",
+         "{ {1,2,2,3}, scale_factor = {3,1} }",
+         "{ {0,2,2,2}, scale_factor = 2 }", "{ {1,1,0,2}, scale_factor = 2 }",
+         "{ {2,2}, scale_factor = 2, error = 'upsample_nearest2d: x is [2, 2] "
+         "but must be [N, C, H, W]; use :view or :unsqueeze' }",
+         "{ {1,1,2,2}, scale_factor = 1.5, error = 'upsample_nearest2d: "
+         "scale_factor is {1.5, 1.5}; both must be integers >= 1' }"});
 
 static bool upsample_nearest2d_dx_shape(orr_call *c) {
   if (!orr_want_images(c, 0) || !orr_want_pair(c, 0, "scale_factor", 1))
@@ -360,8 +397,9 @@ static bool upsample_nearest2d_dx_shape(orr_call *c) {
   const int64_t a = (int64_t)c->attr[0], b = (int64_t)c->attr[1];
   char text[128];
   if (gy[2] % a || gy[3] % b)
-    return orr_fail(c, "gy is %s but scale_factor is {%lld, %lld}; its images "
-                       "must be multiples of it",
+    return orr_fail(c,
+                    "gy is %s but scale_factor is {%lld, %lld}; its images "
+                    "must be multiples of it",
                     orr_shape_text(c->x[0], text, sizeof text), (long long)a,
                     (long long)b);
   const int64_t size[] = {gy[0], gy[1], gy[2] / a, gy[3] / b};
@@ -378,12 +416,14 @@ static void upsample_nearest2d_dx_vjp(orr_vjp *v) {
   v->gx[0] = ORR(upsample_nearest2d, v->gy, .attr = {v->attr[0], v->attr[1]});
 }
 
-ORR_DEFINE_OP(upsample_nearest2d_dx,
+ORR_DEFINE_OP(
+    upsample_nearest2d_dx,
     .doc = "Gradient of upsample_nearest2d: sums each block of pixels.",
     .params = {{"gy"}, SCALE_PARAM}, .shape = upsample_nearest2d_dx_shape,
-    .forward = upsample_nearest2d_dx_forward,
-    .vjp = upsample_nearest2d_dx_vjp, .flags = ORR_HIDDEN | ORR_DROPS_X,
-    .samples = {"{ {2,2,6,4}, scale_factor = {3,2} }",
+    .forward = upsample_nearest2d_dx_forward, .vjp = upsample_nearest2d_dx_vjp,
+    .flags = ORR_HIDDEN | ORR_DROPS_X,
+    .samples = {
+        "{ {2,2,6,4}, scale_factor = {3,2} }",
         "{ {1,1,4,3}, scale_factor = 2, error = 'upsample_nearest2d_dx: gy is "
         "[1, 1, 4, 3] but scale_factor is {2, 2}; its images must be multiples "
         "of it' }"});
@@ -391,7 +431,8 @@ ORR_DEFINE_OP(upsample_nearest2d_dx,
 // `size` or `scale_factor`, one of them; both as factors.
 static orr_tensor *interpolate_compose(orr_call *c) {
   double *size = c->attr, *scale = c->attr + 2;
-  if (!orr_want_images(c, 0)) return NULL;
+  if (!orr_want_images(c, 0))
+    return NULL;
   const bool by_size = size[0] != 0 || size[1] != 0;
   const bool by_scale = scale[0] != 0 || scale[1] != 0;
   if (by_size == by_scale) {
@@ -402,15 +443,18 @@ static orr_tensor *interpolate_compose(orr_call *c) {
   }
   if (by_size) {
     const int64_t *x = c->x[0]->size;
-    if (!orr_want_pair(c, 0, "size", 1)) return NULL;
+    if (!orr_want_pair(c, 0, "size", 1))
+      return NULL;
     scale[0] = x[2] ? size[0] / (double)x[2] : 0;
     scale[1] = x[3] ? size[1] / (double)x[3] : 0;
   }
-  if (!orr_want_pair(c, 2, "scale_factor", 1)) return NULL;
+  if (!orr_want_pair(c, 2, "scale_factor", 1))
+    return NULL;
   return ORR(upsample_nearest2d, c->x[0], .attr = {scale[0], scale[1]});
 }
 
-ORR_DEFINE_OP(interpolate,
+ORR_DEFINE_OP(
+    interpolate,
     .doc = "Enlarges the images x [N, C, H, W] by whole factors, repeating "
            "pixels.",
     .params = {{"x"},
@@ -418,8 +462,9 @@ ORR_DEFINE_OP(interpolate,
                {"scale_factor", ORR_PAIR, .doc = "instead of size: factors"},
                {"mode", ORR_CHOICE, .choices = "nearest"}},
     .compose = interpolate_compose, .flags = ORR_FUNCTIONAL,
-    .samples = {"{ {2,2,3,2}, scale_factor = 2 }", "{ {1,2,2,3}, size = {4,9} }",
-        "{ {1,1,2,2}, error = 'interpolate: neither size nor scale_factor is "
-        "given; give one of them' }",
-        "{ {1,1,2,2}, size = 3, error = 'interpolate: scale_factor is "
-        "{1.5, 1.5}; both must be integers >= 1' }"});
+    .samples =
+        {"{ {2,2,3,2}, scale_factor = 2 }", "{ {1,2,2,3}, size = {4,9} }",
+         "{ {1,1,2,2}, error = 'interpolate: neither size nor scale_factor is "
+         "given; give one of them' }",
+         "{ {1,1,2,2}, size = 3, error = 'interpolate: scale_factor is "
+         "{1.5, 1.5}; both must be integers >= 1' }"});

@@ -10,22 +10,26 @@ static bool is_integer(double v, int least) {
 
 bool orr_want_pair(orr_call *c, int slot, const char *name, int least) {
   const double a = c->attr[slot], b = c->attr[slot + 1];
-  if (is_integer(a, least) && is_integer(b, least)) return true;
+  if (is_integer(a, least) && is_integer(b, least))
+    return true;
   return orr_fail(c, "%s is {%g, %g}; both must be integers >= %d", name, a, b,
                   least);
 }
 
 bool orr_want_int(orr_call *c, int slot, const char *name, int least) {
-  if (is_integer(c->attr[slot], least)) return true;
+  if (is_integer(c->attr[slot], least))
+    return true;
   return orr_fail(c, "%s is %g; it must be an integer >= %d", name,
                   c->attr[slot], least);
 }
 
 bool orr_want_images(orr_call *c, int input) {
   char text[128];
-  if (c->x[input]->rank == 4) return true;
-  return orr_fail(c, "%s is %s but must be [N, C, H, W]; use :view or "
-                     ":unsqueeze",
+  if (c->x[input]->rank == 4)
+    return true;
+  return orr_fail(c,
+                  "%s is %s but must be [N, C, H, W]; use :view or "
+                  ":unsqueeze",
                   orr_input_name(c, input),
                   orr_shape_text(c->x[input], text, sizeof text));
 }

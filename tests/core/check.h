@@ -35,7 +35,8 @@ static inline orr_tensor *random_tensor(orr_dtype d, int rank,
                                         const int64_t *size) {
   orr_tensor *t = orr_keep(orr_empty(d, rank, size));
   assert_non_null(t);
-  for (int64_t i = 0; i < t->count; i++) orr_set(t, i, uniform(-1, 1));
+  for (int64_t i = 0; i < t->count; i++)
+    orr_set(t, i, uniform(-1, 1));
   return t;
 }
 
@@ -50,7 +51,8 @@ static inline double weighed(check_fn *f, const void *context, int n,
   assert_string_equal(orr_error(), "");
   if (g) {
     assert_true(orr_grad(1, &y, NULL, n, x, g, true, create_graph, true));
-    for (int i = 0; i < n; i++) orr_keep(g[i]);
+    for (int i = 0; i < n; i++)
+      orr_keep(g[i]);
   }
   return orr_get(y, 0);
 }
@@ -101,8 +103,7 @@ static inline void check_gradients(check_fn *f, const void *context, int n,
       const double v = orr_get(x[i], k);
       orr_set(x[i], k, v + h);
       const double up = weighed(f, context, n, x, r, NULL, false);
-      const double up2 =
-          orr_get(directional(f, context, n, x, r, s, false), 0);
+      const double up2 = orr_get(directional(f, context, n, x, r, s, false), 0);
       orr_set(x[i], k, v - h);
       const double down = weighed(f, context, n, x, r, NULL, false);
       const double down2 =
@@ -114,7 +115,8 @@ static inline void check_gradients(check_fn *f, const void *context, int n,
     }
     orr_release(gg[i]);
   }
-  for (int i = 0; i < n; i++) orr_set_requires_grad(x[i], false);
+  for (int i = 0; i < n; i++)
+    orr_set_requires_grad(x[i], false);
   orr_scope_end(mark);
 }
 

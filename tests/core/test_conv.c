@@ -16,13 +16,17 @@ static void meet(const orr_conv *g, int what, int64_t n, int64_t k, int64_t oy,
       for (int64_t j = 0; j < g->kw; j++) {
         const int64_t iy = oy * g->sh - g->ph + i * g->dh;
         const int64_t ix = ox * g->sw - g->pw + j * g->dw;
-        if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w) continue;
+        if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w)
+          continue;
         double *at_x =
             x + ((n * g->c + group * ck + c) * g->h + iy) * g->w + ix;
         double *at_w = w + ((k * ck + c) * g->kh + i) * g->kw + j;
-        if (what == TO_Y) *at_y += *at_w * *at_x;
-        if (what == TO_X) *at_x += *at_w * *at_y;
-        if (what == TO_W) *at_w += *at_x * *at_y;
+        if (what == TO_Y)
+          *at_y += *at_w * *at_x;
+        if (what == TO_X)
+          *at_x += *at_w * *at_y;
+        if (what == TO_W)
+          *at_w += *at_x * *at_y;
       }
 }
 
@@ -36,15 +40,26 @@ static void by_definition(const orr_conv *g, int what, double *x, double *w,
 }
 
 static bool random_geometry(orr_conv *g, int trial) {
-  *g = (orr_conv){.groups = pick(1, 3), .n = pick(0, 5), .h = pick(1, 12),
-                  .w = pick(1, 12), .kh = pick(1, 4), .kw = pick(1, 4),
-                  .sh = pick(1, 3), .sw = pick(1, 3), .ph = pick(0, 5),
-                  .pw = pick(0, 5), .dh = pick(1, 2), .dw = pick(1, 2)};
+  *g = (orr_conv){.groups = pick(1, 3),
+                  .n = pick(0, 5),
+                  .h = pick(1, 12),
+                  .w = pick(1, 12),
+                  .kh = pick(1, 4),
+                  .kw = pick(1, 4),
+                  .sh = pick(1, 3),
+                  .sw = pick(1, 3),
+                  .ph = pick(0, 5),
+                  .pw = pick(0, 5),
+                  .dh = pick(1, 2),
+                  .dw = pick(1, 2)};
   g->c = g->groups * pick(1, 4);
   g->k = g->groups * pick(1, 4);
-  if (trial % 3 == 0) g->sh = g->sw = 1;
-  if (trial % 7 == 0) g->h *= 6, g->w *= 6;  // rows of one image at a time
-  if (trial % 11 == 0) g->kh = g->kw = 1, g->ph = g->pw = 0;
+  if (trial % 3 == 0)
+    g->sh = g->sw = 1;
+  if (trial % 7 == 0)
+    g->h *= 6, g->w *= 6;  // rows of one image at a time
+  if (trial % 11 == 0)
+    g->kh = g->kw = 1, g->ph = g->pw = 0;
   g->oh = orr_conv_size(g->h, g->kh, g->sh, g->ph, g->dh);
   g->ow = orr_conv_size(g->w, g->kw, g->sw, g->pw, g->dw);
   return g->oh > 0 && g->ow > 0;
@@ -52,7 +67,8 @@ static bool random_geometry(orr_conv *g, int trial) {
 
 static double *random_doubles(int64_t n) {
   double *p = malloc((size_t)(n + 1) * sizeof *p);
-  for (int64_t i = 0; i < n; i++) p[i] = uniform(-1, 1);
+  for (int64_t i = 0; i < n; i++)
+    p[i] = uniform(-1, 1);
   return p;
 }
 
@@ -65,13 +81,18 @@ static void compare(const orr_conv *g, int what) {
   double *got = random_doubles(count[what]);  // must be overwritten
   double *wanted = what == TO_Y ? y : what == TO_X ? x : w;
   bool ok;
-  if (what == TO_Y) ok = orr_conv_y(ORR_F64, g, x, w, NULL, got);
-  if (what == TO_X) ok = orr_conv_x(ORR_F64, g, y, w, NULL, got);
-  if (what == TO_W) ok = orr_conv_w(ORR_F64, g, x, y, got);
+  if (what == TO_Y)
+    ok = orr_conv_y(ORR_F64, g, x, w, NULL, got);
+  if (what == TO_X)
+    ok = orr_conv_x(ORR_F64, g, y, w, NULL, got);
+  if (what == TO_W)
+    ok = orr_conv_w(ORR_F64, g, x, y, got);
   assert_true(ok);
-  for (int64_t i = 0; i < count[what]; i++) wanted[i] = 0;
+  for (int64_t i = 0; i < count[what]; i++)
+    wanted[i] = 0;
   by_definition(g, what, x, w, y);
-  for (int64_t i = 0; i < count[what]; i++) near(got[i], wanted[i], 1e-11);
+  for (int64_t i = 0; i < count[what]; i++)
+    near(got[i], wanted[i], 1e-11);
   free(y), free(x), free(w), free(got);
 }
 
@@ -80,16 +101,17 @@ static void the_trio_is_what_the_definition_says(void **state) {
   orr_conv g;
   for (int trial = 0; trial < 400; trial++)
     if (random_geometry(&g, trial))
-      for (int what = TO_Y; what <= TO_W; what++) compare(&g, what);
+      for (int what = TO_Y; what <= TO_W; what++)
+        compare(&g, what);
 }
 
 // Shapes of networks, float32 against float64: blocks, shares, turned kernels.
 static void float32_agrees_with_float64(void **state) {
   (void)state;
-  static const int64_t shapes[][6] = {
-      // n, c, h = w, k, kernel, stride; padding is half the kernel
-      {9, 16, 14, 24, 3, 2}, {16, 1, 28, 8, 3, 1}, {16, 8, 28, 1, 3, 1},
-      {1, 24, 40, 70, 3, 1}, {2, 80, 9, 80, 1, 1}, {3, 3, 40, 16, 7, 2}};
+  static const int64_t shapes[][6] =
+      {// n, c, h = w, k, kernel, stride; padding is half the kernel
+       {9, 16, 14, 24, 3, 2}, {16, 1, 28, 8, 3, 1}, {16, 8, 28, 1, 3, 1},
+       {1, 24, 40, 70, 3, 1}, {2, 80, 9, 80, 1, 1}, {3, 3, 40, 16, 7, 2}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     const size_t mark = orr_scope_begin();
     const int64_t *s = shapes[i];
@@ -101,12 +123,12 @@ static void float32_agrees_with_float64(void **state) {
     orr_tensor *b = random_tensor(ORR_F32, 1, &s[3]);
     orr_tensor *x2 = orr_cast(x, ORR_F64), *w2 = orr_cast(w, ORR_F64);
     orr_tensor *b2 = orr_cast(b, ORR_F64);
-    orr_tensor *y = ORR(conv2d, x, w, b,
-                        .attr = {step, step, half, half, 1, 1, 1});
-    orr_tensor *y2 = ORR(conv2d, x2, w2, b2,
-                         .attr = {step, step, half, half, 1, 1, 1});
-    orr_tensor *z = ORR(conv_transpose2d, y, w, .attr = {step, step, half, half,
-                                                        0, 0, 1, 1, 1});
+    orr_tensor *y =
+        ORR(conv2d, x, w, b, .attr = {step, step, half, half, 1, 1, 1});
+    orr_tensor *y2 =
+        ORR(conv2d, x2, w2, b2, .attr = {step, step, half, half, 1, 1, 1});
+    orr_tensor *z = ORR(conv_transpose2d, y, w,
+                        .attr = {step, step, half, half, 0, 0, 1, 1, 1});
     orr_tensor *z2 = ORR(conv_transpose2d, orr_cast(y, ORR_F64), w2,
                          .attr = {step, step, half, half, 0, 0, 1, 1, 1});
     assert_non_null(z2);
@@ -134,8 +156,8 @@ static void bits_do_not_depend_on_threads(void **state) {
       const double size[] = {(double)xs[2], (double)xs[3]};
       orr_tensor *y = ORR(conv2d, x, w, .attr = {1, 1, 1, 1, 1, 1, 1});
       out[t][0] = y;
-      out[t][1] = ORR(conv2d_dx, y, w,
-                      .attr = {1, 1, 1, 1, 1, 1, 1, size[0], size[1]});
+      out[t][1] =
+          ORR(conv2d_dx, y, w, .attr = {1, 1, 1, 1, 1, 1, 1, size[0], size[1]});
       out[t][2] = ORR(conv2d_dw, x, y, .attr = {1, 1, 1, 1, 1, 1, 1, 3, 3});
     }
     for (int i = 0; i < 3; i++) {
@@ -171,12 +193,12 @@ static void check_sizes(check_fn *f, const double *attr, const int64_t *xs,
 
 static void gradients_of_both_orders(void **state) {
   (void)state;
-  check_sizes(conv_of, (double[]){1, 1, 0, 0, 1, 1, 1},
-              (int64_t[]){2, 2, 4, 3}, (int64_t[]){3, 2, 2, 2}, 3);
-  check_sizes(conv_of, (double[]){2, 1, 1, 2, 1, 2, 2},
-              (int64_t[]){2, 4, 4, 5}, (int64_t[]){2, 2, 3, 2}, 2);
-  check_sizes(conv_of, (double[]){1, 1, 1, 1, 1, 1, 1},
-              (int64_t[]){1, 3, 4, 4}, (int64_t[]){1, 3, 3, 3}, 1);
+  check_sizes(conv_of, (double[]){1, 1, 0, 0, 1, 1, 1}, (int64_t[]){2, 2, 4, 3},
+              (int64_t[]){3, 2, 2, 2}, 3);
+  check_sizes(conv_of, (double[]){2, 1, 1, 2, 1, 2, 2}, (int64_t[]){2, 4, 4, 5},
+              (int64_t[]){2, 2, 3, 2}, 2);
+  check_sizes(conv_of, (double[]){1, 1, 1, 1, 1, 1, 1}, (int64_t[]){1, 3, 4, 4},
+              (int64_t[]){1, 3, 3, 3}, 1);
   check_sizes(transposed_of, (double[]){2, 2, 1, 1, 1, 1, 1, 1, 1},
               (int64_t[]){2, 2, 3, 2}, (int64_t[]){2, 3, 3, 3}, 3);
   check_sizes(transposed_of, (double[]){1, 3, 0, 1, 0, 2, 2, 2, 1},
@@ -191,8 +213,8 @@ static void transposed_is_the_adjoint(void **state) {
   orr_tensor *w = random_tensor(ORR_F64, 4, (int64_t[]){6, 2, 3, 2});
   orr_tensor *cx = ORR(conv2d, x, w, .attr = {2, 3, 1, 0, 1, 2, 2});
   orr_tensor *y = random_tensor(ORR_F64, 4, cx->size);
-  orr_tensor *ty = ORR(conv_transpose2d, y, w,
-                       .attr = {2, 3, 1, 0, 0, 2, 2, 1, 2});
+  orr_tensor *ty =
+      ORR(conv_transpose2d, y, w, .attr = {2, 3, 1, 0, 0, 2, 2, 1, 2});
   assert_non_null(ty);
   near(orr_get(ORR(sum, ORR(mul, cx, y)), 0),
        orr_get(ORR(sum, ORR(mul, x, ty)), 0), 1e-12);
@@ -218,7 +240,8 @@ static void nothing_is_left_when_memory_runs_out(void **state) {
     orr_scope_end(inner);
     orr_clear_error();
     assert_int_equal(orr_memory_stats().live_blocks, blocks);
-    if (ok) break;
+    if (ok)
+      break;
     failures++;
   }
   assert_in_range(failures, 8, 100);

@@ -20,12 +20,12 @@ typedef struct pool_case {
   double max[9], avg[8];
 } pool_case;
 
-static const pool_case pool_cases[] = {
-    {{4, 6}, {2, 2, 0, 0, 0, 0, 1, 1, 0}, {2, 2, 0, 0, 0, 0, 0, 1}},
-    {{5, 7}, {3, 2, 2, 1, 1, 1, 1, 1, 0}, {3, 2, 2, 1, 1, 1, 0, 1}},
-    {{5, 7}, {2, 3, 2, 3, 0, 1, 1, 1, 1}, {2, 3, 2, 3, 0, 1, 1, 1}},
-    {{7, 5}, {2, 3, 1, 2, 1, 0, 3, 2, 0}, {3, 3, 2, 2, 1, 1, 1, 0}},
-    {{1, 3}, {3, 1, 2, 2, 1, 0, 1, 1, 1}, {3, 1, 2, 2, 1, 0, 1, 0}}};
+static const pool_case pool_cases[] =
+    {{{4, 6}, {2, 2, 0, 0, 0, 0, 1, 1, 0}, {2, 2, 0, 0, 0, 0, 0, 1}},
+     {{5, 7}, {3, 2, 2, 1, 1, 1, 1, 1, 0}, {3, 2, 2, 1, 1, 1, 0, 1}},
+     {{5, 7}, {2, 3, 2, 3, 0, 1, 1, 1, 1}, {2, 3, 2, 3, 0, 1, 1, 1}},
+     {{7, 5}, {2, 3, 1, 2, 1, 0, 3, 2, 0}, {3, 3, 2, 2, 1, 1, 1, 0}},
+     {{1, 3}, {3, 1, 2, 2, 1, 0, 1, 1, 1}, {3, 1, 2, 2, 1, 0, 1, 0}}};
 enum { POOL_CASES = sizeof pool_cases / sizeof *pool_cases };
 
 // How many windows: each begins before the image's end (and, without ceil,
@@ -33,12 +33,14 @@ enum { POOL_CASES = sizeof pool_cases / sizeof *pool_cases };
 static int64_t windows(int64_t n, double k, double s, double p, double d,
                        bool ceil) {
   int64_t count = 0;
-  if (s == 0) s = k;
+  if (s == 0)
+    s = k;
   for (double at = -p;; at += s, count++) {
     const double last = at + d * (k - 1);
     if (last > (double)n + p - 1 && !(ceil && last - s < (double)n + p - 1))
       break;
-    if (ceil && at >= (double)n) break;
+    if (ceil && at >= (double)n)
+      break;
   }
   return count;
 }
@@ -56,8 +58,8 @@ static void max_pool_takes_the_largest_of_each_window(void **state) {
     const size_t mark = orr_scope_begin();
     const pool_case *c = &pool_cases[n];
     const double *a = c->max;
-    orr_tensor *x = random_tensor(
-        ORR_F32, 4, (int64_t[]){2, 3, c->size[0], c->size[1]});
+    orr_tensor *x =
+        random_tensor(ORR_F32, 4, (int64_t[]){2, 3, c->size[0], c->size[1]});
     orr_tensor *y = with(&orr_op_max_pool2d, x, a, 9);
     expect_size(y, c, a, a[6], a[7], a[8] != 0);
     const double sh = a[2] ? a[2] : a[0], sw = a[3] ? a[3] : a[1];
@@ -87,9 +89,11 @@ static double average(const orr_tensor *x, int64_t plane, const double *a,
     for (int j = 0; j < (int)a[1]; j++) {
       const double iy = y0 + i, ix = x0 + j;
       const double h = (double)x->size[2], w = (double)x->size[3];
-      if (iy >= h + a[4] || ix >= w + a[5]) continue;
+      if (iy >= h + a[4] || ix >= w + a[5])
+        continue;
       padded++;
-      if (iy < 0 || ix < 0 || iy >= h || ix >= w) continue;
+      if (iy < 0 || ix < 0 || iy >= h || ix >= w)
+        continue;
       inside++;
       sum += at(x, plane, (int64_t)iy, (int64_t)ix);
     }
@@ -102,16 +106,17 @@ static void avg_pool_is_the_mean_of_each_window(void **state) {
     const size_t mark = orr_scope_begin();
     const pool_case *c = &pool_cases[n];
     const double *a = c->avg;
-    orr_tensor *x = random_tensor(
-        ORR_F64, 4, (int64_t[]){2, 3, c->size[0], c->size[1]});
+    orr_tensor *x =
+        random_tensor(ORR_F64, 4, (int64_t[]){2, 3, c->size[0], c->size[1]});
     orr_tensor *y = with(&orr_op_avg_pool2d, x, a, 8);
     expect_size(y, c, a, 1, 1, a[6] != 0);
     const double sh = a[2] ? a[2] : a[0], sw = a[3] ? a[3] : a[1];
     for (int64_t p = 0; p < 6; p++)
       for (int64_t oy = 0; oy < y->size[2]; oy++)
         for (int64_t ox = 0; ox < y->size[3]; ox++)
-          near(at(y, p, oy, ox), average(x, p, a, (double)oy * sh - a[4],
-                                         (double)ox * sw - a[5]), 1e-12);
+          near(at(y, p, oy, ox),
+               average(x, p, a, (double)oy * sh - a[4], (double)ox * sw - a[5]),
+               1e-12);
     orr_scope_end(mark);
   }
 }
@@ -155,19 +160,27 @@ static void pooling_gradients_of_both_orders(void **state) {
   }
 }
 
+static void expect_maxima(orr_tensor *x, double v0, int64_t at0, double v1,
+                          int64_t at1) {
+  orr_tensor *y[ORR_MAX_OUTPUT];
+  const orr_args args = {.x = {x}, .attr = {2, 2, 0, 0, 0, 0, 1, 1}};
+  assert_true(orr_apply_all(&orr_op_max_pool2d_indexed, &args, y));
+  assert_true(orr_get(y[0], 0) == v0);
+  assert_true(isnan(v1) ? isnan(orr_get(y[0], 1)) : orr_get(y[0], 1) == v1);
+  assert_int_equal(orr_get_int(y[1], 0), at0);
+  assert_int_equal(orr_get_int(y[1], 1), at1);
+  orr_release(y[0]);
+  orr_release(y[1]);
+}
+
 static void max_pool_prefers_nan_and_the_first_of_equals(void **state) {
   (void)state;
   const size_t mark = orr_scope_begin();
   orr_tensor *x = orr_keep(orr_zeros(ORR_F32, 4, (int64_t[]){1, 1, 2, 4}));
   orr_set(x, 6, NAN);
-  orr_tensor *y[ORR_MAX_OUTPUT];
-  const orr_args args = {.x = {x}, .attr = {2, 2, 0, 0, 0, 0, 1, 1}};
-  assert_true(orr_apply_all(&orr_op_max_pool2d_indexed, &args, y));
-  assert_true(orr_get(y[0], 0) == 0 && isnan(orr_get(y[0], 1)));
-  assert_int_equal(orr_get_int(y[1], 0), 1);
-  assert_int_equal(orr_get_int(y[1], 1), 7);
-  orr_release(y[0]);
-  orr_release(y[1]);
+  expect_maxima(x, 0, 1, NAN, 7);
+  assert_true(orr_fill_(x, -INFINITY));
+  expect_maxima(x, -INFINITY, 1, -INFINITY, 3);
   orr_scope_end(mark);
 }
 
@@ -190,13 +203,19 @@ enum { CONSTANT, REFLECT, REPLICATE, CIRCULAR };
 // Where index i of n comes from, by walking: -1 is outside.
 static int64_t walk(int mode, int64_t i, int64_t n) {
   int64_t step = 1, at = 0;
-  if (i >= 0 && i < n) return i;
-  if (mode == CONSTANT) return -1;
-  if (mode == REPLICATE) return i < 0 ? 0 : n - 1;
-  if (mode == CIRCULAR) return ((i % n) + n) % n;
+  if (i >= 0 && i < n)
+    return i;
+  if (mode == CONSTANT)
+    return -1;
+  if (mode == REPLICATE)
+    return i < 0 ? 0 : n - 1;
+  if (mode == CIRCULAR)
+    return ((i % n) + n) % n;
   for (int64_t k = 0; k < (i < 0 ? -i : i); k++) {  // bounces off the ends
-    if (i < 0) step = at == 0 ? 1 : at == n - 1 ? -1 : step;
-    if (i > 0) step = at == n - 1 ? -1 : at == 0 ? 1 : step;
+    if (i < 0)
+      step = at == 0 ? 1 : at == n - 1 ? -1 : step;
+    if (i > 0)
+      step = at == n - 1 ? -1 : at == 0 ? 1 : step;
     at += step;
   }
   return at;
@@ -209,14 +228,14 @@ static orr_tensor *pad_squared(orr_tensor *const *x, const void *attr) {
 
 static void padding_by_walking(void **state) {
   (void)state;
-  static const double cases[][11] = {
-      // count, left, right, top, bottom, ..., mode, value
-      {4, 1, 2, 3, 0, 0, 0, 0, 0, CONSTANT, 2.5},
-      {4, -1, 2, 3, -2, 0, 0, 0, 0, CONSTANT, -1},
-      {4, 3, 2, 1, 2, 0, 0, 0, 0, REFLECT, 0},
-      {4, 5, 6, 0, 3, 0, 0, 0, 0, REPLICATE, 0},
-      {4, 4, 3, 3, 1, 0, 0, 0, 0, CIRCULAR, 0},
-      {2, -2, 3, 0, 0, 0, 0, 0, 0, CIRCULAR, 0}};
+  static const double cases[][11] =
+      {// count, left, right, top, bottom, ..., mode, value
+       {4, 1, 2, 3, 0, 0, 0, 0, 0, CONSTANT, 2.5},
+       {4, -1, 2, 3, -2, 0, 0, 0, 0, CONSTANT, -1},
+       {4, 3, 2, 1, 2, 0, 0, 0, 0, REFLECT, 0},
+       {4, 5, 6, 0, 3, 0, 0, 0, 0, REPLICATE, 0},
+       {4, 4, 3, 3, 1, 0, 0, 0, 0, CIRCULAR, 0},
+       {2, -2, 3, 0, 0, 0, 0, 0, 0, CIRCULAR, 0}};
   for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
     const size_t mark = orr_scope_begin();
     const double *a = cases[n];
@@ -250,7 +269,8 @@ static void dropout_keeps_the_mean_and_the_stream(void **state) {
   orr_tensor *y[4];
   const int before = orr_threads();
   for (int i = 0; i < 4; i++) {  // i = 2 starts again, with more threads
-    if (i == 2) orr_set_threads(3), orr_stream_seed(s, 7);
+    if (i == 2)
+      orr_set_threads(3), orr_stream_seed(s, 7);
     y[i] = ORR(dropout, x, .attr = {0.3, true}, .stream = s);
   }
   orr_set_threads(before);
