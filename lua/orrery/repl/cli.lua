@@ -39,8 +39,10 @@ local function handler(err)
   return table.concat(kept, "\n")
 end
 
+-- As stock lua sets it: the program stands before the script.
 local function set_arg(words, zero)
-  rawset(_G, "arg", table.move(words, 1, #words, 1, { [0] = zero }))
+  rawset(_G, "arg", table.move(words, 1, #words, 1,
+    { [0] = zero, [-1] = host.program }))
 end
 
 -- Runs f; exit status of what happened.
