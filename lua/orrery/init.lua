@@ -22,7 +22,8 @@ local orrery = core
 local homes = {
   save = "io", load = "io",
   help = "help",
-  jacobian = "derivatives", hvp = "derivatives",
+  jacobian = "derivatives", hessian = "derivatives", hvp = "derivatives",
+  gradcheck = "derivatives",
 }
 
 local function submodule(name)

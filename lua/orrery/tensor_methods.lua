@@ -152,6 +152,54 @@ function methods.t(x)
   return x:transpose(1, 2)
 end
 
+--- x + weight (y - x): x at weight 0, y at 1.
+---@param x orrery.Tensor
+---@param y orrery.Tensor
+---@param weight orrery.Tensor|number
+both("lerp", function(x, y, weight)
+  check("lerp", x)
+  if not orrery.is_tensor(y) then
+    blame(("lerp: y is %s; pass a tensor"):format(describe(y)))
+  elseif not orrery.is_tensor(weight) and type(weight) ~= "number" then
+    blame(("lerp: weight is %s; pass a number or a tensor"):format(
+      describe(weight)))
+  end
+  return x + (y - x) * weight
+end)
+
+--- A copy of x in reverse order along the axes.
+---@param x orrery.Tensor
+---@param ... integer  at least one axis
+both("flip", function(x, ...)
+  check("flip", x)
+  local first = ...
+  local axes = type(first) == "table" and first or { ... }
+  if #axes == 0 then blame "flip: axis is missing; name at least one" end
+  for _, axis in ipairs(axes) do
+    axis = resolve("flip", x, axis)
+    local back = orrery.range(x:size(axis), 1, { step = -1, dtype = "int64" })
+    x = x:index_select(axis, back)
+  end
+  return x
+end)
+
+--- x with one axis split into several of the sizes given; one may be -1.
+---@param x orrery.Tensor
+---@param axis integer
+---@param sizes integer[]
+both("unflatten", function(x, axis, sizes)
+  check("unflatten", x)
+  axis = resolve("unflatten", x, axis)
+  if type(sizes) ~= "table" or #sizes == 0 then
+    blame(("unflatten: sizes is %s; pass a table of sizes"):format(
+      describe(sizes)))
+  end
+  local shape = { x:shape() }
+  table.remove(shape, axis)
+  for i, n in ipairs(sizes) do table.insert(shape, axis + i - 1, n) end
+  return x:reshape(shape)
+end)
+
 --- Whether x and y have one shape and dtype, and equal values.
 both("equal", function(x, y)
   check("equal", x)

@@ -109,6 +109,7 @@ end
 
 misuse("orrery.", orrery)
 misuse("orrery.functional.", orrery.functional)
+misuse("hidden.", orrery.hidden)
 misuse("x:", orrery.Tensor.methods, true)
 misuse("generator:", getmetatable(orrery.Generator(1)).__index)
 

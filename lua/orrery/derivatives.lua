@@ -1,0 +1,122 @@
+--- Derivatives of whole functions: Jacobians, Hessians and their products,
+--- made of grad calls, and the check of gradients against differences.
+local orrery = require "orrery"
+
+local derivatives = {}
+
+local function check(who, fn, x)
+  local meta = getmetatable(fn)
+  if type(fn) ~= "function" and not (meta and meta.__call) then
+    orrery.blame(("%s: fn is %s; pass a function"):format(who,
+      orrery.describe(fn)))
+  end
+  if not orrery.is_tensor(x) or not x:is_floating_point() then
+    orrery.blame(("%s: x is %s; pass a float tensor"):format(who,
+      orrery.describe(x)))
+  end
+end
+
+local function result(who, fn, x)
+  local y = orrery.enable_grad(fn, x)
+  if not orrery.is_tensor(y) then
+    orrery.blame(("%s: fn returned %s; it must return a tensor"):format(who,
+      orrery.describe(y)))
+  end
+  return y
+end
+
+-- x itself when it is already part of a graph to be differentiated further.
+local function input(x, opts)
+  if opts and opts.create_graph and x.requires_grad then return x end
+  return x:detach():requires_grad_()
+end
+
+-- Rows d y_i / d x, zeros where y does not depend on x.
+local function rows(y, x, opts)
+  local flat, list = y:reshape(-1), {}
+  for i = 1, flat:numel() do
+    if y.requires_grad then
+      list[i] = orrery.grad(flat[i], { x }, { retain_graph = true,
+        create_graph = opts and opts.create_graph or false,
+        allow_unused = true })[1]
+    else
+      list[i] = orrery.zeros_like(x:detach())
+    end
+  end
+  return list
+end
+
+--- All first derivatives of fn at x: [shape of y..., shape of x...].
+---@param fn fun(x: orrery.Tensor): orrery.Tensor
+---@param x orrery.Tensor
+---@param opts? { create_graph?: boolean }
+---@return orrery.Tensor
+function derivatives.jacobian(fn, x, opts)
+  check("jacobian", fn, x)
+  x = input(x, opts)
+  local y = result("jacobian", fn, x)
+  local shape = { y:shape() }
+  for _, n in ipairs { x:shape() } do shape[#shape + 1] = n end
+  local list = rows(y, x, opts)
+  if #list == 0 then return orrery.zeros(shape, { dtype = x.dtype }) end
+  return orrery.stack(list, 1):reshape(shape)
+end
+
+--- All second derivatives of a function with one value at x:
+--- [shape of x..., shape of x...].
+---@param fn fun(x: orrery.Tensor): orrery.Tensor
+---@param x orrery.Tensor
+---@param opts? { create_graph?: boolean }
+---@return orrery.Tensor
+function derivatives.hessian(fn, x, opts)
+  check("hessian", fn, x)
+  return derivatives.jacobian(function(at)
+    local y = result("hessian", fn, at)
+    return orrery.grad(y:sum(), { at }, { create_graph = true,
+      allow_unused = true })[1]
+  end, x, opts)
+end
+
+--- The Hessian of a function with one value at x, times v, without making it
+--- (Pearlmutter 1994): the cost of two gradients.
+---@param fn fun(x: orrery.Tensor): orrery.Tensor
+---@param x orrery.Tensor
+---@param v orrery.Tensor  like x
+---@param opts? { create_graph?: boolean }
+---@return orrery.Tensor
+function derivatives.hvp(fn, x, v, opts)
+  check("hvp", fn, x)
+  if not orrery.is_tensor(v) or v:shape_str() ~= x:shape_str() then
+    orrery.blame(("hvp: v is %s but x is %s; match them"):format(
+      orrery.describe(v), x:shape_str()))
+  end
+  x = input(x, opts)
+  local y = result("hvp", fn, x)
+  local g = orrery.grad(y:sum(), { x }, { create_graph = true,
+    allow_unused = true })[1]
+  if not g.requires_grad then return orrery.zeros_like(x:detach()) end
+  return orrery.grad((g * v):sum(), { x }, { allow_unused = true,
+    create_graph = opts and opts.create_graph or false })[1]
+end
+
+--- Whether the gradients of fn at the inputs agree with central differences,
+--- in float64; see orrery.testing.gradcheck.
+---@param fn fun(...): orrery.Tensor ...
+---@param inputs orrery.Tensor[]
+---@param opts? { tol?: number, step?: number, order?: integer }
+---@return boolean ok
+---@return string? why
+function derivatives.gradcheck(fn, inputs, opts)
+  if type(inputs) ~= "table" then
+    orrery.blame(("gradcheck: inputs is %s; pass a table of tensors"):format(
+      orrery.describe(inputs)))
+  end
+  for _, x in ipairs(inputs) do
+    if not orrery.is_tensor(x) then check("gradcheck", fn, x) end
+  end
+  if inputs[1] == nil then check("gradcheck", fn, nil) end
+  if type(fn) ~= "function" then check("gradcheck", fn, inputs[1]) end
+  return require "orrery.testing.gradcheck" (fn, inputs, opts)
+end
+
+return derivatives
