@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "elementwise.h"
 #include "gemm.h"
 #include "slots.h"
 #include "steps.h"
@@ -37,15 +38,9 @@ enum {
 #define TYPED(D, NAME, ...) \
   ((D) == ORR_F32 ? NAME##_f32(__VA_ARGS__) : NAME##_f64(__VA_ARGS__))
 
-static int64_t min64(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-static int64_t max64(int64_t a, int64_t b) {
-  return a > b ? a : b;
-}
-static int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t orr_conv_size(int64_t size, int64_t kernel, int64_t stride,
                       int64_t padding, int64_t dilation) {
@@ -179,8 +174,7 @@ static void *turned_weight(orr_dtype d, const orr_conv *g, const void *w,
   const int64_t n = g->k * (g->c / g->groups) * g->kh * g->kw;
   *bytes = (size_t)n * orr_dtype_size(d);
   void *t = orr_alloc(*bytes);
-  if (t)
-    TYPED(d, flip, g, w, t);
+  if (t) TYPED(d, flip, g, w, t);
   return t;
 }
 
@@ -252,8 +246,7 @@ static bool run_y(orr_dtype d, const orr_conv *g, const void *x, const void *w,
   const int64_t ld = p.images * p.rows * g->ow;
   const int64_t scratch = depth * ld + (p.images > 1 ? p.part * ld : 0);
   const int64_t chunks = blocks * g->groups * p.parts;
-  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks))
-    return false;
+  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks)) return false;
   orr_parallel(chunks, y_chunk, &p);
   orr_slots_close(&p.slots);
   return true;
@@ -311,8 +304,7 @@ static bool run_x(orr_dtype d, const orr_conv *g, const void *y, const void *w,
   const int64_t ld = p.images * p.rows * g->ow;
   const int64_t scratch = (p.part * p.kk + (p.images > 1 ? p.kg : 0)) * ld;
   const int64_t chunks = p.image_blocks * g->groups * p.parts;
-  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks))
-    return false;
+  if (!orr_slots_open(&p.slots, (size_t)scratch * p.es, chunks)) return false;
   orr_parallel(chunks, x_chunk, &p);
   orr_slots_close(&p.slots);
   return true;
@@ -396,8 +388,7 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   q.count = g->k * p->ck * p->kk;
   // As many shares as keep the sums small beside the images.
   q.shares = min64(p->image_blocks, q.count <= 65536 ? 8 : 2);
-  if (q.count > 1048576)
-    q.shares = 1;
+  if (q.count > 1048576) q.shares = 1;
   q.share = ceil_div(p->image_blocks, q.shares);
   q.shares = ceil_div(p->image_blocks, q.share);
   cut_channels(p, p->ck, p->kk, q.shares * g->groups, ceil_div(64, p->kk));
@@ -411,11 +402,9 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   if (ok) {
     orr_parallel(chunks, w_chunk, &q);
     orr_slots_close(&p->slots);
-    if (sum_bytes)
-      orr_parallel_range(q.count, ORR_GRAIN_CHEAP, w_sum, &q);
+    if (sum_bytes) orr_parallel_range(q.count, ORR_GRAIN_CHEAP, w_sum, &q);
   }
-  if (q.sums)
-    orr_free(q.sums, sum_bytes);
+  if (q.sums) orr_free(q.sums, sum_bytes);
   return ok;
 }
 
@@ -423,31 +412,25 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
 
 bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
                 const void *weight, const void *bias, void *y) {
-  if (empty(g))
-    return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
-  if (!better_turned(g))
-    return run_y(d, g, x, weight, bias, y);
+  if (empty(g)) return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
+  if (!better_turned(g)) return run_y(d, g, x, weight, bias, y);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_x(d, &t, x, w, bias, y);
-  if (w)
-    orr_free(w, bytes);
+  if (w) orr_free(w, bytes);
   return ok;
 }
 
 bool orr_conv_x(orr_dtype d, const orr_conv *g, const void *y,
                 const void *weight, const void *bias, void *x) {
-  if (empty(g))
-    return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
-  if (!better_turned(g))
-    return run_x(d, g, y, weight, bias, x);
+  if (empty(g)) return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
+  if (!better_turned(g)) return run_x(d, g, y, weight, bias, x);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_y(d, &t, y, w, bias, x);
-  if (w)
-    orr_free(w, bytes);
+  if (w) orr_free(w, bytes);
   return ok;
 }
 
@@ -456,18 +439,14 @@ bool orr_conv_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   const int64_t count = g->k * (g->c / g->groups) * g->kh * g->kw;
   const size_t bytes = (size_t)count * orr_dtype_size(d);
   if (empty(g)) {
-    if (bytes)
-      memset(weight, 0, bytes);
+    if (bytes) memset(weight, 0, bytes);
     return true;
   }
-  if (!better_turned(g))
-    return run_w(d, g, x, y, weight);
+  if (!better_turned(g)) return run_w(d, g, x, y, weight);
   void *w = orr_alloc(bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_w(d, &t, y, x, w);
-  if (ok)
-    TYPED(d, flip, &t, w, weight);
-  if (w)
-    orr_free(w, bytes);
+  if (ok) TYPED(d, flip, &t, w, weight);
+  if (w) orr_free(w, bytes);
   return ok;
 }

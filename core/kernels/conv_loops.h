@@ -19,24 +19,18 @@ static void F(im2col)(const orr_conv *g, const T *restrict x, int64_t channels,
         for (int64_t oy = r0; oy < r1; oy++, to += ow) {
           const int64_t iy = oy * g->sh - g->ph + i * g->dh;
           if (iy < 0 || iy >= g->h) {
-            for (int64_t ox = 0; ox < ow; ox++)
-              to[ox] = 0;
+            for (int64_t ox = 0; ox < ow; ox++) to[ox] = 0;
             continue;
           }
           const T *restrict from = x + iy * g->w + shift;
-          for (int64_t ox = 0; ox < lo; ox++)
-            to[ox] = 0;
+          for (int64_t ox = 0; ox < lo; ox++) to[ox] = 0;
           if (sw == 1)
-            for (int64_t ox = lo; ox < hi; ox++)
-              to[ox] = from[ox];
+            for (int64_t ox = lo; ox < hi; ox++) to[ox] = from[ox];
           else if (sw == 2)
-            for (int64_t ox = lo; ox < hi; ox++)
-              to[ox] = from[ox * 2];
+            for (int64_t ox = lo; ox < hi; ox++) to[ox] = from[ox * 2];
           else
-            for (int64_t ox = lo; ox < hi; ox++)
-              to[ox] = from[ox * sw];
-          for (int64_t ox = hi; ox < ow; ox++)
-            to[ox] = 0;
+            for (int64_t ox = lo; ox < hi; ox++) to[ox] = from[ox * sw];
+          for (int64_t ox = hi; ox < ow; ox++) to[ox] = 0;
         }
       }
 }
@@ -54,37 +48,33 @@ static void F(col2im)(const orr_conv *g, const T *restrict col, int64_t ld,
         const T *restrict from = col;
         for (int64_t oy = r0; oy < r1; oy++, from += ow) {
           const int64_t iy = oy * g->sh - g->ph + i * g->dh;
-          if (iy < 0 || iy >= g->h)
-            continue;
+          if (iy < 0 || iy >= g->h) continue;
           T *restrict to = x + iy * g->w + shift;
           if (sw == 1)
-            for (int64_t ox = lo; ox < hi; ox++)
-              to[ox] += from[ox];
+            for (int64_t ox = lo; ox < hi; ox++) to[ox] += from[ox];
           else if (sw == 2)
-            for (int64_t ox = lo; ox < hi; ox++)
-              to[ox * 2] += from[ox];
+            for (int64_t ox = lo; ox < hi; ox++) to[ox * 2] += from[ox];
           else
-            for (int64_t ox = lo; ox < hi; ox++)
-              to[ox * sw] += from[ox];
+            for (int64_t ox = lo; ox < hi; ox++) to[ox * sw] += from[ox];
         }
       }
 }
 
 // Every row of to is from's row plus its bias; from may be to.
-static void F(add_bias)(int64_t rows, int64_t n, const T *from, int64_t ld_from,
-                        const T *bias, T *to, int64_t ld_to) {
+ORR_CLONES static void F(add_bias)(int64_t rows, int64_t n, const T *from,
+                                   int64_t ld_from, const T *bias, T *to,
+                                   int64_t ld_to) {
   for (int64_t r = 0; r < rows; r++, from += ld_from, to += ld_to) {
     const T b = bias ? bias[r] : 0;
     if (from != to || bias)
-      for (int64_t i = 0; i < n; i++)
-        to[i] = from[i] + b;
+      for (int64_t i = 0; i < n; i++) to[i] = from[i] + b;
   }
 }
 
-static void F(fill_bias)(int64_t rows, int64_t n, const T *bias, T *to) {
+ORR_CLONES static void F(fill_bias)(int64_t rows, int64_t n, const T *bias,
+                                    T *to) {
   for (int64_t r = 0; r < rows; r++, to += n)
-    for (int64_t i = 0; i < n; i++)
-      to[i] = bias ? bias[r] : 0;
+    for (int64_t i = 0; i < n; i++) to[i] = bias ? bias[r] : 0;
 }
 
 // to[g][c][k][i][j] = from[g][k][c][kh-1-i][kw-1-j], k of K and c of C a group.
@@ -95,8 +85,7 @@ static void F(flip)(const orr_conv *g, const T *from, T *to) {
     for (int64_t c = 0; c < ck; c++)
       for (int64_t k = 0; k < kg; k++, to += kk) {
         const T *f = from + ((group * kg + k) * ck + c) * kk;
-        for (int64_t i = 0; i < kk; i++)
-          to[i] = f[kk - 1 - i];
+        for (int64_t i = 0; i < kk; i++) to[i] = f[kk - 1 - i];
       }
 }
 
@@ -104,6 +93,5 @@ static void F(flip)(const orr_conv *g, const T *from, T *to) {
 static void F(add_parts)(int64_t parts, int64_t n, const T *part, int64_t ld,
                          T *total) {
   for (int64_t p = 0; p < parts; p++, part += ld)
-    for (int64_t i = 0; i < n; i++)
-      total[i] += part[i];
+    for (int64_t i = 0; i < n; i++) total[i] += part[i];
 }

@@ -5,6 +5,9 @@
 #include <math.h>
 
 #include "../base/threads.h"
+#include "elementwise.h"
+
+enum { LANES = 32 };  // sums side by side, so that they vectorise
 
 typedef struct job {
   const orr_norm *g;
@@ -27,8 +30,7 @@ static void run(orr_dtype d, const job *j) {
   const int64_t work = j->g->n * j->g->pixels;
   int64_t grain = ORR_GRAIN_CHEAP / 4 / (work > 0 ? work : 1);
   // Where a channel's elements lie apart, neighbours share cache lines.
-  if (j->g->pixels < 16 && grain < 16)
-    grain = 16;
+  if (j->g->pixels < 16 && grain < 16) grain = 16;
   orr_parallel_range(j->g->channels, grain < 1 ? 1 : grain,
                      d == ORR_F32 ? channels_f32 : channels_f64, (void *)j);
 }

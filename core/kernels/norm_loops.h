@@ -1,50 +1,65 @@
 // norm_loops.h -- the loops of norm.c for one element type: T the type and
 // F(NAME) the name with its suffix. A chunk is a range of channels.
 
-// Sums over one image's share of a channel, in double, in fixed lanes: of
-// (x - shift) and of (x - shift) * (z - other).
-static void F(add_sums)(const T *x, const T *z, int64_t n, double shift,
-                        double other, double *sum, double *product) {
-  enum { LANES = 8 };
-  double s[LANES] = {0}, p[LANES] = {0};
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
+// Adds one image's share of a channel, in double: element i goes to lane
+// i % LANES, of (x - shift) and of (x - shift) * (z - other).
+ORR_CLONES static void F(add_sums)(const T *restrict x, const T *restrict z,
+                                   int64_t n, double shift, double other,
+                                   double *restrict sum,
+                                   double *restrict product) {
+  for (; n >= LANES; n -= LANES, x += LANES, z += LANES)
     for (int k = 0; k < LANES; k++) {
-      const double a = (double)x[i + k] - shift;
-      s[k] += a;
-      p[k] += a * ((double)z[i + k] - other);
+      const double a = (double)x[k] - shift;
+      sum[k] += a;
+      product[k] += a * ((double)z[k] - other);
     }
-  for (; i < n; i++) {
-    const double a = (double)x[i] - shift;
-    s[0] += a;
-    p[0] += a * ((double)z[i] - other);
+  for (int64_t k = 0; k < n; k++) {
+    const double a = (double)x[k] - shift;
+    sum[k] += a;
+    product[k] += a * ((double)z[k] - other);
   }
-  for (int k = 0; k < LANES; k++)
-    *sum += s[k], *product += p[k];
 }
 
 // sum and product over all images of a channel.
 static void F(channel_sums)(const orr_norm *g, int64_t channel, const T *x,
                             const T *z, double shift, double other, double *sum,
                             double *product) {
-  *sum = *product = 0;
+  double s[LANES] = {0}, p[LANES] = {0};
   for (int64_t i = 0; i < g->n && !orr_interrupted(); i++) {
     const int64_t at = (i * g->channels + channel) * g->pixels;
-    F(add_sums)(x + at, z + at, g->pixels, shift, other, sum, product);
+    F(add_sums)(x + at, z + at, g->pixels, shift, other, s, p);
+  }
+  *sum = *product = 0;
+  for (int k = 0; k < LANES; k++) {
+    *sum += s[k];
+    *product += p[k];
   }
 }
 
-// Two passes: the second's shift makes the sum of squares exact.
+// One pass over x - x0, x0 the first value: it is at most sqrt(m) deviations
+// from the mean, as it is one of the m values, so the difference of squares
+// loses less than a factor m of double's precision.
 static void F(statistics)(const orr_norm *g, int64_t channel, const T *x,
                           double *mean, double *var) {
   const double m = (double)(g->n * g->pixels);
+  const double x0 = m > 0 ? (double)x[channel * g->pixels] : 0;
   double sum, squares;
-  F(channel_sums)(g, channel, x, x, 0, 0, &sum, &squares);
-  *mean = sum / m;
-  F(channel_sums)(g, channel, x, x, *mean, *mean, &sum, &squares);
+  F(channel_sums)(g, channel, x, x, x0, x0, &sum, &squares);
+  *mean = x0 + sum / m;
   *var = (squares - sum * (sum / m)) / m;
-  if (*var < 0)
-    *var = 0;
+  if (*var < 0) *var = 0;
+}
+
+ORR_CLONES static void F(normalise)(const T *restrict x, int64_t n, T mu, T a,
+                                    T shift, T *restrict y) {
+  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mu) * a + shift;
+}
+
+ORR_CLONES static void F(denormalise)(const T *restrict gy, const T *restrict x,
+                                      int64_t n, T mu, T a, T level, T slope,
+                                      T *restrict gx) {
+  for (int64_t i = 0; i < n; i++)
+    gx[i] = a * (gy[i] - level - (x[i] - mu) * slope);
 }
 
 static void F(forward)(const job *j, int64_t channel) {
@@ -59,10 +74,7 @@ static void F(forward)(const job *j, int64_t channel) {
   const T mu = (T)mean, a = (T)scale, shift = b ? b[channel] : 0;
   for (int64_t i = 0; i < g->n; i++) {
     const int64_t at = (i * g->channels + channel) * g->pixels;
-    const T *from = x + at;
-    T *to = (T *)j->y + at;
-    for (int64_t k = 0; k < g->pixels; k++)
-      to[k] = (from[k] - mu) * a + shift;
+    F(normalise)(x + at, g->pixels, mu, a, shift, (T *)j->y + at);
   }
 }
 
@@ -81,9 +93,8 @@ static void F(backward)(const job *j, int64_t channel) {
   const T level = (T)(gbias / m), slope = (T)(gweight / m * inverse);
   for (int64_t i = 0; i < g->n; i++) {
     const int64_t at = (i * g->channels + channel) * g->pixels;
-    T *to = (T *)j->y + at;
-    for (int64_t k = 0; k < g->pixels; k++)
-      to[k] = a * (gy[at + k] - level - (x[at + k] - mu) * slope);
+    F(denormalise)
+    (gy + at, x + at, g->pixels, mu, a, level, slope, (T *)j->y + at);
   }
 }
 
