@@ -148,7 +148,10 @@ ORR_DEFINE_OP(
     .flags = ORR_HIDDEN,
     .samples =
         {"{ {3,2,2,2}, {2}, {2} }", "{ {4,3} }",
-         "{ {1,3,1}, error = 'batch_norm_train: x is [1, 3, 1]: training needs "
+         "{ {0,2,2}, error = 'batch_norm_train: x is [0, 2, 2]: training "
+        "needs more than one value per channel; give a larger batch or "
+        "training = false' }",
+        "{ {1,3,1}, error = 'batch_norm_train: x is [1, 3, 1]: training needs "
          "more than one value per channel; give a larger batch or training = "
          "false' }"});
 
@@ -220,7 +223,10 @@ ORR_DEFINE_OP(
     .forward = batch_norm_dx_forward, .vjp = batch_norm_dx_vjp,
     .flags = ORR_HIDDEN,
     .samples = {
-        "{ {3,2,2,2}, {3,2,2,2}, {2} }", "{ {4,3}, {4,3} }",
+        "{ {3,2,2,2}, {3,2,2,2}, {2} }",
+        "{ {0,2,2}, {0,2,2}, error = 'batch_norm_dx: x is [0, 2, 2]: training "
+        "needs more than one value per channel; give a larger batch or "
+        "training = false' }", "{ {4,3}, {4,3} }",
         "{ {4,3}, {3,3}, error = 'batch_norm_dx: gy is [4, 3] but x is [3, 3]; "
         "match them' }"});
 

@@ -226,6 +226,7 @@ ORR_DEFINE_OP(
     .flags = ORR_HIDDEN | ORR_DROPS_X,
     .samples = {
         "{ {2,5,6}, pad = {1,2,2,0}, mode = 'reflect', size = {2,3,3} }",
+        "{ {0,5,6}, pad = {1,2,2,0}, mode = 'reflect', size = {0,3,3} }",
         "{ {5,4}, pad = {2,0,1,1}, mode = 'replicate', size = {3,2} }",
         "{ {6,5}, pad = {1,1,1,2}, mode = 'circular', size = {3,3} }",
         "{ {5}, pad = {1,1}, mode = 'reflect', size = {2}, error = 'pad_dx: gy "

@@ -121,7 +121,8 @@ ORR_DEFINE_OP(
     .params = {{"x"}, MAX_PARAMS}, .outputs = 2, .shape = max_pool2d_shape,
     .forward = max_pool2d_forward, .vjp = max_pool2d_vjp,
     .flags = ORR_HIDDEN | ORR_KEEPS_Y | ORR_DROPS_X,
-    .samples = {"{ {2,2,4,4}, kernel_size = 2, distinct = true }"});
+    .samples = {"{ {2,2,4,4}, kernel_size = 2, distinct = true }",
+        "{ {0,2,4,4}, kernel_size = 2, distinct = true }"});
 
 // The user's function is the same without the positions. Checked here, so
 // that a sentence bears its name.
@@ -197,6 +198,8 @@ ORR_DEFINE_OP(max_pool2d_scatter,
               .shape = scatter_shape, .forward = scatter_forward,
               .vjp = scatter_vjp, .flags = ORR_HIDDEN,
               .samples = {
+                  "{ {0,2,2,2}, {0,2,2,2}, size = {3,4}, ints = {position = "
+                  "{1,12}} }",
                   "{ {2,2,2,2}, {2,2,2,2}, size = {3,4}, ints = {position = "
                   "{1,12}} }"});
 
@@ -232,7 +235,8 @@ ORR_DEFINE_OP(max_pool2d_gather,
               .shape = gather_shape, .forward = gather_forward,
               .vjp = gather_vjp, .flags = ORR_HIDDEN,
               .samples = {
-                  "{ {2,2,3,4}, {2,2,2,2}, ints = {position = {1,12}} }"});
+                  "{ {2,2,3,4}, {2,2,2,2}, ints = {position = {1,12}} }",
+                  "{ {0,2,3,4}, {0,2,2,2}, ints = {position = {1,12}} }"});
 
 // ------------------------------------------------------------ avg_pool2d
 
@@ -334,6 +338,7 @@ ORR_DEFINE_OP(
     .vjp = avg_pool2d_dx_vjp, .flags = ORR_HIDDEN | ORR_DROPS_X,
     .samples = {
         "{ {2,2,2,2}, kernel_size = 2, size = {5,4} }",
+        "{ {0,2,2,2}, kernel_size = 2, size = {5,4} }",
         "{ {1,2,3,4}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
         "size = {5,6}, count_include_pad = false }",
         "{ {1,2,3,4}, kernel_size = 2, size = 4, error = 'avg_pool2d_dx: gy is "
@@ -383,6 +388,7 @@ ORR_DEFINE_OP(
     .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
     .samples =
         {"{ {2,2,3,2}, scale_factor = 2 }",
+        "{ {0,2,3,2}, scale_factor = 2 }",
          "{ {1,2,2,3}, scale_factor = {3,1} }",
          "{ {0,2,2,2}, scale_factor = 2 }", "{ {1,1,0,2}, scale_factor = 2 }",
          "{ {2,2}, scale_factor = 2, error = 'upsample_nearest2d: x is [2, 2] "
@@ -424,6 +430,7 @@ ORR_DEFINE_OP(
     .flags = ORR_HIDDEN | ORR_DROPS_X,
     .samples = {
         "{ {2,2,6,4}, scale_factor = {3,2} }",
+        "{ {0,2,6,4}, scale_factor = {3,2} }",
         "{ {1,1,4,3}, scale_factor = 2, error = 'upsample_nearest2d_dx: gy is "
         "[1, 1, 4, 3] but scale_factor is {2, 2}; its images must be multiples "
         "of it' }"});
@@ -464,6 +471,7 @@ ORR_DEFINE_OP(
     .compose = interpolate_compose, .flags = ORR_FUNCTIONAL,
     .samples =
         {"{ {2,2,3,2}, scale_factor = 2 }", "{ {1,2,2,3}, size = {4,9} }",
+        "{ {0,2,2,3}, size = {4,9} }",
          "{ {1,1,2,2}, error = 'interpolate: neither size nor scale_factor is "
          "given; give one of them' }",
          "{ {1,1,2,2}, size = 3, error = 'interpolate: scale_factor is "

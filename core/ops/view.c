@@ -389,6 +389,7 @@ ORR_DEFINE_OP(narrow,
                           "}",
                           "{ {4}, axis = 1, start = -2, length = 2 }",
                           "{ {4,2}, axis = 1, start = 3, length = 0 }",
+        "{ {0,4}, axis = 2, start = 2, length = 2 }",
                           "{ {4}, axis = 1, start = 3, length = 3, error = "
                           "'narrow: 3 elements from 3 on do not lie in axis 1 of "
                           "[4]; stay within 1 to 4' }"});

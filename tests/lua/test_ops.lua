@@ -283,6 +283,23 @@ local function run_sample(sample)
   differentiate(sample, arguments, names)
 end
 
+-- Whether some sample has an input of no elements (or, without inputs, is
+-- left alone).
+local function has_empty(list)
+  local inputs = false
+  for _, sample in ipairs(list) do
+    for _, shapes in pairs { sample.shapes, sample.rig.list or {} } do
+      for _, shape in pairs(shapes) do
+        inputs = true
+        for _, size in ipairs(shape or {}) do
+          if size == 0 then return true end
+        end
+      end
+    end
+  end
+  return not inputs
+end
+
 for _, name in ipairs(orrery.op_names()) do
   local record = orrery.record(name)
   t.test(name .. " is documented and has samples", function()
@@ -290,6 +307,7 @@ for _, name in ipairs(orrery.op_names()) do
       "the doc is a sentence and ends in a full stop")
     t.ok(#record.samples > 0, "there are samples")
     t.ok(samples.callable(record), "a function is bound")
+    t.ok(has_empty(samples.all(record)), "a sample has an empty input")
   end)
   t.test(name .. " does what its samples say", function()
     for _, sample in ipairs(samples.all(record)) do
