@@ -18,6 +18,8 @@ local failed, misused, stopped = 1, 2, 130
 
 local function say(text) io.stderr:write("orrery: ", text, "\n") end
 
+local own = "orrery/repl/cli.lua"
+
 -- Message with the traceback down to this file, whose own frames tell nobody
 -- anything; a value that has its own text is a sentence for the user and
 -- goes without.
@@ -27,16 +29,16 @@ local function handler(err)
     if type(meta) == "table" and meta.__tostring then return tostring(err) end
     err = ("(error value of type %s)"):format(type(err))
   end
-  local lines, kept = debug.traceback(err, 2), {}
-  for line in lines:gmatch "[^\n]+" do
-    if line:find("orrery/repl/cli.lua", 1, true) then break end
+  local kept = {}
+  for line in debug.traceback("", 2):gmatch "[^\n]+" do
+    if line:find(own, 1, true) then break end
     kept[#kept + 1] = line
   end
-  while kept[#kept]:find("[C]: in function 'xpcall'", 1, true) do
-    kept[#kept] = nil
-  end
-  if kept[#kept] == "stack traceback:" then kept[#kept] = nil end
-  return table.concat(kept, "\n")
+  local last = kept[#kept] or ""
+  if last:find("[C]: in function 'xpcall'", 1, true) then kept[#kept] = nil end
+  local message = err:gsub("^[^\n]*" .. own:gsub("%p", "%%%0") .. ":%d+: ", "")
+  if #kept < 2 then return message end
+  return message .. "\n" .. table.concat(kept, "\n")
 end
 
 -- As stock lua sets it: the program stands before the script.
