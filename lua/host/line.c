@@ -190,10 +190,12 @@ static unsigned char on_paste(EditLine *el, int key) {
   return CC_REFRESH;
 }
 
+// ^@ is what becomes of a Ctrl-D typed while the terminal was not ours.
 static void bind_keys(void) {
   static const char *const keys[][2] = {
       {"\t", "orrery-complete"},
       {"\033[200~", "orrery-paste"},
+      {"^@", "em-delete-or-list"},
       {"^R", "em-inc-search-prev"},
       {"^W", "ed-delete-prev-word"},
       {"\033[A", "ed-search-prev-history"},

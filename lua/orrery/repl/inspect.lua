@@ -233,7 +233,10 @@ function inspect.names(value)
   local ok, orrery = pcall(require, "orrery")
   if is_session and type(meta) == "table" then
     collect(_G, set, 1)
-    if ok then collect(orrery, set, 1) end
+    if ok then
+      collect(orrery, set, 1)
+      collect(orrery.functional, set, 1)
+    end
     set.orrery = true
   end
   if ok and (is_session or value == orrery) then

@@ -15,7 +15,9 @@ function session.environment()
       if value ~= nil then return value end
       local orrery = require "orrery"
       if name == "orrery" then return orrery end
-      return orrery[name]
+      local found = orrery[name]
+      if found == nil then found = orrery.functional[name] end
+      return found
     end,
   })
 end
