@@ -8,36 +8,41 @@
 #define C(I) const T c##I = (T)c[I]
 
 // Each body sees p, g and the state as restrict pointers of type T.
-#define UPDATE(NAME, TYPE, SETUP, BODY)                                   \
-  ORR_CLONES static void NAME(const orr_update *u, int64_t begin,         \
-                              int64_t end, const double *c) {             \
-    typedef TYPE T;                                                       \
-    T *restrict p = (T *)u->param;                                        \
-    const T *restrict grad = (const T *)u->grad;                          \
-    T *restrict s0 = (T *)u->state[0];                                    \
-    T *restrict s1 = (T *)u->state[1];                                    \
-    T *restrict s2 = (T *)u->state[2];                                    \
-    (void)s0, (void)s1, (void)s2;                                         \
-    SETUP                                                                 \
-    for (int64_t i = begin; i < end; i++) {                               \
-      BODY                                                                \
-    }                                                                     \
+#define UPDATE(NAME, TYPE, SETUP, BODY)                                        \
+  ORR_CLONES static void NAME(const orr_update *u, int64_t begin, int64_t end, \
+                              const double *c) {                               \
+    typedef TYPE T;                                                            \
+    T *restrict p = (T *)u->param;                                             \
+    const T *restrict grad = (const T *)u->grad;                               \
+    T *restrict s0 = (T *)u->state[0];                                         \
+    T *restrict s1 = (T *)u->state[1];                                         \
+    T *restrict s2 = (T *)u->state[2];                                         \
+    (void)s0, (void)s1, (void)s2;                                              \
+    SETUP                                                                      \
+    for (int64_t i = begin; i < end; i++) {                                    \
+      BODY                                                                     \
+    }                                                                          \
   }
-#define BOTH(NAME, SETUP, ...)                    \
-  UPDATE(NAME##_f32, float, SETUP, __VA_ARGS__)   \
+#define BOTH(NAME, SETUP, ...)                  \
+  UPDATE(NAME##_f32, float, SETUP, __VA_ARGS__) \
   UPDATE(NAME##_f64, double, SETUP, __VA_ARGS__)
 #define PICK(NAME, D) ((D) == ORR_F32 ? NAME##_f32 : NAME##_f64)
 
 // ---- SGD (Sutskever et al. 2013): c = lr, weight decay, momentum, 1 - damping
 
-#define SGD_SETUP C(0); C(1); C(2); C(3); (void)(c2 + c3);
+#define SGD_SETUP \
+  C(0);           \
+  C(1);           \
+  C(2);           \
+  C(3);           \
+  (void)(c2 + c3);
 BOTH(sgd, SGD_SETUP, p[i] -= c0 * (grad[i] + c1 * p[i]);)
-BOTH(sgd_first, SGD_SETUP, const T g = grad[i] + c1 * p[i];
-     s0[i] = g; p[i] -= c0 * g;)
+BOTH(sgd_first, SGD_SETUP, const T g = grad[i] + c1 * p[i]; s0[i] = g;
+     p[i] -= c0 * g;)
 BOTH(sgd_momentum, SGD_SETUP, const T g = grad[i] + c1 * p[i];
      s0[i] = c2 * s0[i] + c3 * g; p[i] -= c0 * s0[i];)
-BOTH(sgd_first_nesterov, SGD_SETUP, const T g = grad[i] + c1 * p[i];
-     s0[i] = g; p[i] -= c0 * (g + c2 * g);)
+BOTH(sgd_first_nesterov, SGD_SETUP, const T g = grad[i] + c1 * p[i]; s0[i] = g;
+     p[i] -= c0 * (g + c2 * g);)
 BOTH(sgd_nesterov, SGD_SETUP, const T g = grad[i] + c1 * p[i];
      s0[i] = c2 * s0[i] + c3 * g; p[i] -= c0 * (g + c2 * s0[i]);)
 
@@ -58,11 +63,19 @@ void orr_sgd_constants(const orr_sgd *o, double *c) {
 // ---- Adam: c = lr / (1 - beta1^t), 1 - beta1, beta2, 1 - beta2,
 // sqrt(1 - beta2^t), eps, weight decay, 1 - lr * weight decay
 
-#define ADAM_SETUP C(0); C(1); C(2); C(3); C(4); C(5); C(6); C(7); \
+#define ADAM_SETUP \
+  C(0);            \
+  C(1);            \
+  C(2);            \
+  C(3);            \
+  C(4);            \
+  C(5);            \
+  C(6);            \
+  C(7);            \
   (void)(c6 + c7);
-#define ADAM_STEP                                  \
-  s0[i] += c1 * (g - s0[i]);                       \
-  s1[i] = c2 * s1[i] + c3 * g * g;                 \
+#define ADAM_STEP                  \
+  s0[i] += c1 * (g - s0[i]);       \
+  s1[i] = c2 * s1[i] + c3 * g * g; \
   p[i] = w - c0 * s0[i] / (v_sqrt(s1[i]) / c4 + c5);
 BOTH(adam, ADAM_SETUP, const T w = p[i]; const T g = grad[i] + c6 * w;
      ADAM_STEP)
@@ -86,9 +99,16 @@ void orr_adam_constants(const orr_adam *o, double *c) {
 // ---- RMSprop (Hinton 2012; centred: Graves 2013): c = lr, alpha, 1 - alpha,
 // eps, weight decay, momentum
 
-#define RMS_SETUP C(0); C(1); C(2); C(3); C(4); C(5); (void)c5;
-#define RMS_SQUARE                          \
-  const T g = grad[i] + c4 * p[i];          \
+#define RMS_SETUP \
+  C(0);           \
+  C(1);           \
+  C(2);           \
+  C(3);           \
+  C(4);           \
+  C(5);           \
+  (void)c5;
+#define RMS_SQUARE                 \
+  const T g = grad[i] + c4 * p[i]; \
   s0[i] = c1 * s0[i] + c2 * g * g;
 #define RMS_CENTRED RMS_SQUARE s1[i] += c2 * (g - s1[i]);
 // Rounding may leave a variance below 0 where it is nothing.
@@ -122,16 +142,16 @@ void orr_rmsprop_constants(const orr_rmsprop *o, double *c) {
 // ---- clipping
 
 #define LANES 16
-#define SQUARE_SUM(NAME, T)                                            \
-  ORR_CLONES static double NAME(const T *x, int64_t n) {               \
-    double lane[LANES] = {0}, sum = 0;                                 \
-    int64_t i = 0;                                                     \
-    for (; i + LANES <= n; i += LANES)                                 \
-      for (int j = 0; j < LANES; j++)                                  \
-        lane[j] += (double)x[i + j] * (double)x[i + j];                \
-    for (; i < n; i++) sum += (double)x[i] * (double)x[i];             \
-    for (int j = 0; j < LANES; j++) sum += lane[j];                    \
-    return sum;                                                        \
+#define SQUARE_SUM(NAME, T)                                \
+  ORR_CLONES static double NAME(const T *x, int64_t n) {   \
+    double lane[LANES] = {0}, sum = 0;                     \
+    int64_t i = 0;                                         \
+    for (; i + LANES <= n; i += LANES)                     \
+      for (int j = 0; j < LANES; j++)                      \
+        lane[j] += (double)x[i + j] * (double)x[i + j];    \
+    for (; i < n; i++) sum += (double)x[i] * (double)x[i]; \
+    for (int j = 0; j < LANES; j++) sum += lane[j];        \
+    return sum;                                            \
   }
 SQUARE_SUM(square_sum_f32, float)
 SQUARE_SUM(square_sum_f64, double)

@@ -1,8 +1,8 @@
 // random.c -- uniform, normal and other numbers from Philox blocks.
 //
 // float32 uniforms, normals and Bernoulli draws take one 32-bit number each,
-// everything else a 64-bit one. Blocks are made BATCH at a time, word by
-// word, in loops the compiler vectorises.
+// everything else a 64-bit one. Blocks are made BATCH at a time, so that the
+// loops over their words vectorise.
 #include "random.h"
 
 #include <math.h>
@@ -12,27 +12,28 @@
 
 #define BATCH 64
 
-// The same function as orr_philox, for BATCH counters in a row.
-ORR_CLONES static void philox_batch(uint64_t seed, uint64_t counter,
-                                    uint32_t w[4][BATCH]) {
-  uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+// The same function as orr_philox, for BATCH counters in a row. Scalar: what
+// the compiler makes of 16 lanes of widening products is no faster.
+static void philox_batch(uint64_t seed, uint64_t counter,
+                         uint32_t w[4][BATCH]) {
   for (int j = 0; j < BATCH; j++) {
     const uint64_t at = counter + (uint64_t)j;
-    w[0][j] = (uint32_t)at;
-    w[1][j] = (uint32_t)(at >> 32);
-    w[2][j] = w[3][j] = 0;
-  }
-  for (int round = 0; round < 10; round++) {
-    for (int j = 0; j < BATCH; j++) {
-      const uint64_t p = (uint64_t)0xD2511F53u * w[0][j];
-      const uint64_t q = (uint64_t)0xCD9E8D57u * w[2][j];
-      w[0][j] = (uint32_t)(q >> 32) ^ w[1][j] ^ k0;
-      w[1][j] = (uint32_t)q;
-      w[2][j] = (uint32_t)(p >> 32) ^ w[3][j] ^ k1;
-      w[3][j] = (uint32_t)p;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    uint32_t a = (uint32_t)at, b = (uint32_t)(at >> 32), c = 0, d = 0;
+    for (int round = 0; round < 10; round++) {
+      const uint64_t p = (uint64_t)0xD2511F53u * a;
+      const uint64_t q = (uint64_t)0xCD9E8D57u * c;
+      a = (uint32_t)(q >> 32) ^ b ^ k0;
+      b = (uint32_t)q;
+      c = (uint32_t)(p >> 32) ^ d ^ k1;
+      d = (uint32_t)p;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
     }
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    w[0][j] = a;
+    w[1][j] = b;
+    w[2][j] = c;
+    w[3][j] = d;
   }
 }
 
@@ -50,14 +51,11 @@ uint64_t orr_draw_word(uint64_t seed, uint64_t counter, int64_t i) {
 uint64_t orr_draw_below(uint64_t word, uint64_t n) {
   const uint64_t a = word >> 32, b = (uint32_t)word;
   const uint64_t c = n >> 32, d = (uint32_t)n;
-  const uint64_t middle =
-      (b * d >> 32) + (uint32_t)(a * d) + (uint32_t)(b * c);
+  const uint64_t middle = (b * d >> 32) + (uint32_t)(a * d) + (uint32_t)(b * c);
   return a * c + (a * d >> 32) + (b * c >> 32) + (middle >> 32);
 }
 
-double orr_draw_unit(uint64_t word) {
-  return (double)(word >> 11) * 0x1p-53;
-}
+double orr_draw_unit(uint64_t word) { return (double)(word >> 11) * 0x1p-53; }
 
 double orr_draw_open(uint64_t word) {
   return ((double)(word >> 12) + 0.5) * 0x1p-52;
@@ -66,7 +64,8 @@ double orr_draw_open(uint64_t word) {
 // ---- one 32-bit number for each element
 
 // A product or sum may round up to b; the result stays below.
-static void uniform_f32(const uint32_t *w, float a, float b, float *y) {
+ORR_CLONES static void uniform_f32(const uint32_t *w, float a, float b,
+                                   float *restrict y) {
   const float range = b - a, below = nextafterf(b, a);
   for (int j = 0; j < BATCH; j++) {
     const float v = a + range * ((float)(int32_t)(w[j] >> 8) * 0x1p-24f);
@@ -86,14 +85,23 @@ ORR_CLONES static void normal_f32(const uint32_t *u, const uint32_t *v,
     const float q = (float)(int32_t)(v[j] >> 8) * 0x1p-22f;
     const int32_t k = (int32_t)(q + 0.5f);
     const float t = (q - (float)k) * 1.57079632679489662f, t2 = t * t;
-    const float s = ((-1.9515295891e-4f * t2 + 8.3321608736e-3f) * t2 -
-                     1.6666654611e-1f) * t2 * t + t;
-    const float c = ((2.443315711809948e-5f * t2 - 1.388731625493765e-3f) *
-                     t2 + 4.166664568298827e-2f) * t2 * t2 - 0.5f * t2 + 1.0f;
+    const float s =
+        ((-1.9515295891e-4f * t2 + 8.3321608736e-3f) * t2 - 1.6666654611e-1f) *
+            t2 * t +
+        t;
+    const float c = ((2.443315711809948e-5f * t2 - 1.388731625493765e-3f) * t2 +
+                     4.166664568298827e-2f) *
+            t2 * t2 -
+        0.5f * t2 + 1.0f;
     const float cosine = k & 1 ? s : c, sine = k & 1 ? c : s;
     y[j] = mean + r * ((k + 1) & 2 ? -cosine : cosine);
     z[j] = mean + r * (k & 2 ? -sine : sine);
   }
+}
+
+ORR_CLONES static void interleave(float y[4][BATCH], float *restrict to) {
+  for (int j = 0; j < BATCH; j++)
+    for (int i = 0; i < 4; i++) to[4 * j + i] = y[i][j];
 }
 
 // Elements [4 first, ...): block first + j gives four of them.
@@ -113,7 +121,10 @@ static void batch_f32(const orr_drawing *d, int64_t first, int64_t n) {
       y[i % 4][i / 4] = w[i % 4][i / 4] * 0x1p-32 < (double)p[i];
   }
   float *to = (float *)d->y + 4 * first;
-  for (int64_t i = 0; i < n; i++) to[i] = y[i % 4][i / 4];
+  if (n == 4 * BATCH)
+    interleave(y, to);
+  else
+    for (int64_t i = 0; i < n; i++) to[i] = y[i % 4][i / 4];
 }
 
 // ---- one 64-bit number for each element
@@ -121,13 +132,15 @@ static void batch_f32(const orr_drawing *d, int64_t first, int64_t n) {
 static double transformed(const orr_drawing *d, uint64_t word, double p) {
   double v;
   switch (d->what) {
-    case ORR_DRAW_UNIFORM:
-      v = d->a + (d->b - d->a) * orr_draw_unit(word);
-      return v < d->b ? v : nextafter(d->b, d->a);
-    case ORR_DRAW_EXPONENTIAL: return -log(orr_draw_open(word)) / d->a;
-    case ORR_DRAW_GUMBEL:
-      return d->a - d->b * log(-log(orr_draw_open(word)));
-    default: return orr_draw_unit(word) < p;
+  case ORR_DRAW_UNIFORM:
+    v = d->a + (d->b - d->a) * orr_draw_unit(word);
+    return v < d->b ? v : nextafter(d->b, d->a);
+  case ORR_DRAW_EXPONENTIAL:
+    return -log(orr_draw_open(word)) / d->a;
+  case ORR_DRAW_GUMBEL:
+    return d->a - d->b * log(-log(orr_draw_open(word)));
+  default:
+    return orr_draw_unit(word) < p;
   }
 }
 
@@ -173,9 +186,11 @@ static void batch_64(const orr_drawing *d, int64_t first, int64_t n) {
 // ----
 
 static int64_t per_block(orr_draw what, orr_dtype d) {
-  return d == ORR_F32 && (what == ORR_DRAW_UNIFORM ||
-                          what == ORR_DRAW_NORMAL ||
-                          what == ORR_DRAW_BERNOULLI) ? 4 : 2;
+  return d == ORR_F32 &&
+          (what == ORR_DRAW_UNIFORM || what == ORR_DRAW_NORMAL ||
+           what == ORR_DRAW_BERNOULLI)
+      ? 4
+      : 2;
 }
 
 uint64_t orr_draw_blocks(orr_draw what, orr_dtype d, int64_t n) {

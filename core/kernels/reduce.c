@@ -12,9 +12,9 @@
 #include "../base/threads.h"
 #include "elementwise.h"
 
-#define LANES 32       // accumulators that run side by side in narrow rows
-#define COLUMNS 1024   // widest row a task folds: its accumulators fit in L1
-#define PIECE 32768    // elements a task folds, about
+#define LANES 32      // accumulators that run side by side in narrow rows
+#define COLUMNS 1024  // widest row a task folds: its accumulators fit in L1
+#define PIECE 32768   // elements a task folds, about
 
 // Narrow blocks take the first branch: its constant width stays in registers.
 #define ROWS(NAME, T, A, STEP)                                             \
@@ -43,24 +43,24 @@
         acc[j] = STEP;                                                     \
       }                                                                    \
   }
-#define MERGE(NAME, A, STEP)                                           \
-  static void NAME(void *pa, const void *pb, int64_t n) {              \
-    A *acc = (A *)pa;                                                  \
-    const A *other = (const A *)pb;                                    \
-    for (int64_t j = 0; j < n; j++) {                                  \
-      const A a = acc[j], v = other[j];                                \
-      acc[j] = STEP;                                                   \
-    }                                                                  \
+#define MERGE(NAME, A, STEP)                              \
+  static void NAME(void *pa, const void *pb, int64_t n) { \
+    A *acc = (A *)pa;                                     \
+    const A *other = (const A *)pb;                       \
+    for (int64_t j = 0; j < n; j++) {                     \
+      const A a = acc[j], v = other[j];                   \
+      acc[j] = STEP;                                      \
+    }                                                     \
   }
 
 // Integers wrap around, as they do elementwise.
 #define ADD(A, B) ((int64_t)((uint64_t)(A) + (uint64_t)(B)))
 #define CENTER (center ? center[j] : 0.0)
 
-#define FLOAT_ROWS(NAME, STEP)       \
+#define FLOAT_ROWS(NAME, STEP)          \
   ROWS(NAME##_f32, float, double, STEP) \
   ROWS(NAME##_f64, double, double, STEP)
-#define INT_ROWS(NAME, STEP)           \
+#define INT_ROWS(NAME, STEP)               \
   ROWS(NAME##_i64, int64_t, int64_t, STEP) \
   ROWS(NAME##_u8, uint8_t, int64_t, STEP)
 
@@ -79,16 +79,16 @@ INT_ROWS(min, v < a ? v : a)
 MERGE(min_merge, double, v < a || v != v ? v : a)
 MERGE(min_merge_int, int64_t, v < a ? v : a)
 
-ROWS(all_f32, float, int64_t, a & (v != 0))
-ROWS(all_f64, double, int64_t, a & (v != 0))
-INT_ROWS(all, a & (v != 0))
-MERGE(all_merge, int64_t, a & v)
+ROWS(all_f32, float, int64_t, a &(v != 0))
+ROWS(all_f64, double, int64_t, a &(v != 0))
+INT_ROWS(all, a &(v != 0))
+MERGE(all_merge, int64_t, a &v)
 ROWS(any_f32, float, int64_t, a | (v != 0))
 ROWS(any_f64, double, int64_t, a | (v != 0))
 INT_ROWS(any, a | (v != 0))
 MERGE(any_merge, int64_t, a | v)
 
-#define SQUARED_DISTANCE(V) ((V) - CENTER) * ((V) - CENTER)
+#define SQUARED_DISTANCE(V) ((V)-CENTER) * ((V)-CENTER)
 FLOAT_ROWS(square, a + SQUARED_DISTANCE((double)v))
 FLOAT_ROWS(nonzero, a + (v != 0))
 FLOAT_ROWS(abs, a + fabs((double)v))
@@ -105,8 +105,7 @@ ROWS(exp_f64, double, double, a + exp(v - CENTER))
   [ORR_U8] = {{.i = INIT}, NAME##_u8, MERGE_FN}
 #define TRUTHS(NAME, INIT, MERGE_FN)               \
   [ORR_F32] = {{.i = INIT}, NAME##_f32, MERGE_FN}, \
-  [ORR_F64] = {{.i = INIT}, NAME##_f64, MERGE_FN}, \
-  INTS(NAME, INIT, MERGE_FN)
+  [ORR_F64] = {{.i = INIT}, NAME##_f64, MERGE_FN}, INTS(NAME, INIT, MERGE_FN)
 
 static const orr_reducer reducers[ORR_REDUCTIONS][ORR_DTYPES] = {
     [ORR_RED_SUM] = {FLOATS(sum, 0, sum_merge), INTS(sum, 0, sum_merge_int)},
@@ -145,13 +144,12 @@ typedef struct plan {
   int groups;
   group group[ORR_MAX_RANK];  // outermost first, without the block
   int64_t outer, runs, rows, inner;
-  int64_t pieces, columns;     // of one kept position
-  int64_t piece_rows;          // rows of a piece, or ...
-  int64_t piece_runs;          // ... whole runs of a piece, when > 0
+  int64_t pieces, columns;  // of one kept position
+  int64_t piece_rows;       // rows of a piece, or ...
+  int64_t piece_runs;       // ... whole runs of a piece, when > 0
 } plan;
 
-static void make_groups(plan *p, int rank, const int64_t *size,
-                        unsigned axes) {
+static void make_groups(plan *p, int rank, const int64_t *size, unsigned axes) {
   int n = 0;
   group *g = p->group;
   for (int i = 0; i < rank; i++) {
@@ -178,9 +176,8 @@ static void make_pieces(plan *p) {
   p->columns = (p->inner + COLUMNS - 1) / COLUMNS;
   p->piece_rows = rows;
   p->piece_runs = p->rows >= rows ? 0 : rows / p->rows;
-  p->pieces = p->piece_runs
-                  ? (p->runs + p->piece_runs - 1) / p->piece_runs
-                  : p->runs * ((p->rows + rows - 1) / rows);
+  p->pieces = p->piece_runs ? (p->runs + p->piece_runs - 1) / p->piece_runs
+                            : p->runs * ((p->rows + rows - 1) / rows);
 }
 
 static const char *block_at(const plan *p, int64_t outer, int64_t run) {
@@ -194,58 +191,77 @@ static const char *block_at(const plan *p, int64_t outer, int64_t run) {
   return p->x + offset * (int64_t)p->element;
 }
 
-// Folds rows x width into acc. Rows of a few elements are read several at a
-// time, as one wide row, whose lanes are merged afterwards.
-static void fold(const plan *p, const char *x, int64_t rows, int64_t width,
-                 orr_acc *acc, const double *center) {
-  const orr_reducer *red = p->red;
-  const bool whole = width == p->inner;
-  int64_t side = whole ? LANES / width : 1;
-  while (side > 1 && rows < 2 * side) side /= 2;
-  if (side > 1) {
-    const int64_t wide = side * width, n = rows / side;
-    orr_acc lane[LANES];
-    double lane_center[LANES];
-    for (int64_t j = 0; j < wide; j++) {
-      lane[j] = red->init;
-      if (center) lane_center[j] = center[j % width];
-    }
-    red->rows(x, n, wide, wide, lane, center ? lane_center : NULL);
-    for (int64_t k = 1; k < side; k *= 2)
-      for (int64_t j = 0; j + k < side; j += 2 * k)
-        red->merge(lane + j * width, lane + (j + k) * width, width);
-    red->merge(acc, lane, width);
-    x += n * wide * (int64_t)p->element;
-    rows -= n * side;
-  }
-  red->rows(x, rows, width, p->inner, acc, center);
+// Rows of a few elements are read `side` at a time, as one wide row; its lanes
+// are merged when the task ends.
+static int64_t rows_side_by_side(const plan *p, int64_t width, int64_t rows) {
+  int64_t side = 1;
+  if (width == p->inner)
+    while (2 * side * width <= LANES && 4 * side <= rows) side *= 2;
+  return side;
 }
 
-static void run_task(const plan *p, int64_t task) {
-  const int64_t column = task % p->columns * COLUMNS;
-  const int64_t piece = task / p->columns % p->pieces;
-  const int64_t outer = task / p->columns / p->pieces;
+typedef struct task {
+  const plan *p;
+  int64_t width, side;
+  orr_acc *acc, lane[LANES];
+  const double *center;
+  double lane_center[LANES];
+} task;
+
+static void fold(task *t, const char *x, int64_t rows) {
+  const plan *p = t->p;
+  const int64_t wide = t->side * t->width;
+  const int64_t n = t->side > 1 ? rows / t->side : 0;
+  if (n > 0)
+    p->red->rows(x, n, wide, wide, t->lane, t->center ? t->lane_center : NULL);
+  p->red->rows(x + n * wide * (int64_t)p->element, rows - n * t->side, t->width,
+               p->inner, t->acc, t->center);
+}
+
+static void begin_task(task *t) {
+  const orr_acc init = t->p->red->init;
+  for (int64_t j = 0; j < t->width; j++) t->acc[j] = init;
+  if (t->side == 1) return;
+  for (int64_t j = 0; j < t->side * t->width; j++) {
+    t->lane[j] = init;
+    if (t->center) t->lane_center[j] = t->center[j % t->width];
+  }
+}
+
+static void end_task(task *t) {
+  for (int64_t half = t->side / 2; half > 0; half /= 2)
+    t->p->red->merge(t->lane, t->lane + half * t->width, half * t->width);
+  if (t->side > 1) t->p->red->merge(t->acc, t->lane, t->width);
+}
+
+static void run_task(const plan *p, int64_t number) {
+  const int64_t column = number % p->columns * COLUMNS;
+  const int64_t piece = number / p->columns % p->pieces;
+  const int64_t outer = number / p->columns / p->pieces;
   const int64_t left = p->inner - column;
-  const int64_t width = left < COLUMNS ? left : COLUMNS;
   const int64_t at = outer * p->inner + column;
-  orr_acc *acc = p->part + piece * p->outer * p->inner + at;
-  const double *center = p->center ? p->center + at : NULL;
   const int64_t skip = column * (int64_t)p->element;
-  for (int64_t j = 0; j < width; j++) acc[j] = p->red->init;
+  task t = {p, left < COLUMNS ? left : COLUMNS,
+            .acc = p->part + piece * p->outer * p->inner + at,
+            .center = p->center ? p->center + at : NULL};
+  t.side = rows_side_by_side(p, t.width, p->rows);
+  begin_task(&t);
   if (p->piece_runs) {
     int64_t end = (piece + 1) * p->piece_runs;
     if (end > p->runs) end = p->runs;
     for (int64_t run = piece * p->piece_runs; run < end; run++)
-      fold(p, block_at(p, outer, run) + skip, p->rows, width, acc, center);
+      fold(&t, block_at(p, outer, run) + skip, p->rows);
   } else {
     const int64_t per_run = p->pieces / p->runs;
     const int64_t first = piece % per_run * p->piece_rows;
     int64_t rows = p->rows - first;
     if (rows > p->piece_rows) rows = p->piece_rows;
-    fold(p, block_at(p, outer, piece / per_run) + skip +
-                first * p->inner * (int64_t)p->element,
-         rows, width, acc, center);
+    fold(&t,
+         block_at(p, outer, piece / per_run) + skip +
+             first * p->inner * (int64_t)p->element,
+         rows);
   }
+  end_task(&t);
 }
 
 static void run_tasks(void *context, int64_t begin, int64_t end) {
@@ -274,8 +290,11 @@ bool orr_reduce(const orr_reducer *red, orr_dtype d, const void *x, int rank,
     for (int64_t i = 0; i < kept; i++) acc[i] = red->init;
     return true;
   }
-  plan p = {.red = red, .x = (const char *)x, .element = orr_dtype_size(d),
-            .center = center, .part = acc};
+  plan p = {.red = red,
+            .x = (const char *)x,
+            .element = orr_dtype_size(d),
+            .center = center,
+            .part = acc};
   make_groups(&p, rank, size, axes);
   make_pieces(&p);
   const size_t bytes = (size_t)(p.pieces * kept) * sizeof(orr_acc);
@@ -307,17 +326,17 @@ static void store_range(void *context, int64_t begin, int64_t end) {
   int64_t *l = (int64_t *)job->y;
   uint8_t *u = (uint8_t *)job->y;
   switch (job->d) {
-    case ORR_F32:
-      for (int64_t i = begin; i < end; i++) f[i] = (float)(acc[i].d * scale);
-      break;
-    case ORR_F64:
-      for (int64_t i = begin; i < end; i++) d[i] = acc[i].d * scale;
-      break;
-    case ORR_U8:
-      for (int64_t i = begin; i < end; i++) u[i] = (uint8_t)acc[i].i;
-      break;
-    default:
-      for (int64_t i = begin; i < end; i++) l[i] = acc[i].i;
+  case ORR_F32:
+    for (int64_t i = begin; i < end; i++) f[i] = (float)(acc[i].d * scale);
+    break;
+  case ORR_F64:
+    for (int64_t i = begin; i < end; i++) d[i] = acc[i].d * scale;
+    break;
+  case ORR_U8:
+    for (int64_t i = begin; i < end; i++) u[i] = (uint8_t)acc[i].i;
+    break;
+  default:
+    for (int64_t i = begin; i < end; i++) l[i] = acc[i].i;
   }
 }
 

@@ -27,9 +27,7 @@ typedef struct job {
   bool flag;  // logarithm, largest, from_last
 } job;
 
-static int64_t bands(const orr_rows *r) {
-  return (r->inner + BAND - 1) / BAND;
-}
+static int64_t bands(const orr_rows *r) { return (r->inner + BAND - 1) / BAND; }
 
 // Spreads rows (inner 1) or bands over the threads.
 static void spread(job *job, int64_t grain, orr_range_fn *rows,
@@ -52,75 +50,73 @@ static int64_t band_at(const orr_rows *r, int64_t t, int64_t *width) {
 
 // ---- softmax: e^(x - m) / sum, m the largest of the row
 
-#define SOFTMAX(T)                                                          \
-  ORR_CLONES static void softmax_row_##T(const T *x, T *y, int64_t n,       \
-                                         bool logarithm) {                  \
-    T top[LANES];                                                           \
-    double sum[LANES] = {0};                                                \
-    int64_t i;                                                              \
-    for (int j = 0; j < LANES; j++) top[j] = -(T)INFINITY;                  \
-    for (i = 0; i + LANES <= n; i += LANES)                                 \
-      for (int j = 0; j < LANES; j++)                                       \
-        top[j] = x[i + j] > top[j] || x[i + j] != x[i + j] ? x[i + j]       \
-                                                           : top[j];        \
-    T m = -(T)INFINITY;                                                     \
-    for (; i < n; i++) m = x[i] > m || x[i] != x[i] ? x[i] : m;             \
-    for (int j = 0; j < LANES; j++)                                         \
-      m = top[j] > m || top[j] != top[j] ? top[j] : m;                      \
-    ORR_IVDEP for (i = 0; i < n; i++) y[i] = v_exp(x[i] - m);               \
-    for (i = 0; i + LANES <= n; i += LANES)                                 \
-      for (int j = 0; j < LANES; j++) sum[j] += (double)y[i + j];           \
-    double s = 0;                                                           \
-    for (; i < n; i++) s += (double)y[i];                                   \
-    for (int k = 1; k < LANES; k *= 2)                                      \
-      for (int j = 0; j < LANES; j += 2 * k) sum[j] += sum[j + k];          \
-    s += sum[0];                                                            \
-    const T scale = (T)(1 / s), shift = (T)log(s);                          \
-    if (logarithm)                                                          \
-      ORR_IVDEP for (i = 0; i < n; i++) y[i] = x[i] - m - shift;            \
-    else                                                                    \
-      ORR_IVDEP for (i = 0; i < n; i++) y[i] = y[i] * scale;                \
-  }                                                                         \
-  static void softmax_rows_##T(void *context, int64_t begin, int64_t end) { \
-    const job *b = (const job *)context;                                    \
-    const int64_t n = b->r->n;                                              \
-    for (int64_t o = begin; o < end; o++)                                   \
-      softmax_row_##T((const T *)b->x + o * n, (T *)b->y + o * n, n,        \
-                      b->flag);                                             \
-  }                                                                         \
-  ORR_CLONES static void softmax_band_##T(const T *x, T *y, int64_t n,      \
-                                          int64_t inner, int64_t width,     \
-                                          bool logarithm) {                 \
-    T m[BAND], scale[BAND];                                                 \
-    double sum[BAND] = {0};                                                 \
-    for (int64_t j = 0; j < width; j++) m[j] = -(T)INFINITY;                \
-    for (int64_t i = 0; i < n; i++)                                         \
-      for (int64_t j = 0; j < width; j++) {                                 \
-        const T v = x[i * inner + j];                                       \
-        m[j] = v > m[j] || v != v ? v : m[j];                               \
-      }                                                                     \
-    for (int64_t i = 0; i < n; i++)                                         \
-      ORR_IVDEP for (int64_t j = 0; j < width; j++) {                       \
-        const T e = v_exp(x[i * inner + j] - m[j]);                         \
-        y[i * inner + j] = e;                                               \
-        sum[j] += (double)e;                                                \
-      }                                                                     \
-    for (int64_t j = 0; j < width; j++)                                     \
-      scale[j] = (T)(logarithm ? log(sum[j]) : 1 / sum[j]);                 \
-    for (int64_t i = 0; i < n; i++)                                         \
-      ORR_IVDEP for (int64_t j = 0; j < width; j++) y[i * inner + j] =      \
-          logarithm ? x[i * inner + j] - m[j] - scale[j]                    \
-                    : y[i * inner + j] * scale[j];                          \
-  }                                                                         \
-  static void softmax_bands_##T(void *context, int64_t begin,               \
-                                int64_t end) {                              \
-    const job *b = (const job *)context;                                    \
-    int64_t width;                                                          \
-    for (int64_t t = begin; t < end; t++) {                                 \
-      const int64_t at = band_at(b->r, t, &width);                          \
-      softmax_band_##T((const T *)b->x + at, (T *)b->y + at, b->r->n,       \
-                       b->r->inner, width, b->flag);                        \
-    }                                                                       \
+#define SOFTMAX(T)                                                             \
+  ORR_CLONES static void softmax_row_##T(const T *x, T *y, int64_t n,          \
+                                         bool logarithm) {                     \
+    T top[LANES];                                                              \
+    double sum[LANES] = {0};                                                   \
+    int64_t i;                                                                 \
+    for (int j = 0; j < LANES; j++) top[j] = -(T)INFINITY;                     \
+    for (i = 0; i + LANES <= n; i += LANES)                                    \
+      for (int j = 0; j < LANES; j++)                                          \
+        top[j] =                                                               \
+            x[i + j] > top[j] || x[i + j] != x[i + j] ? x[i + j] : top[j];     \
+    T m = -(T)INFINITY;                                                        \
+    for (; i < n; i++) m = x[i] > m || x[i] != x[i] ? x[i] : m;                \
+    for (int j = 0; j < LANES; j++)                                            \
+      m = top[j] > m || top[j] != top[j] ? top[j] : m;                         \
+    ORR_IVDEP for (i = 0; i < n; i++) y[i] = v_exp(x[i] - m);                  \
+    for (i = 0; i + LANES <= n; i += LANES)                                    \
+      for (int j = 0; j < LANES; j++) sum[j] += (double)y[i + j];              \
+    double s = 0;                                                              \
+    for (; i < n; i++) s += (double)y[i];                                      \
+    for (int k = 1; k < LANES; k *= 2)                                         \
+      for (int j = 0; j < LANES; j += 2 * k) sum[j] += sum[j + k];             \
+    s += sum[0];                                                               \
+    const T last = (T)(logarithm ? log(s) : 1 / s);                            \
+    if (logarithm)                                                             \
+      ORR_IVDEP for (i = 0; i < n; i++) y[i] = x[i] - m - last;                \
+    else                                                                       \
+      ORR_IVDEP for (i = 0; i < n; i++) y[i] = y[i] * last;                    \
+  }                                                                            \
+  static void softmax_rows_##T(void *context, int64_t begin, int64_t end) {    \
+    const job *b = (const job *)context;                                       \
+    const int64_t n = b->r->n;                                                 \
+    for (int64_t o = begin; o < end; o++)                                      \
+      softmax_row_##T((const T *)b->x + o * n, (T *)b->y + o * n, n, b->flag); \
+  }                                                                            \
+  ORR_CLONES static void softmax_band_##T(const T *x, T *y, int64_t n,         \
+                                          int64_t inner, int64_t width,        \
+                                          bool logarithm) {                    \
+    T m[BAND], scale[BAND];                                                    \
+    double sum[BAND] = {0};                                                    \
+    for (int64_t j = 0; j < width; j++) m[j] = -(T)INFINITY;                   \
+    for (int64_t i = 0; i < n; i++)                                            \
+      for (int64_t j = 0; j < width; j++) {                                    \
+        const T v = x[i * inner + j];                                          \
+        m[j] = v > m[j] || v != v ? v : m[j];                                  \
+      }                                                                        \
+    for (int64_t i = 0; i < n; i++)                                            \
+      ORR_IVDEP for (int64_t j = 0; j < width; j++) {                          \
+        const T e = v_exp(x[i * inner + j] - m[j]);                            \
+        y[i * inner + j] = e;                                                  \
+        sum[j] += (double)e;                                                   \
+      }                                                                        \
+    for (int64_t j = 0; j < width; j++)                                        \
+      scale[j] = (T)(logarithm ? log(sum[j]) : 1 / sum[j]);                    \
+    for (int64_t i = 0; i < n; i++)                                            \
+      ORR_IVDEP for (int64_t j = 0; j < width; j++) y[i * inner + j] =         \
+          logarithm ? x[i * inner + j] - m[j] - scale[j]                       \
+                    : y[i * inner + j] * scale[j];                             \
+  }                                                                            \
+  static void softmax_bands_##T(void *context, int64_t begin, int64_t end) {   \
+    const job *b = (const job *)context;                                       \
+    int64_t width;                                                             \
+    for (int64_t t = begin; t < end; t++) {                                    \
+      const int64_t at = band_at(b->r, t, &width);                             \
+      softmax_band_##T((const T *)b->x + at, (T *)b->y + at, b->r->n,          \
+                       b->r->inner, width, b->flag);                           \
+    }                                                                          \
   }
 SOFTMAX(float)
 SOFTMAX(double)
@@ -136,40 +132,37 @@ void orr_rows_softmax(const orr_rows *r, bool logarithm, const void *x,
 // ---- extremes
 
 // Whether v takes the place of best: strictly better, or the first NaN.
-#define BETTER(V, BEST)                                                \
-  ((largest ? (V) > (BEST) : (V) < (BEST)) || \
-   ((V) != (V) && (BEST) == (BEST)))
-#define EXTREME(T)                                                          \
-  static void extreme_band_##T(const T *x, int64_t n, int64_t inner,        \
-                               int64_t width, bool largest, int64_t *index, \
-                               T *value) {                                  \
-    T best[BAND];                                                           \
-    for (int64_t j = 0; j < width; j++) {                                   \
-      best[j] = x[j];                                                       \
-      index[j] = 1;                                                         \
-    }                                                                       \
-    for (int64_t i = 1; i < n; i++)                                         \
-      for (int64_t j = 0; j < width; j++) {                                 \
-        const T v = x[i * inner + j];                                       \
-        if (BETTER(v, best[j])) {                                           \
-          best[j] = v;                                                      \
-          index[j] = i + 1;                                                 \
-        }                                                                   \
-      }                                                                     \
-    if (value) memcpy(value, best, (size_t)width * sizeof *best);           \
-  }                                                                         \
-  static void extreme_bands_##T(void *context, int64_t begin,               \
-                                int64_t end) {                              \
-    const job *b = (const job *)context;                                    \
-    int64_t width;                                                          \
-    for (int64_t t = begin; t < end; t++) {                                 \
-      const int64_t at = band_at(b->r, t, &width);                          \
-      const int64_t to = t / bands(b->r) * b->r->inner + t % bands(b->r) *  \
-                                                             BAND;          \
-      extreme_band_##T((const T *)b->x + at, b->r->n, b->r->inner, width,   \
-                       b->flag, b->index + to,                              \
-                       b->y ? (T *)b->y + to : NULL);                       \
-    }                                                                       \
+#define BETTER(V, BEST) \
+  ((largest ? (V) > (BEST) : (V) < (BEST)) || ((V) != (V) && (BEST) == (BEST)))
+#define EXTREME(T)                                                            \
+  static void extreme_band_##T(const T *x, int64_t n, int64_t inner,          \
+                               int64_t width, bool largest, int64_t *index,   \
+                               T *value) {                                    \
+    T best[BAND];                                                             \
+    for (int64_t j = 0; j < width; j++) {                                     \
+      best[j] = x[j];                                                         \
+      index[j] = 1;                                                           \
+    }                                                                         \
+    for (int64_t i = 1; i < n; i++)                                           \
+      for (int64_t j = 0; j < width; j++) {                                   \
+        const T v = x[i * inner + j];                                         \
+        if (BETTER(v, best[j])) {                                             \
+          best[j] = v;                                                        \
+          index[j] = i + 1;                                                   \
+        }                                                                     \
+      }                                                                       \
+    if (value) memcpy(value, best, (size_t)width * sizeof *best);             \
+  }                                                                           \
+  static void extreme_bands_##T(void *context, int64_t begin, int64_t end) {  \
+    const job *b = (const job *)context;                                      \
+    int64_t width;                                                            \
+    for (int64_t t = begin; t < end; t++) {                                   \
+      const int64_t at = band_at(b->r, t, &width);                            \
+      const int64_t to =                                                      \
+          t / bands(b->r) * b->r->inner + t % bands(b->r) * BAND;             \
+      extreme_band_##T((const T *)b->x + at, b->r->n, b->r->inner, width,     \
+                       b->flag, b->index + to, b->y ? (T *)b->y + to : NULL); \
+    }                                                                         \
   }
 EXTREME(float)
 EXTREME(double)
@@ -178,32 +171,32 @@ EXTREME(uint8_t)
 
 void orr_rows_extreme(const orr_rows *r, bool largest, const void *x,
                       int64_t *index, void *value) {
-  static orr_range_fn *const run[ORR_DTYPES] = {
-      extreme_bands_float, extreme_bands_double, extreme_bands_int64_t,
-      extreme_bands_uint8_t};
+  static orr_range_fn *const run[ORR_DTYPES] = {extreme_bands_float,
+                                                extreme_bands_double,
+                                                extreme_bands_int64_t,
+                                                extreme_bands_uint8_t};
   job b = {r, x, value, index, largest};
   spread(&b, ORR_GRAIN_CHEAP, run[r->dtype], run[r->dtype]);
 }
 
 // ---- running sums
 
-#define CUMSUM(T, R, A)                                                    \
-  static void cumsum_bands_##T(void *context, int64_t begin,               \
-                               int64_t end) {                              \
-    const job *b = (const job *)context;                                   \
-    const int64_t n = b->r->n, inner = b->r->inner;                        \
-    for (int64_t t = begin; t < end; t++) {                                \
-      A sum[BAND] = {0};                                                   \
-      int64_t width;                                                       \
-      const int64_t at = band_at(b->r, t, &width);                         \
-      for (int64_t i = 0; i < n; i++) {                                    \
-        const int64_t row = at + (b->flag ? n - 1 - i : i) * inner;        \
-        for (int64_t j = 0; j < width; j++) {                              \
-          sum[j] += (A)((const T *)b->x)[row + j];                         \
-          ((R *)b->y)[row + j] = (R)sum[j];                                \
-        }                                                                  \
-      }                                                                    \
-    }                                                                      \
+#define CUMSUM(T, R, A)                                                     \
+  static void cumsum_bands_##T(void *context, int64_t begin, int64_t end) { \
+    const job *b = (const job *)context;                                    \
+    const int64_t n = b->r->n, inner = b->r->inner;                         \
+    for (int64_t t = begin; t < end; t++) {                                 \
+      A sum[BAND] = {0};                                                    \
+      int64_t width;                                                        \
+      const int64_t at = band_at(b->r, t, &width);                          \
+      for (int64_t i = 0; i < n; i++) {                                     \
+        const int64_t row = at + (b->flag ? n - 1 - i : i) * inner;         \
+        for (int64_t j = 0; j < width; j++) {                               \
+          sum[j] += (A)((const T *)b->x)[row + j];                          \
+          ((R *)b->y)[row + j] = (R)sum[j];                                 \
+        }                                                                   \
+      }                                                                     \
+    }                                                                       \
   }
 CUMSUM(float, float, double)
 CUMSUM(double, double, double)
@@ -212,9 +205,10 @@ CUMSUM(uint8_t, int64_t, uint64_t)
 
 void orr_rows_cumsum(const orr_rows *r, bool from_last, const void *x,
                      void *y) {
-  static orr_range_fn *const run[ORR_DTYPES] = {
-      cumsum_bands_float, cumsum_bands_double, cumsum_bands_int64_t,
-      cumsum_bands_uint8_t};
+  static orr_range_fn *const run[ORR_DTYPES] = {cumsum_bands_float,
+                                                cumsum_bands_double,
+                                                cumsum_bands_int64_t,
+                                                cumsum_bands_uint8_t};
   job b = {r, x, y, NULL, from_last};
   spread(&b, ORR_GRAIN_CHEAP, run[r->dtype], run[r->dtype]);
 }
@@ -253,8 +247,7 @@ bool orr_rows_pick(const orr_rows *r, const void *x, const int64_t *index,
 bool orr_rows_place(const orr_rows *r, const void *x, const int64_t *index,
                     int64_t skip, double scale, void *y, int64_t *bad) {
   if (!in_range(r, index, skip, bad)) return false;
-  memset(y, 0, (size_t)(r->outer * r->n * r->inner) *
-                   orr_dtype_size(r->dtype));
+  memset(y, 0, (size_t)(r->outer * r->n * r->inner) * orr_dtype_size(r->dtype));
   for (int64_t i = 0; i < r->outer * r->inner; i++) {
     if (index[i] == skip) continue;
     const int64_t at = place_of(r, index, i);

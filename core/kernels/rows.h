@@ -20,8 +20,7 @@ void orr_rows_extreme(const orr_rows *r, bool largest, const void *x,
                       int64_t *index, void *value);
 // Running sums from the first element, or from the last. Floats are summed
 // in double.
-void orr_rows_cumsum(const orr_rows *r, bool from_last, const void *x,
-                     void *y);
+void orr_rows_cumsum(const orr_rows *r, bool from_last, const void *x, void *y);
 // y[o, i] = scale * x[o, index[o, i], i], indices counted from 1; 0 where the
 // index is `skip`. False if one is out of range; *bad is then its position.
 bool orr_rows_pick(const orr_rows *r, const void *x, const int64_t *index,

@@ -15,8 +15,10 @@ static int without(const orr_tensor *x, int axis, int64_t *size) {
 
 static bool arg_shape(orr_call *c) {
   if (c->attr[0] > 1)
-    return orr_fail(c, "axis is a list of %g; give one axis, or none for the "
-                       "position among all elements", c->attr[0]);
+    return orr_fail(c,
+                    "axis is a list of %g; give one axis, or none for the "
+                    "position among all elements",
+                    c->attr[0]);
   const bool all = c->attr[0] == 0;
   if (!orr_out_reduced(c, 0, ORR_I64) || !orr_want_elements(c)) return false;
   if (all) c->attr[0] = 0;
@@ -34,18 +36,29 @@ static bool arg_forward(orr_call *c, bool largest) {
 static bool argmax_forward(orr_call *c) { return arg_forward(c, true); }
 static bool argmin_forward(orr_call *c) { return arg_forward(c, false); }
 
-#define ARG_PARAMS                                                            \
-  {{"x", .want = ORR_WANT_ANY},                                               \
-   {"axis", ORR_AXES, .doc = "one axis; when absent the row-major position "  \
-                             "among all elements"},                           \
-   {"keepdim", ORR_BOOL, .doc = "keep the reduced axes, with size 1"}}
-#define ARG_SAMPLES(NAME)                                                     \
-  {"{ {3,4} }", "{ {2,3,4}, axis = 2, keepdim = true }", "{ {5,70}, "         \
-   "axis = 1 }", "{ {5,3}, axis = -1 }", "{ {0,4}, axis = 2 }", "{ {} }",     \
-   "{ {0,4}, error = '" NAME ": x is [0, 4]: nothing to choose from; reduce " \
-   "axes that are not empty' }",                                              \
-   "{ {2,3}, axis = {1,2}, error = '" NAME ": axis is a list of 2; give one " \
-   "axis, or none for the position among all elements' }"}
+#define ARG_PARAMS                                                     \
+  {                                                                    \
+    {"x", .want = ORR_WANT_ANY},                                       \
+        {"axis", ORR_AXES,                                             \
+         .doc = "one axis; when absent the row-major position "        \
+                "among all elements"},                                 \
+    {                                                                  \
+      "keepdim", ORR_BOOL, .doc = "keep the reduced axes, with size 1" \
+    }                                                                  \
+  }
+#define ARG_SAMPLES(NAME)                                        \
+  {                                                              \
+    "{ {3,4} }", "{ {2,3,4}, axis = 2, keepdim = true }",        \
+        "{ {5,70}, "                                             \
+        "axis = 1 }",                                            \
+        "{ {5,3}, axis = -1 }", "{ {0,4}, axis = 2 }", "{ {} }", \
+        "{ {0,4}, error = '" NAME                                \
+        ": x is [0, 4]: nothing to choose from; reduce "         \
+        "axes that are not empty' }",                            \
+        "{ {2,3}, axis = {1,2}, error = '" NAME                  \
+        ": axis is a list of 2; give one "                       \
+        "axis, or none for the position among all elements' }"   \
+  }
 
 ORR_DEFINE_OP(argmax,
     .doc = "Position of the largest element, counted from 1: the first of "
@@ -69,15 +82,16 @@ static bool extreme_shape(orr_call *c) {
   int rank = without(x, axis, size);
   char shape[128];
   if (x->size[axis] == 0)
-    return orr_fail(c, "x is %s: nothing to choose from along axis %d; use an "
-                       "axis that is not empty",
+    return orr_fail(c,
+                    "x is %s: nothing to choose from along axis %d; use an "
+                    "axis that is not empty",
                     orr_shape_text(x, shape, sizeof shape), axis + 1);
   if (c->attr[1] != 0) {
     rank = x->rank;
     for (int a = 0; a < rank; a++) size[a] = a == axis ? 1 : x->size[a];
   }
   return orr_out(c, 0, x->dtype, rank, size) &&
-         orr_out(c, 1, ORR_I64, rank, size);
+      orr_out(c, 1, ORR_I64, rank, size);
 }
 
 static bool extreme_forward(orr_call *c, bool largest) {
@@ -99,18 +113,24 @@ static void extreme_vjp(orr_vjp *v) {
                  .attr = {axis, (double)v->x[0]->size[axis], 0, 1});
 }
 
-#define EXTREME_PARAMS                                   \
-  {{"x", .want = ORR_WANT_ANY},                          \
-   {"axis", ORR_AXIS, .required = true},                 \
-   {"keepdim", ORR_BOOL, .doc = "keep the axis, with size 1"}}
-#define EXTREME_SAMPLES(NAME)                                                \
-  {"{ {3,4}, axis = 2, distinct = true }",                                   \
-   "{ {2,3,4}, axis = -2, keepdim = true, distinct = true }",                \
-   "{ {3,70}, axis = 1, distinct = true }", "{ {0,4}, axis = 2 }",           \
-   "{ {0,4}, axis = 1, error = '" NAME ": x is [0, 4]: nothing to choose "   \
-   "from along axis 1; use an axis that is not empty' }",                    \
-   "{ {2,3}, axis = 3, error = '" NAME ": axis is 3 but x is [2, 3]; use 1 " \
-   "to 2 or -2 to -1' }"}
+#define EXTREME_PARAMS                                                   \
+  {                                                                      \
+    {"x", .want = ORR_WANT_ANY}, {"axis", ORR_AXIS, .required = true}, { \
+      "keepdim", ORR_BOOL, .doc = "keep the axis, with size 1"           \
+    }                                                                    \
+  }
+#define EXTREME_SAMPLES(NAME)                                           \
+  {                                                                     \
+    "{ {3,4}, axis = 2, distinct = true }",                             \
+        "{ {2,3,4}, axis = -2, keepdim = true, distinct = true }",      \
+        "{ {3,70}, axis = 1, distinct = true }", "{ {0,4}, axis = 2 }", \
+        "{ {0,4}, axis = 1, error = '" NAME                             \
+        ": x is [0, 4]: nothing to choose "                             \
+        "from along axis 1; use an axis that is not empty' }",          \
+        "{ {2,3}, axis = 3, error = '" NAME                             \
+        ": axis is 3 but x is [2, 3]; use 1 "                           \
+        "to 2 or -2 to -1' }"                                           \
+  }
 
 ORR_DEFINE_OP(max,
     .doc = "Largest element along an axis, and its position counted from 1. "
@@ -133,14 +153,13 @@ ORR_DEFINE_OP(min,
 static bool cumsum_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   return orr_want_axis(c, 0, x->rank) &&
-         orr_out(c, 0, orr_dtype_is_float(x->dtype) ? x->dtype : ORR_I64,
-                 x->rank, x->size);
+      orr_out(c, 0, orr_dtype_is_float(x->dtype) ? x->dtype : ORR_I64, x->rank,
+              x->size);
 }
 
 static bool cumsum_forward(orr_call *c) {
   const orr_rows r = orr_rows_of(c->x[0], (int)c->attr[0]);
-  orr_rows_cumsum(&r, c->attr[1] != 0, orr_data(c->x[0]),
-                  orr_data(c->y[0]));
+  orr_rows_cumsum(&r, c->attr[1] != 0, orr_data(c->x[0]), orr_data(c->y[0]));
   return true;
 }
 
@@ -163,19 +182,19 @@ ORR_DEFINE_OP(cumsum,
 
 // ---- pick and place: gradients of each other
 
-#define PICK_PARAMS                                                       \
-  {"axis", ORR_AXIS, .required = true}
-#define SKIP_PARAMS                                                       \
-  {"skip", ORR_INT, .doc = "an index that stands for 0"}, {               \
-    "scale", ORR_NUM, .def = 1                                            \
+#define PICK_PARAMS \
+  { "axis", ORR_AXIS, .required = true }
+#define SKIP_PARAMS                                         \
+  {"skip", ORR_INT, .doc = "an index that stands for 0"}, { \
+    "scale", ORR_NUM, .def = 1                              \
   }
 
 static bool index_error(const orr_call *c, const orr_rows *r, int64_t bad) {
   return orr_set_error("%s: %s at element %lld is %lld; use 1 to %lld",
                        c->op == &orr_op_pick ? "nll_loss" : c->op->name,
                        c->op == &orr_op_pick ? "target" : "index",
-                       (long long)bad + 1,
-                       (long long)ORR_I64P(c->x[1])[bad], (long long)r->n);
+                       (long long)bad + 1, (long long)ORR_I64P(c->x[1])[bad],
+                       (long long)r->n);
 }
 
 static bool pick_shape(orr_call *c) {
@@ -186,8 +205,9 @@ static bool pick_shape(orr_call *c) {
   for (int a = 0; same && a < rank; a++) same = c->x[1]->size[a] == size[a];
   char x[128], index[128];
   if (!same)
-    return orr_fail(c, "x is %s but index is %s; it must be x's shape without "
-                       "axis %d",
+    return orr_fail(c,
+                    "x is %s but index is %s; it must be x's shape without "
+                    "axis %d",
                     orr_shape_text(c->x[0], x, sizeof x),
                     orr_shape_text(c->x[1], index, sizeof index),
                     (int)c->attr[0] + 1);
@@ -200,14 +220,14 @@ static bool pick_forward(orr_call *c) {
   return orr_rows_pick(&r, orr_data(c->x[0]), ORR_I64P(c->x[1]),
                        (int64_t)c->attr[1], c->attr[2], orr_data(c->y[0]),
                        &bad) ||
-         index_error(c, &r, bad);
+      index_error(c, &r, bad);
 }
 
 static void pick_vjp(orr_vjp *v) {
   const int axis = (int)v->attr[0];
-  v->gx[0] = ORR(place, v->gy, v->x[1],
-                 .attr = {axis, (double)v->x[0]->size[axis], v->attr[1],
-                          v->attr[2]});
+  v->gx[0] =
+      ORR(place, v->gy, v->x[1],
+          .attr = {axis, (double)v->x[0]->size[axis], v->attr[1], v->attr[2]});
 }
 
 ORR_DEFINE_OP(pick,
@@ -243,12 +263,12 @@ static bool place_forward(orr_call *c) {
   return orr_rows_place(&r, orr_data(c->x[0]), ORR_I64P(c->x[1]),
                         (int64_t)c->attr[2], c->attr[3], orr_data(c->y[0]),
                         &bad) ||
-         index_error(c, &r, bad);
+      index_error(c, &r, bad);
 }
 
 static void place_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(pick, v->gy, v->x[1],
-                 .attr = {v->attr[0], v->attr[2], v->attr[3]});
+  v->gx[0] =
+      ORR(pick, v->gy, v->x[1], .attr = {v->attr[0], v->attr[2], v->attr[3]});
 }
 
 ORR_DEFINE_OP(place,

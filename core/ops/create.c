@@ -4,19 +4,30 @@
 
 #include "op.h"
 
-#define SIZES {"sizes", ORR_SIZES, .required = true}
-#define DTYPE {"dtype", ORR_DTYPE, .def = ORR_F32}
-#define DTYPE_LIKE {"dtype", ORR_DTYPE, .def = -1, .doc = "x's when absent"}
+#define SIZES \
+  { "sizes", ORR_SIZES, .required = true }
+#define DTYPE \
+  { "dtype", ORR_DTYPE, .def = ORR_F32 }
+#define DTYPE_LIKE \
+  { "dtype", ORR_DTYPE, .def = -1, .doc = "x's when absent" }
 #define AFTER_SIZES 9  // slot after a size list
 
 #define EACH(T, P, VALUE) \
   for (int64_t i = 0; i < y->count; i++) P(y)[i] = (T)(VALUE)
-#define EACH_OF_TYPE(VALUE)                                  \
-  switch (y->dtype) {                                        \
-    case ORR_F32: EACH(float, ORR_F32P, VALUE); break;       \
-    case ORR_F64: EACH(double, ORR_F64P, VALUE); break;      \
-    case ORR_U8: EACH(uint8_t, ORR_U8P, VALUE); break;       \
-    default: EACH(int64_t, ORR_I64P, VALUE); break;          \
+#define EACH_OF_TYPE(VALUE)         \
+  switch (y->dtype) {               \
+  case ORR_F32:                     \
+    EACH(float, ORR_F32P, VALUE);   \
+    break;                          \
+  case ORR_F64:                     \
+    EACH(double, ORR_F64P, VALUE);  \
+    break;                          \
+  case ORR_U8:                      \
+    EACH(uint8_t, ORR_U8P, VALUE);  \
+    break;                          \
+  default:                          \
+    EACH(int64_t, ORR_I64P, VALUE); \
+    break;                          \
   }
 
 static bool fill(orr_tensor *y, double value) {
@@ -30,13 +41,16 @@ static bool fill(orr_tensor *y, double value) {
 // Whether d holds value; fails with a sentence if not.
 static bool want_value(orr_call *c, const char *name, double value,
                        orr_dtype d) {
-  const bool fits =
-      d == ORR_U8    ? value >= 0 && value <= 255 && value == floor(value)
-      : d == ORR_I64 ? fabs(value) < 9223372036854775808.0 &&
-                           value == floor(value)
-                     : true;
-  return fits || orr_fail(c, "%s is %.17g, which %s cannot hold; use another "
-                             "dtype", name, value, orr_dtype_name(d));
+  const bool fits = d == ORR_U8
+      ? value >= 0 && value <= 255 && value == floor(value)
+      : d == ORR_I64
+      ? fabs(value) < 9223372036854775808.0 && value == floor(value)
+      : true;
+  return fits ||
+      orr_fail(c,
+               "%s is %.17g, which %s cannot hold; use another "
+               "dtype",
+               name, value, orr_dtype_name(d));
 }
 
 static bool out_sizes(orr_call *c, double dtype) {
@@ -45,8 +59,7 @@ static bool out_sizes(orr_call *c, double dtype) {
   for (int a = 0; a < rank; a++) {
     size[a] = (int64_t)c->attr[1 + a];
     if (!(c->attr[1 + a] >= 0))
-      return orr_fail(c, "size %d is %g; use 0 or more", a + 1,
-                      c->attr[1 + a]);
+      return orr_fail(c, "size %d is %g; use 0 or more", a + 1, c->attr[1 + a]);
   }
   return orr_out(c, 0, (orr_dtype)dtype, rank, size);
 }
@@ -58,9 +71,9 @@ static bool out_like(orr_call *c, double dtype) {
 }
 
 #define CREATES .flags = ORR_CREATES | ORR_NO_GRAD
-#define SIZE_SAMPLES(NAME)                                               \
-  "{ sizes = {2,3} }", "{ sizes = {} }", "{ sizes = {0,4} }",            \
-      "{ sizes = {2}, dtype = 'int64' }",                                \
+#define SIZE_SAMPLES(NAME)                                    \
+  "{ sizes = {2,3} }", "{ sizes = {} }", "{ sizes = {0,4} }", \
+      "{ sizes = {2}, dtype = 'int64' }",                     \
       "{ sizes = {2,-1}, error = '" NAME ": size 2 is -1; use 0 or more' }"
 #define LIKE_SAMPLES "{ {2,3} }", "{ {} }", "{ {0,4}, dtype = 'uint8' }"
 
@@ -71,12 +84,8 @@ static bool sizes_shape(orr_call *c) {
 }
 static bool like_shape(orr_call *c) { return out_like(c, c->attr[0]); }
 
-static bool zeros_forward(orr_call *c) {
-  return fill(c->y[0], 0);
-}
-static bool ones_forward(orr_call *c) {
-  return fill(c->y[0], 1);
-}
+static bool zeros_forward(orr_call *c) { return fill(c->y[0], 0); }
+static bool ones_forward(orr_call *c) { return fill(c->y[0], 1); }
 
 ORR_DEFINE_OP(zeros,
     .doc = "Zeros.", .params = {SIZES, DTYPE}, .shape = sizes_shape,
@@ -85,7 +94,8 @@ ORR_DEFINE_OP(ones,
     .doc = "Ones.", .params = {SIZES, DTYPE}, .shape = sizes_shape,
     .forward = ones_forward, CREATES, .samples = {SIZE_SAMPLES("ones")});
 
-#define X_ANY {"x", .want = ORR_WANT_ANY}
+#define X_ANY \
+  { "x", .want = ORR_WANT_ANY }
 ORR_DEFINE_OP(zeros_like,
     .doc = "Zeros of x's shape.", .params = {X_ANY, DTYPE_LIKE},
     .shape = like_shape, .forward = zeros_forward,
@@ -97,7 +107,7 @@ ORR_DEFINE_OP(ones_like,
 
 static bool full_shape(orr_call *c) {
   return out_sizes(c, c->attr[AFTER_SIZES + 1]) &&
-         want_value(c, "value", c->attr[AFTER_SIZES], c->out[0].dtype);
+      want_value(c, "value", c->attr[AFTER_SIZES], c->out[0].dtype);
 }
 
 static bool full_forward(orr_call *c) {
@@ -117,12 +127,10 @@ ORR_DEFINE_OP(full,
 
 static bool full_like_shape(orr_call *c) {
   return out_like(c, c->attr[1]) &&
-         want_value(c, "value", c->attr[0], c->out[0].dtype);
+      want_value(c, "value", c->attr[0], c->out[0].dtype);
 }
 
-static bool full_like_forward(orr_call *c) {
-  return fill(c->y[0], c->attr[0]);
-}
+static bool full_like_forward(orr_call *c) { return fill(c->y[0], c->attr[0]); }
 
 ORR_DEFINE_OP(full_like,
     .doc = "One value in x's shape.",
@@ -170,14 +178,16 @@ static bool range_shape(orr_call *c) {
     return orr_fail(c, "step is %g; use a number other than 0", step);
   const double n = floor((last - first) / step + 1e-9) + 1;
   if (!(n < 9007199254740992.0))
-    return orr_fail(c, "first is %g, last is %g, step is %g: too many "
-                       "elements; use finite ends and a larger step",
+    return orr_fail(c,
+                    "first is %g, last is %g, step is %g: too many "
+                    "elements; use finite ends and a larger step",
                     first, last, step);
   const int64_t size = n > 0 ? (int64_t)n : 0;
-  return (size == 0 || (want_value(c, "first", first, d) &&
-                        want_value(c, "last", first + (n - 1) * step, d) &&
-                        want_value(c, "step", fabs(step), d))) &&
-         orr_out(c, 0, d, 1, &size);
+  return (size == 0 ||
+          (want_value(c, "first", first, d) &&
+           want_value(c, "last", first + (n - 1) * step, d) &&
+           want_value(c, "step", fabs(step), d))) &&
+      orr_out(c, 0, d, 1, &size);
 }
 
 static bool range_forward(orr_call *c) {

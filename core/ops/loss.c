@@ -6,9 +6,12 @@
 #include "op.h"
 
 enum { MEAN, SUM, NONE };
-#define REDUCTION                                                        \
-  {"reduction", ORR_CHOICE, .choices = "mean|sum|none",                  \
-   .doc = "over all elements: their mean, their sum, or each on its own"}
+#define REDUCTION                                                             \
+  {                                                                           \
+    "reduction", ORR_CHOICE,                                                  \
+        .choices = "mean|sum|none",                                           \
+        .doc = "over all elements: their mean, their sum, or each on its own" \
+  }
 
 static orr_tensor *reduced(orr_tensor *each, double reduction) {
   if (reduction == NONE) return each;
@@ -24,12 +27,12 @@ static bool pair_shape(orr_call *c) {
 }
 
 // Samples every loss of an input and a target of one shape has.
-#define PAIR_SAMPLES(NAME, RANGE)                                           \
-  "{ {3,4}, {3,4}" RANGE " }", "{ {3,4}, {3,4}, reduction = 'sum'" RANGE    \
-  " }", "{ {2,1,3}, {2,1,3}, reduction = 'none'" RANGE " }", "{ {}, {}"     \
-  RANGE " }", "{ {0,4}, {0,4}, reduction = 'sum' }",                        \
-  "{ {2,3}, {3,2}, error = '" NAME ": input is [2, 3] but target is "       \
-  "[3, 2]; match them' }"
+#define PAIR_SAMPLES(NAME, RANGE)                                              \
+  "{ {3,4}, {3,4}" RANGE " }", "{ {3,4}, {3,4}, reduction = 'sum'" RANGE " }", \
+      "{ {2,1,3}, {2,1,3}, reduction = 'none'" RANGE " }",                     \
+      "{ {}, {}" RANGE " }", "{ {0,4}, {0,4}, reduction = 'sum' }",            \
+      "{ {2,3}, {3,2}, error = '" NAME ": input is [2, 3] but target is "      \
+      "[3, 2]; match them' }"
 
 // ---- mse, l1, smooth l1
 
@@ -103,8 +106,7 @@ ORR_DEFINE_OP(smooth_l1_loss,
 
 #define AT_LEAST(LOW, V) ((V) < (LOW) ? (LOW) : (V))
 ORR_MAP2(bce_each, ORR_GRAIN_DEAR,
-         -(z * AT_LEAST(-100, v_log(x)) +
-           (1 - z) * AT_LEAST(-100, v_log1p(-x))))
+         -(z *AT_LEAST(-100, v_log(x)) + (1 - z) * AT_LEAST(-100, v_log1p(-x))))
 
 // d/dx = (x - t) / (x (1 - x)), with PyTorch's floor under the divisor.
 static void bce_vjp(orr_vjp *v) {
@@ -155,12 +157,11 @@ ORR_DEFINE_OP(binary_cross_entropy,
 
 // max(x,0) - x t + log(1 + e^-|x|): the terms that grow cancel exactly.
 ORR_MAP2(bce_logits_each, ORR_GRAIN_DEAR,
-         (x > 0 ? x : x != x ? x : 0) - x * z + v_log1p(v_exp(-v_abs(x))))
+         (x > 0 ? x : 0) - x * z + v_softplus(-v_abs(x)))
 
 static void bce_logits_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *t = v->x[1];
-  if (v->needs[0])
-    v->gx[0] = ORR(mul, v->gy, ORR(sub, ORR(sigmoid, x), t));
+  if (v->needs[0]) v->gx[0] = ORR(mul, v->gy, ORR(sub, ORR(sigmoid, x), t));
   if (v->needs[1]) v->gx[1] = ORR(neg, ORR(mul, v->gy, x));
 }
 
@@ -223,11 +224,11 @@ static orr_tensor *class_loss(orr_call *c, orr_tensor *lp, double smoothing) {
     w = orr_cast(ORR(ne, target, orr_num(target, skip)), lp->dtype);
   }
   if (smoothing > 0) {
-    orr_tensor *rest = ORR(sum, all ? ORR(mul, lp, all) : lp,
-                           .attr = {1, axis});
+    orr_tensor *rest =
+        ORR(sum, all ? ORR(mul, lp, all) : lp, .attr = {1, axis});
     if (skip != 0)
-      rest = ORR(mul, rest, orr_cast(ORR(ne, target, orr_num(target, skip)),
-                                     lp->dtype));
+      rest = ORR(mul, rest,
+                 orr_cast(ORR(ne, target, orr_num(target, skip)), lp->dtype));
     each = ORR(sub, scaled(each, 1 - smoothing),
                scaled(rest, smoothing / (double)lp->size[axis]));
   }
@@ -245,42 +246,44 @@ static bool want_classes(orr_call *c) {
     same = t->size[i] == x->size[i + (i >= axis)];
   orr_shape_text(x, a, sizeof a);
   if (!same)
-    return orr_fail(c, "input is %s but target is %s; target must be input's "
-                       "shape without its class axis, %d",
+    return orr_fail(c,
+                    "input is %s but target is %s; target must be input's "
+                    "shape without its class axis, %d",
                     a, orr_shape_text(t, b, sizeof b), axis + 1);
   if (w && (w->rank != 1 || w->size[0] != x->size[axis]))
-    return orr_fail(c, "input is %s but weight is %s; give one weight for "
-                       "each of %lld classes",
+    return orr_fail(c,
+                    "input is %s but weight is %s; give one weight for "
+                    "each of %lld classes",
                     a, orr_shape_text(w, b, sizeof b),
                     (long long)x->size[axis]);
   return true;
 }
 
-#define CLASS_PARAMS                                                       \
-  {"target", .want = ORR_WANT_INT, .doc = "classes, counted from 1"},      \
-      {"weight", .optional = true, .doc = "factor of each class"},         \
-      REDUCTION, {                                                         \
-    "ignore_index", ORR_INT,                                               \
-        .doc = "a label that counts for nothing; 0: there is none"         \
+#define CLASS_PARAMS                                                          \
+  {"target", .want = ORR_WANT_INT, .doc = "classes, counted from 1"},         \
+      {"weight", .optional = true, .doc = "factor of each class"}, REDUCTION, \
+  {                                                                           \
+    "ignore_index", ORR_INT,                                                  \
+        .doc = "a label that counts for nothing; 0: there is none"            \
   }
-#define CLASS_SAMPLES(NAME)                                                 \
-  "{ {5,4}, {5}, ints = {target = {1,4}} }",                                \
-  "{ {5,4}, {5}, reduction = 'sum', ints = {target = {1,4}} }",             \
-  "{ {2,4,3}, {2,3}, reduction = 'none', ints = {target = {1,4}} }",        \
-  "{ {4}, {}, ints = {target = {1,4}} }",                                   \
-  "{ {9,4}, {9}, {4}, low = 0.5, high = 2, ints = {target = {1,4}} }",      \
-  "{ {9,4}, {9}, {4}, low = 0.5, high = 2, reduction = 'none', "            \
-  "ignore_index = 2, ints = {target = {1,4}} }",                            \
-  "{ {9,4}, {9}, reduction = 'sum', ignore_index = 9, "                     \
-  "ints = {target = {1,4}} }",                                              \
-  "{ {0,4}, {0}, reduction = 'sum', ints = {target = {1,4}} }",             \
-  "{ {5,4}, {4}, ints = {target = {1,4}}, error = '" NAME ": input is "     \
-  "[5, 4] but target is [4]; target must be input\\'s shape without its "   \
-  "class axis, 2' }",                                                       \
-  "{ {5,4}, {5}, {3}, ints = {target = {1,4}}, error = '" NAME ": input "   \
-  "is [5, 4] but weight is [3]; give one weight for each of 4 classes' }",  \
-  "{ {5,4}, {5}, ints = {target = {5,5}}, error = 'nll_loss: target at "    \
-  "element 1 is 5; use 1 to 4' }"
+#define CLASS_SAMPLES(NAME)                                                    \
+  "{ {5,4}, {5}, ints = {target = {1,4}} }",                                   \
+      "{ {5,4}, {5}, reduction = 'sum', ints = {target = {1,4}} }",            \
+      "{ {2,4,3}, {2,3}, reduction = 'none', ints = {target = {1,4}} }",       \
+      "{ {4}, {}, ints = {target = {1,4}} }",                                  \
+      "{ {9,4}, {9}, {4}, low = 0.5, high = 2, ints = {target = {1,4}} }",     \
+      "{ {9,4}, {9}, {4}, low = 0.5, high = 2, reduction = 'none', "           \
+      "ignore_index = 2, ints = {target = {1,4}} }",                           \
+      "{ {9,4}, {9}, reduction = 'sum', ignore_index = 9, "                    \
+      "ints = {target = {1,4}} }",                                             \
+      "{ {0,4}, {0}, reduction = 'sum', ints = {target = {1,4}} }",            \
+      "{ {5,4}, {4}, ints = {target = {1,4}}, error = '" NAME ": input is "    \
+      "[5, 4] but target is [4]; target must be input\\'s shape without its "  \
+      "class axis, 2' }",                                                      \
+      "{ {5,4}, {5}, {3}, ints = {target = {1,4}}, error = '" NAME ": input "  \
+      "is [5, 4] but weight is [3]; give one weight for each of 4 classes' }", \
+      "{ {5,4}, {5}, ints = {target = {5,5}}, error = 'nll_loss: target at "   \
+      "element 1 is 5; use 1 to 4' }"
 
 static orr_tensor *nll_compose(orr_call *c) {
   return want_classes(c) ? class_loss(c, c->x[0], 0) : NULL;
@@ -300,8 +303,8 @@ static orr_tensor *cross_entropy_compose(orr_call *c) {
     orr_fail(c, "label_smoothing is %g; use 0 to 1", smoothing);
     return NULL;
   }
-  orr_tensor *lp = ORR(log_softmax, c->x[0],
-                       .attr = {c->x[0]->rank > 1 ? 1 : 0});
+  orr_tensor *lp =
+      ORR(log_softmax, c->x[0], .attr = {c->x[0]->rank > 1 ? 1 : 0});
   return class_loss(c, lp, smoothing);
 }
 
@@ -323,11 +326,11 @@ ORR_DEFINE_OP(cross_entropy,
 // ---- KL of a diagonal Gaussian from the standard one
 
 // e^z - 1 - z; near 0, where that would cancel, its series in Horner's form.
-#define EXP_REST(T, TERMS, EXP, ABS)                           \
-  static inline T exp_rest_##T(T z) {                          \
-    T p = 1;                                                   \
+#define EXP_REST(T, TERMS, EXP, ABS)                             \
+  static inline T exp_rest_##T(T z) {                            \
+    T p = 1;                                                     \
     for (int k = TERMS; k >= 3; k--) p = 1 + p * z * (1 / (T)k); \
-    return ABS(z) < 1 ? p * z * z / 2 : EXP(z) - 1 - z;        \
+    return ABS(z) < 1 ? p * z * z / 2 : EXP(z) - 1 - z;          \
   }
 EXP_REST(float, 12, orr_expf, fabsf)
 EXP_REST(double, 20, exp, fabs)
@@ -337,8 +340,7 @@ ORR_MAP2(kl_normal, ORR_GRAIN_DEAR,
 
 static void kl_normal_vjp(orr_vjp *v) {
   v->gx[0] = ORR(mul, v->gy, v->x[0]);
-  if (v->needs[1])
-    v->gx[1] = ORR(mul, v->gy, scaled(ORR(expm1, v->x[1]), 0.5));
+  if (v->needs[1]) v->gx[1] = ORR(mul, v->gy, scaled(ORR(expm1, v->x[1]), 0.5));
 }
 
 ORR_DEFINE_OP(kl_normal,

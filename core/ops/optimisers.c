@@ -40,10 +40,12 @@ static bool check_alike(const pass *p, int i, const char *what,
   char a[128], b[128];
   if (!t)
     return orr_set_error("%s: %s of parameter %d is missing; give one like "
-                         "the parameter", p->who, what, i + 1);
+                         "the parameter",
+                         p->who, what, i + 1);
   if (t->dtype == param->dtype && orr_same_shape(t, param)) return true;
   return orr_set_error("%s: parameter %d is %s %s but its %s is %s %s; match "
-                       "them", p->who, i + 1, orr_dtype_name(param->dtype),
+                       "them",
+                       p->who, i + 1, orr_dtype_name(param->dtype),
                        orr_shape_text(param, a, sizeof a), what,
                        orr_dtype_name(t->dtype),
                        orr_shape_text(t, b, sizeof b));
@@ -52,8 +54,9 @@ static bool check_alike(const pass *p, int i, const char *what,
 static bool check_written(const pass *p, int i, const char *what,
                           const orr_tensor *t) {
   return t->contiguous ||
-         orr_set_error("%s: %s of parameter %d is a strided view; use a "
-                       "contiguous tensor", p->who, what, i + 1);
+      orr_set_error("%s: %s of parameter %d is a strided view; use a "
+                    "contiguous tensor",
+                    p->who, what, i + 1);
 }
 
 // Adds parameter i with `states` state tensors.
@@ -149,19 +152,16 @@ static bool run_pass(pass *p) {
 static bool want_at_least(const char *who, const char *name, double value,
                           double low) {
   return value >= low ||
-         orr_set_error("%s: %s is %g; it must be >= %g", who, name, value,
-                       low);
+      orr_set_error("%s: %s is %g; it must be >= %g", who, name, value, low);
 }
 
 static bool want_fraction(const char *who, const char *name, double value) {
   return (value >= 0 && value < 1) ||
-         orr_set_error("%s: %s is %g; use 0 <= %s < 1", who, name, value,
-                       name);
+      orr_set_error("%s: %s is %g; use 0 <= %s < 1", who, name, value, name);
 }
 
-bool orr_sgd_step(const orr_sgd *o, bool first, int n,
-                  orr_tensor *const *param, orr_tensor *const *grad,
-                  orr_tensor *const *velocity) {
+bool orr_sgd_step(const orr_sgd *o, bool first, int n, orr_tensor *const *param,
+                  orr_tensor *const *grad, orr_tensor *const *velocity) {
   pass p = {.who = "sgd"};
   const char *names[] = {o->momentum != 0 ? "velocity" : NULL};
   if (!want_at_least(p.who, "lr", o->lr, 0) ||
@@ -170,8 +170,8 @@ bool orr_sgd_step(const orr_sgd *o, bool first, int n,
     return false;
   if (o->nesterov && (o->momentum == 0 || o->dampening != 0))
     return orr_set_error("sgd: nesterov with momentum %g and dampening %g; "
-                         "use a momentum > 0 and no dampening", o->momentum,
-                         o->dampening);
+                         "use a momentum > 0 and no dampening",
+                         o->momentum, o->dampening);
   if (!begin_pass(&p, n, param, grad, 1, names, &velocity)) return false;
   for (int i = 0; i < p.n; i++)
     p.items[i].fn = orr_sgd_update(o, first, p.items[i].tensor[0]->dtype);
@@ -233,9 +233,10 @@ static void sum_chunk(void *context, int64_t chunk) {
   const orr_dtype d = it->tensor[0]->dtype;
   int64_t begin, end;
   bounds(it, chunk, &begin, &end);
-  job->sum[chunk] = orr_square_sum(
-      d, (const char *)it->update.param + (size_t)begin * orr_dtype_size(d),
-      end - begin);
+  job->sum[chunk] = orr_square_sum(d,
+                                   (const char *)it->update.param +
+                                       (size_t)begin * orr_dtype_size(d),
+                                   end - begin);
 }
 
 static void scale_chunk(void *context, int64_t chunk) {

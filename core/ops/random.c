@@ -9,10 +9,15 @@
 
 #include "op.h"
 
-#define GENERATOR \
-  {"generator", ORR_STREAM, .doc = "stream to draw from; else the default one"}
-#define SIZES {"sizes", ORR_SIZES, .required = true}
-#define DTYPE(D) {"dtype", ORR_DTYPE, .def = D}
+#define GENERATOR                                          \
+  {                                                        \
+    "generator", ORR_STREAM,                               \
+        .doc = "stream to draw from; else the default one" \
+  }
+#define SIZES \
+  { "sizes", ORR_SIZES, .required = true }
+#define DTYPE(D) \
+  { "dtype", ORR_DTYPE, .def = D }
 #define RANDOM_FLAGS ORR_RANDOM | ORR_NO_GRAD
 
 static bool draw(orr_call *c, orr_draw what, double a, double b) {
@@ -20,8 +25,8 @@ static bool draw(orr_call *c, orr_draw what, double a, double b) {
   orr_drawing d = {what, y->dtype, .a = a, .b = b, .y = orr_data(y)};
   if (what == ORR_DRAW_BERNOULLI) d.p = orr_data(c->x[0]);
   d.seed = c->stream->seed;
-  d.counter = orr_stream_reserve(
-      c->stream, orr_draw_blocks(what, y->dtype, y->count));
+  d.counter =
+      orr_stream_reserve(c->stream, orr_draw_blocks(what, y->dtype, y->count));
   orr_draw_fill(&d, y->count);
   return true;
 }
@@ -32,8 +37,7 @@ static bool out_sizes(orr_call *c, int slot, double dtype) {
   const int rank = (int)c->attr[slot];
   for (int a = 0; a < rank; a++) {
     const double n = c->attr[slot + 1 + a];
-    if (!(n >= 0))
-      return orr_fail(c, "size %d is %g; use 0 or more", a + 1, n);
+    if (!(n >= 0)) return orr_fail(c, "size %d is %g; use 0 or more", a + 1, n);
     size[a] = (int64_t)n;
   }
   return orr_out(c, 0, (orr_dtype)dtype, rank, size);
@@ -42,37 +46,39 @@ static bool out_sizes(orr_call *c, int slot, double dtype) {
 static bool want_float(orr_call *c, double dtype) {
   const orr_dtype d = (orr_dtype)dtype;
   return orr_dtype_is_float(d) ||
-         orr_fail(c, "dtype is %s; use float32 or float64", orr_dtype_name(d));
+      orr_fail(c, "dtype is %s; use float32 or float64", orr_dtype_name(d));
 }
 
 static bool want_range(orr_call *c, double low, double high) {
   return (isfinite(low) && isfinite(high) && low <= high) ||
-         orr_fail(c, "low is %g, high is %g; use finite numbers, low not "
-                     "above high", low, high);
+      orr_fail(c,
+               "low is %g, high is %g; use finite numbers, low not "
+               "above high",
+               low, high);
 }
 
 static bool want_spread(orr_call *c, const char *name, double value) {
   return (value >= 0 && isfinite(value)) ||
-         orr_fail(c, "%s is %g; use a finite number, 0 or more", name, value);
+      orr_fail(c, "%s is %g; use a finite number, 0 or more", name, value);
 }
 
-#define SIZE_SAMPLES(NAME)                                                    \
-  "{ sizes = {2,3} }", "{ sizes = {} }", "{ sizes = {0,4} }",                 \
-      "{ sizes = {5,70}, dtype = 'float64' }",                                \
-      "{ sizes = {2,-1}, error = '" NAME ": size 2 is -1; use 0 or more' }",  \
-      "{ sizes = {2}, dtype = 'int64', error = '" NAME ": dtype is int64; "   \
+#define SIZE_SAMPLES(NAME)                                                   \
+  "{ sizes = {2,3} }", "{ sizes = {} }", "{ sizes = {0,4} }",                \
+      "{ sizes = {5,70}, dtype = 'float64' }",                               \
+      "{ sizes = {2,-1}, error = '" NAME ": size 2 is -1; use 0 or more' }", \
+      "{ sizes = {2}, dtype = 'int64', error = '" NAME ": dtype is int64; "  \
       "use float32 or float64' }"
 
 // ---- two numbers after the sizes, then a dtype: uniform, normal, Gumbel
 
 static bool rand_shape(orr_call *c) {
   return want_range(c, c->attr[9], c->attr[10]) && want_float(c, c->attr[11]) &&
-         out_sizes(c, 0, c->attr[11]);
+      out_sizes(c, 0, c->attr[11]);
 }
 
 static bool spread_shape(orr_call *c) {
   return want_spread(c, c->op->params[2].name, c->attr[10]) &&
-         want_float(c, c->attr[11]) && out_sizes(c, 0, c->attr[11]);
+      want_float(c, c->attr[11]) && out_sizes(c, 0, c->attr[11]);
 }
 
 static bool rand_forward(orr_call *c) {
@@ -181,8 +187,10 @@ static bool randint_shape(orr_call *c) {
   const double low = c->attr[0], high = c->attr[1];
   const orr_dtype d = (orr_dtype)c->attr[11];
   if (!(low <= high) || fabs(low) > 0x1p52 || fabs(high) > 0x1p52)
-    return orr_fail(c, "low is %.17g, high is %.17g; use whole numbers, low "
-                       "not above high", low, high);
+    return orr_fail(c,
+                    "low is %.17g, high is %.17g; use whole numbers, low "
+                    "not above high",
+                    low, high);
   if (d == ORR_U8 && (low < 0 || high > 255))
     return orr_fail(c, "low is %g, high is %g; uint8 holds 0 to 255", low,
                     high);
@@ -223,8 +231,8 @@ static bool randperm_forward(orr_call *c) {
   const uint64_t at = orr_stream_reserve(c->stream, (uint64_t)(n + 1) / 2);
   for (int64_t i = 0; i < n; i++) y[i] = i + 1;
   for (int64_t i = n - 1; i > 0; i--) {
-    const int64_t j = (int64_t)orr_draw_below(orr_draw_word(seed, at, i),
-                                              (uint64_t)i + 1);
+    const int64_t j =
+        (int64_t)orr_draw_below(orr_draw_word(seed, at, i), (uint64_t)i + 1);
     const int64_t t = y[i];
     y[i] = y[j];
     y[j] = t;
@@ -268,8 +276,10 @@ static bool multinomial_shape(orr_call *c) {
     return orr_fail(c, "probs is %s: there is no class; use at least one",
                     shape);
   if (c->attr[1] == 0 && n > (double)classes)
-    return orr_fail(c, "n is %g but probs is %s; draw at most %lld without "
-                       "replacement", n, shape, (long long)classes);
+    return orr_fail(c,
+                    "n is %g but probs is %s; draw at most %lld without "
+                    "replacement",
+                    n, shape, (long long)classes);
   const int64_t size[2] = {p->size[0], (int64_t)n};
   return orr_out(c, 0, ORR_I64, p->rank, p->rank == 2 ? size : size + 1);
 }
@@ -344,8 +354,7 @@ static void draw_once(const orr_call *c, runner *race, int64_t classes,
   const int64_t n = c->y[0]->size[c->y[0]->rank - 1];
   for (int64_t k = 0; k < classes; k++) {
     const double p = prob_at(c->x[0], row * classes + k);
-    const uint64_t word =
-        orr_draw_word(c->stream->seed, at, row * classes + k);
+    const uint64_t word = orr_draw_word(c->stream->seed, at, row * classes + k);
     race[k].class = k + 1;
     race[k].key = p > 0 ? -log(orr_draw_open(word)) / p : INFINITY;
   }

@@ -38,8 +38,10 @@ bool orr_out_reduced(orr_call *c, int i, orr_dtype d) {
 bool orr_want_elements(orr_call *c) {
   char shape[128];
   if (orr_reduced_count(c->op, c->x[0], c->attr) > 0) return true;
-  return orr_fail(c, "%s is %s: nothing to choose from; reduce axes that "
-                  "are not empty", orr_input_name(c, 0),
+  return orr_fail(c,
+                  "%s is %s: nothing to choose from; reduce axes that "
+                  "are not empty",
+                  orr_input_name(c, 0),
                   orr_shape_text(c->x[0], shape, sizeof shape));
 }
 
@@ -73,13 +75,12 @@ size_t orr_folded_bytes(const orr_call *c) {
   return (size_t)(c->y[0]->count + 1) * sizeof(orr_acc);
 }
 
-orr_acc *orr_fold(const orr_call *c, orr_reduction what,
-                  const double *center) {
+orr_acc *orr_fold(const orr_call *c, orr_reduction what, const double *center) {
   const orr_tensor *x = c->x[0];
   orr_acc *acc = orr_alloc(orr_folded_bytes(c));
-  if (acc && !orr_reduce(orr_reducer_of(what, x->dtype), x->dtype,
-                         orr_data(x), x->rank, x->size,
-                         axis_bits(c->op, c->attr), center, acc)) {
+  if (acc &&
+      !orr_reduce(orr_reducer_of(what, x->dtype), x->dtype, orr_data(x),
+                  x->rank, x->size, axis_bits(c->op, c->attr), center, acc)) {
     orr_free(acc, orr_folded_bytes(c));
     return NULL;
   }
@@ -106,8 +107,8 @@ static bool sum_forward(orr_call *c) {
 }
 
 static void sum_vjp(orr_vjp *v) {
-  v->gx[0] = orr_expand_to(orr_unreduced(v, v->gy), v->x[0]->rank,
-                           v->x[0]->size);
+  v->gx[0] =
+      orr_expand_to(orr_unreduced(v, v->gy), v->x[0]->rank, v->x[0]->size);
 }
 
 ORR_DEFINE_OP(sum,
@@ -130,8 +131,7 @@ static bool same_dtype_shape(orr_call *c) {
 static bool mean_forward(orr_call *c) {
   const int64_t n = orr_reduced_count(c->op, c->x[0], c->attr);
   orr_acc *acc = orr_fold(c, ORR_RED_SUM, NULL);
-  for (int64_t i = 0; acc && i < c->y[0]->count; i++)
-    acc[i].d /= (double)n;
+  for (int64_t i = 0; acc && i < c->y[0]->count; i++) acc[i].d /= (double)n;
   return orr_store_folded(c, acc, 1);
 }
 
@@ -168,8 +168,8 @@ static bool amin_forward(orr_call *c) {
 
 // Elements that reach the extreme share its gradient evenly.
 static void extreme_vjp(orr_vjp *v) {
-  orr_tensor *hit = orr_cast(ORR(eq, v->x[0], orr_unreduced(v, v->y[0])),
-                             v->gy->dtype);
+  orr_tensor *hit =
+      orr_cast(ORR(eq, v->x[0], orr_unreduced(v, v->y[0])), v->gy->dtype);
   orr_tensor *hits = orr_reduce_alike(v, &orr_op_sum, hit);
   v->gx[0] = ORR(mul, hit, ORR(div, orr_unreduced(v, v->gy), hits));
 }

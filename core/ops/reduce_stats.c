@@ -4,10 +4,10 @@
 #include <math.h>
 
 #define CORRECTION 10
-#define STATS_PARAMS                                                         \
-  ORR_REDUCE_PARAMS, {                                                       \
-    "correction", ORR_NUM, .def = 1,                                         \
-    .doc = "the divisor is the number of elements less this"                 \
+#define STATS_PARAMS                                                       \
+  ORR_REDUCE_PARAMS, {                                                     \
+    "correction", ORR_NUM,                                                 \
+        .def = 1, .doc = "the divisor is the number of elements less this" \
   }
 
 static bool float_shape(orr_call *c) {
@@ -61,8 +61,7 @@ ORR_DEFINE_OP(var,
 
 static bool std_forward(orr_call *c) {
   orr_acc *acc = fold_variance(c);
-  for (int64_t i = 0; acc && i < c->y[0]->count; i++)
-    acc[i].d = sqrt(acc[i].d);
+  for (int64_t i = 0; acc && i < c->y[0]->count; i++) acc[i].d = sqrt(acc[i].d);
   return orr_store_folded(c, acc, 1);
 }
 

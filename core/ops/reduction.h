@@ -24,8 +24,7 @@ bool orr_out_reduced(orr_call *c, int i, orr_dtype d);
 bool orr_want_elements(orr_call *c);
 
 // Another reduction along the axes of v, keeping them with size 1.
-orr_tensor *orr_reduce_alike(const orr_vjp *v, const orr_op *op,
-                             orr_tensor *t);
+orr_tensor *orr_reduce_alike(const orr_vjp *v, const orr_op *op, orr_tensor *t);
 // t, shaped like the reduced x, with size 1 at the axes it lost.
 orr_tensor *orr_unreduced(const orr_vjp *v, orr_tensor *t);
 // a / y, 0 where y is 0 (so are its derivatives).

@@ -32,8 +32,13 @@ static void log_softmax_vjp(orr_vjp *v) {
   v->gx[0] = ORR(sub, v->gy, ORR(mul, ORR(exp, v->y[0]), total));
 }
 
-#define PARAMS {{"x"}, {"axis", ORR_AXIS, .required = true, \
-                        .doc = "the axis whose elements add up to 1"}}
+#define PARAMS                                                       \
+  {                                                                  \
+    {"x"}, {                                                         \
+      "axis", ORR_AXIS, .required = true,                            \
+                        .doc = "the axis whose elements add up to 1" \
+    }                                                                \
+  }
 
 ORR_DEFINE_OP(softmax,
     .doc = "exp(x) / sum(exp(x)) along an axis, without overflow. A row of "

@@ -28,8 +28,8 @@ static void bce_with_logits_is_exact_at_every_size(void **state) {
       orr_tensor *logits = numbers((orr_dtype)d, 12, x), *g;
       orr_tensor *labels = numbers((orr_dtype)d, 12, target);
       assert_true(orr_set_requires_grad(logits, true));
-      orr_tensor *y = ORR(binary_cross_entropy_with_logits, logits, labels,
-                          .attr = {NONE});
+      orr_tensor *y =
+          ORR(binary_cross_entropy_with_logits, logits, labels, .attr = {NONE});
       const double tolerance = d == ORR_F32 ? 1e-6 : 1e-14;
       for (int i = 0; i < 12; i++) {
         const long double z = orr_get(logits, i);  // -log sigmoid(+-z)
@@ -53,8 +53,7 @@ static void bce_limits_its_logarithms(void **state) {
   (void)state;
   const size_t mark = orr_scope_begin();
   const double p[] = {0, 1, 0, 1, 0.3}, t[] = {1, 0, 0, 1, 0.25};
-  const double want[] = {100, 100, 0, 0,
-                         -(0.25 * log(0.3) + 0.75 * log(0.7))};
+  const double want[] = {100, 100, 0, 0, -(0.25 * log(0.3) + 0.75 * log(0.7))};
   for (int d = ORR_F32; d <= ORR_F64; d++) {
     orr_tensor *y = ORR(binary_cross_entropy, numbers((orr_dtype)d, 5, p),
                         numbers((orr_dtype)d, 5, t), .attr = {NONE});
@@ -65,8 +64,8 @@ static void bce_limits_its_logarithms(void **state) {
 
 static void kl_normal_keeps_its_digits_near_zero(void **state) {
   (void)state;
-  static const double logvar[] = {-80, -5, -1.0001, -0.9999, -0.1, -1e-3, 0,
-                                  1e-6, 0.2, 0.9999, 1.0001, 7};
+  static const double logvar[] = {-80, -5,   -1.0001, -0.9999, -0.1,   -1e-3,
+                                  0,   1e-6, 0.2,     0.9999,  1.0001, 7};
   for (int d = ORR_F32; d <= ORR_F64; d++) {
     const size_t mark = orr_scope_begin();
     const double zero[12] = {0};
@@ -76,9 +75,9 @@ static void kl_normal_keeps_its_digits_near_zero(void **state) {
       const long double z = orr_get(lv, i);
       // expm1l(z) - z cancels as well, but 64 bits have room for it.
       long double want = (expm1l(z) - z) / 2;
-      if (fabsl(z) < 1e-2L) want = z * z / 4 + z * z * z / 12 +
-                                   z * z * z * z / 48 +
-                                   z * z * z * z * z / 240;
+      if (fabsl(z) < 1e-2L)
+        want = z * z / 4 + z * z * z / 12 + z * z * z * z / 48 +
+            z * z * z * z * z / 240;
       within(orr_get(y, i), want, d == ORR_F32 ? 5e-7 : 2e-14);
     }
     orr_scope_end(mark);
@@ -104,11 +103,10 @@ static void cross_entropy_follows_its_definition(void **state) {
         const int64_t label = orr_get_int(t, n * 3 + j);
         if (label == 9) continue;
         double sum = 0, mixed = 0;
-        for (int k = 0; k < 5; k++)
-          sum += exp(orr_get(x, (n * 5 + k) * 3 + j));
+        for (int k = 0; k < 5; k++) sum += exp(orr_get(x, (n * 5 + k) * 3 + j));
         for (int k = 0; k < 5; k++) {
-          const double share = (k + 1 == label ? 1 - smoothing : 0) +
-                               smoothing / 5;
+          const double share =
+              (k + 1 == label ? 1 - smoothing : 0) + smoothing / 5;
           const double lp = orr_get(x, (n * 5 + k) * 3 + j) - log(sum);
           mixed -= share * lp * (weighted ? orr_get(w, k) : 1);
         }
@@ -116,14 +114,14 @@ static void cross_entropy_follows_its_definition(void **state) {
         weight += weighted ? orr_get(w, label - 1) : 1;
       }
     orr_tensor *weights = weighted ? w : NULL;
-    orr_tensor *sum = ORR(cross_entropy, x, t, weights,
-                          .attr = {SUM, 9, smoothing});
-    orr_tensor *mean = ORR(cross_entropy, x, t, weights,
-                           .attr = {MEAN, 9, smoothing});
+    orr_tensor *sum =
+        ORR(cross_entropy, x, t, weights, .attr = {SUM, 9, smoothing});
+    orr_tensor *mean =
+        ORR(cross_entropy, x, t, weights, .attr = {MEAN, 9, smoothing});
     near(orr_get(sum, 0), total, 1e-13);
     near(orr_get(mean, 0), total / weight, 1e-13);
-    orr_tensor *each = ORR(cross_entropy, x, t, weights,
-                           .attr = {NONE, 9, smoothing});
+    orr_tensor *each =
+        ORR(cross_entropy, x, t, weights, .attr = {NONE, 9, smoothing});
     assert_true(orr_get(each, 7) == 0);
     near(orr_get(ORR(sum, each), 0), total, 1e-13);
   }
@@ -135,14 +133,14 @@ static void positive_weights_multiply_the_positive_term(void **state) {
   const size_t mark = orr_scope_begin();
   const double x[] = {-3, 0.5, 40, -40}, t[] = {1, 0.25, 0, 1};
   const double p[] = {2, 3, 0.5, 7};
-  orr_tensor *y = ORR(binary_cross_entropy_with_logits, numbers(ORR_F64, 4, x),
-                      numbers(ORR_F64, 4, t), NULL, numbers(ORR_F64, 4, p),
-                      .attr = {NONE});
+  orr_tensor *y =
+      ORR(binary_cross_entropy_with_logits, numbers(ORR_F64, 4, x),
+          numbers(ORR_F64, 4, t), NULL, numbers(ORR_F64, 4, p), .attr = {NONE});
   for (int i = 0; i < 4; i++) {
     const long double s = 1 / (1 + expl(-(long double)x[i]));
     const long double r = 1 / (1 + expl((long double)x[i]));
-    near(orr_get(y, i),
-         (double)-(p[i] * t[i] * logl(s) + (1 - t[i]) * logl(r)), 1e-14);
+    near(orr_get(y, i), (double)-(p[i] * t[i] * logl(s) + (1 - t[i]) * logl(r)),
+         1e-14);
   }
   orr_scope_end(mark);
 }

@@ -29,8 +29,8 @@ static void new_gradients(model *m) {
   for (int i = 0; i < PARAMS; i++) {
     const int64_t twice = 2 * counts[i];
     orr_tensor *wide = random_tensor(m->p[i]->dtype, 1, &twice);
-    m->g[i] = ORR(narrow, wide,
-                  .attr = {0, 0, (double)counts[i], i == 1 ? 2 : 1});
+    m->g[i] =
+        ORR(narrow, wide, .attr = {0, 0, (double)counts[i], i == 1 ? 2 : 1});
   }
 }
 
@@ -53,8 +53,7 @@ static double tolerance_of(orr_dtype d) { return d == ORR_F32 ? 2e-5 : 1e-12; }
 typedef void reference_fn(const void *o, int step, double g, double *p,
                           double *s0, double *s1, double *s2);
 
-static void reference_step(model *m, reference_fn *f, const void *o,
-                           int step) {
+static void reference_step(model *m, reference_fn *f, const void *o, int step) {
   for (int i = 0; i < PARAMS; i++)
     for (int64_t k = 0; k < counts[i]; k++)
       f(o, step, orr_get(m->g[i], k), &m->rp[i][k], &m->rs[0][i][k],
@@ -86,8 +85,8 @@ static void sgd_takes_pytorchs_steps(void **state) {
       begin(&m, (orr_dtype)d);
       for (int step = 1; step <= STEPS; step++) {
         new_gradients(&m);
-        assert_true(orr_sgd_step(&options[i], step == 1, PARAMS, m.p, m.g,
-                                 m.s[0]));
+        assert_true(
+            orr_sgd_step(&options[i], step == 1, PARAMS, m.p, m.g, m.s[0]));
         reference_step(&m, sgd, &options[i], step);
       }
       compare_and_end(&m, tolerance_of((orr_dtype)d));
@@ -95,8 +94,8 @@ static void sgd_takes_pytorchs_steps(void **state) {
     }
 }
 
-static void adam(const void *options, int step, double g, double *p,
-                 double *m, double *v, double *s2) {
+static void adam(const void *options, int step, double g, double *p, double *m,
+                 double *v, double *s2) {
   const orr_adam *o = options;
   (void)s2;
   if (o->decoupled)
@@ -112,10 +111,9 @@ static void adam(const void *options, int step, double g, double *p,
 
 static void adam_and_adamw_take_pytorchs_steps(void **state) {
   (void)state;
-  static const orr_adam options[] = {
-      {0.01, 0.9, 0.999, 1e-8, 0, false, 0},
-      {0.02, 0.5, 0.99, 1e-3, 0.1, false, 0},
-      {0.01, 0.9, 0.999, 1e-8, 0.1, true, 0}};
+  static const orr_adam options[] = {{0.01, 0.9, 0.999, 1e-8, 0, false, 0},
+                                     {0.02, 0.5, 0.99, 1e-3, 0.1, false, 0},
+                                     {0.01, 0.9, 0.999, 1e-8, 0.1, true, 0}};
   for (int d = ORR_F32; d <= ORR_F64; d++)
     for (int i = 0; i < 3; i++) {
       const size_t mark = orr_scope_begin();
@@ -170,9 +168,10 @@ static void rmsprop_takes_pytorchs_steps(void **state) {
         reference_step(&m, rmsprop, &options[i], step);
       }
       // A difference of squares: float32 keeps fewer digits of it.
-      compare_and_end(&m, options[i].centered && d == ORR_F32
-                              ? 1e-3
-                              : tolerance_of((orr_dtype)d));
+      compare_and_end(&m,
+                      options[i].centered && d == ORR_F32
+                          ? 1e-3
+                          : tolerance_of((orr_dtype)d));
       orr_scope_end(mark);
     }
 }
@@ -304,8 +303,7 @@ static void any_number_of_threads_takes_the_same_step(void **state) {
     begin(&m[t], ORR_F32);
     new_gradients(&m[t]);
     orr_tensor *g[PARAMS];
-    for (int i = 0; i < PARAMS; i++)
-      g[i] = orr_keep(orr_contiguous(m[t].g[i]));
+    for (int i = 0; i < PARAMS; i++) g[i] = orr_keep(orr_contiguous(m[t].g[i]));
     const orr_adam o = {0.1, 0.9, 0.999, 1e-8, 0, false, 1};
     assert_true(orr_clip_grad_norm(PARAMS, g, 1, &norm[t]));
     assert_true(orr_adam_step(&o, PARAMS, m[t].p, g, m[t].s[0], m[t].s[1]));

@@ -11,12 +11,12 @@ enum { N = 200000 };
 // Salmon et al. 2011, kat_vectors of Random123.
 static void philox_gives_the_published_numbers(void **state) {
   (void)state;
-  static const uint32_t vectors[][10] = {
-      {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-      {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff,
-       0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
-      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0,
-       0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}};
+  static const uint32_t vectors[][10] =
+      {{0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+       {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff,
+        0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+       {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0,
+        0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}};
   for (int i = 0; i < 3; i++) {
     uint32_t out[4];
     orr_philox_block(vectors[i] + 4, vectors[i], out);
@@ -100,8 +100,7 @@ static void draws_follow_their_laws(void **state) {
     follows(DRAWN(rand, s, 1, N, [9] = -2, 3, d), 0.5, 5 / sqrt(12),
             uniform_cdf);
     follows(DRAWN(randn, s, 1, N, [9] = 3, 2, d), 3, 2, normal_cdf);
-    follows(DRAWN(exponential, s, 1, N, [9] = 0.5, d), 2, 2,
-            exponential_cdf);
+    follows(DRAWN(exponential, s, 1, N, [9] = 0.5, d), 2, 2, exponential_cdf);
     follows(DRAWN(gumbel, s, 1, N, [9] = 1, 2, d), 1 + 2 * euler,
             2 * pi / sqrt(6), gumbel_cdf);
     orr_stream_release(s);
@@ -196,8 +195,8 @@ static void probabilities_are_kept_to(void **state) {
   const int64_t four = 4, n = N;
   const double weight[] = {1, 0, 5, 2};
   orr_tensor *p = orr_keep(orr_from_data(ORR_F64, 1, &four, weight));
-  orr_tensor *y = drawn(&orr_op_multinomial,
-                        (orr_short_args){p, .attr = {N, true}}, s);
+  orr_tensor *y =
+      drawn(&orr_op_multinomial, (orr_short_args){p, .attr = {N, true}}, s);
   double count[4] = {0};
   for (int64_t i = 0; i < N; i++) count[orr_get_int(y, i) - 1]++;
   for (int k = 0; k < 4; k++) {

@@ -73,10 +73,11 @@ static void compare_all(orr_tensor *x, unsigned axes) {
 
 static void every_set_of_axes_agrees_with_plain_loops(void **state) {
   (void)state;
-  static const int64_t sizes[][4] = {
-      {2, 3, 4, 5}, {1, 7, 1, 3},    {100, 1, 33, 2}, {70, 3, 1, 20},
-      {5, 2000, 2, 1}, {1, 1, 1, 1}, {2, 3, 1, 2100}, {40000, 1, 1, 1},
-      {3, 20, 17, 5}};
+  static const int64_t sizes[][4] = {{2, 3, 4, 5},    {1, 7, 1, 3},
+                                     {100, 1, 33, 2}, {70, 3, 1, 20},
+                                     {5, 2000, 2, 1}, {1, 1, 1, 1},
+                                     {2, 3, 1, 2100}, {40000, 1, 1, 1},
+                                     {3, 20, 17, 5}};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
     for (unsigned axes = 1; axes < 16; axes++)
       for (int d = 0; d < 2; d++) {
@@ -135,8 +136,10 @@ static void nothing_and_infinity_mean_what_they_say(void **state) {
   assert_true(isnan(orr_get(ORR(mean, x), 0)));
   assert_true(orr_get(ORR(logsumexp, x), 0) == -INFINITY);
   const double inf = INFINITY;
-  const double cases[][4] = {{-inf, -inf, -inf, -inf}, {-inf, 2, -inf, 2},
-                             {inf, 2, -inf, inf}, {inf, inf, 0, inf}};
+  const double cases[][4] = {{-inf, -inf, -inf, -inf},
+                             {-inf, 2, -inf, 2},
+                             {inf, 2, -inf, inf},
+                             {inf, inf, 0, inf}};
   for (int i = 0; i < 4; i++) {
     x = orr_keep(orr_from_data(ORR_F64, 1, &three, cases[i]));
     assert_true(orr_get(ORR(logsumexp, x), 0) == cases[i][3]);
@@ -152,7 +155,9 @@ static void nothing_and_infinity_mean_what_they_say(void **state) {
 
 static void softmax_rows_are_probabilities(void **state) {
   (void)state;
-  static const int64_t sizes[][3] = {{3, 4, 5}, {2, 100, 3}, {5, 1, 130},
+  static const int64_t sizes[][3] = {{3, 4, 5},
+                                     {2, 100, 3},
+                                     {5, 1, 130},
                                      {4, 33, 1}};
   for (int s = 0; s < 4; s++)
     for (int axis = 0; axis < 3; axis++) {
@@ -211,8 +216,7 @@ static void a_product_differentiates_through_zeros(void **state) {
   assert_true(orr_get(y, 0) == 0);
   assert_true(orr_grad(1, &y, NULL, 1, &x, &g, true, true, false));
   orr_keep(g);
-  for (int i = 0; i < n; i++)
-    assert_true(orr_get(g, i) == (i == 1 ? 210 : 0));
+  for (int i = 0; i < n; i++) assert_true(orr_get(g, i) == (i == 1 ? 210 : 0));
   orr_tensor *first = ORR(narrow, g, .attr = {0, 0, 1, 1});
   first = ORR(sum, first);
   assert_true(orr_grad(1, &first, NULL, 1, &x, &gg, false, false, false));
