@@ -58,8 +58,7 @@ static const char *usage(const op_info *o, char *buffer, size_t size) {
                      p->name, must ? "" : "?");
     used += (size_t)wrote;
   }
-  if (used < size)
-    snprintf(buffer + used, size - used, ")");
+  if (used < size) snprintf(buffer + used, size - used, ")");
   return buffer;
 }
 
@@ -68,12 +67,10 @@ static const char *usage(const op_info *o, char *buffer, size_t size) {
 static orr_tensor *tensor_at(reader *r, int index, bool *freed) {
   orr_tensor **slot = lua_touserdata(r->L, index);
   *freed = false;
-  if (slot == NULL || !lua_getmetatable(r->L, index))
-    return NULL;
+  if (slot == NULL || !lua_getmetatable(r->L, index)) return NULL;
   bool same = lua_topointer(r->L, -1) == r->tensor_type;
   lua_pop(r->L, 1);
-  if (!same)
-    return NULL;
+  if (!same) return NULL;
   *freed = *slot == NULL;
   return *slot;
 }
@@ -96,11 +93,9 @@ static void read_tensor(reader *r, int i, int index) {
 // The userdata stay alive in the caller's table, which is on the stack.
 static void read_tensors(reader *r, const orr_param *p, int index) {
   lua_State *L = r->L;
-  if (!lua_istable(L, index))
-    fail(r, p, index, "a table of tensors");
+  if (!lua_istable(L, index)) fail(r, p, index, "a table of tensors");
   lua_Unsigned n = lua_rawlen(L, index);
-  if (n > 1u << 20)
-    fail(r, p, index, "a shorter table");
+  if (n > 1u << 20) fail(r, p, index, "a shorter table");
   // The array lives in a userdata that a later error frees.
   orr_tensor **list = lua_newuserdatauv(L, (n + 1) * sizeof *list, 0);
   for (lua_Unsigned i = 0; i < n; i++) {
@@ -121,8 +116,7 @@ static void read_tensors(reader *r, const orr_param *p, int index) {
 }
 
 static double read_number(reader *r, const orr_param *p, int index) {
-  if (lua_type(r->L, index) != LUA_TNUMBER)
-    fail(r, p, index, "a number");
+  if (lua_type(r->L, index) != LUA_TNUMBER) fail(r, p, index, "a number");
   return lua_tonumber(r->L, index);
 }
 
@@ -131,8 +125,7 @@ static lua_Integer read_whole(reader *r, const orr_param *p, int index) {
   lua_Integer v = 0;
   if (lua_type(r->L, index) == LUA_TNUMBER)
     v = lua_tointegerx(r->L, index, &whole);
-  if (!whole)
-    fail(r, p, index, "a whole number");
+  if (!whole) fail(r, p, index, "a whole number");
   if (v > (INT64_C(1) << 53) || v < -(INT64_C(1) << 53))
     fail(r, p, index, "a whole number of at most 2^53");
   return v;
@@ -148,15 +141,13 @@ static double read_place(reader *r, const orr_param *p, int index) {
 }
 
 static double read_choice(reader *r, const orr_param *p, int index) {
-  if (lua_type(r->L, index) != LUA_TSTRING)
-    fail(r, p, index, "a string");
+  if (lua_type(r->L, index) != LUA_TSTRING) fail(r, p, index, "a string");
   const char *text = lua_tostring(r->L, index);
   size_t n = strlen(text);
   int k = 0;
   for (const char *c = p->choices; *c != 0; k++) {
     size_t w = strcspn(c, "|");
-    if (w == n && memcmp(c, text, n) == 0)
-      return k;
+    if (w == n && memcmp(c, text, n) == 0) return k;
     c += w + (c[w] == '|');
   }
   orr_push_nearest(r->L, text, p->choices);
@@ -196,8 +187,7 @@ static void read_list(reader *r, const orr_param *p, double *attr, int index) {
   if (!lua_istable(L, index) || tensor_at(r, index, &freed) != NULL)
     fail(r, p, index, "a number or a table of numbers");
   lua_Integer n = (lua_Integer)lua_rawlen(L, index);
-  if (n > ORR_MAX_RANK)
-    too_long(r, p, n);
+  if (n > ORR_MAX_RANK) too_long(r, p, n);
   attr[0] = (double)n;
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, index, i + 1);
@@ -266,8 +256,7 @@ static void read_param(reader *r, int i, int index) {
     break;
   case ORR_STREAM:
     r->args.stream = orr_test_stream(r->L, index);
-    if (r->args.stream == NULL)
-      fail(r, p, index, "an orrery.Generator");
+    if (r->args.stream == NULL) fail(r, p, index, "an orrery.Generator");
     break;
   }
 }
@@ -280,8 +269,7 @@ static int read_numbers(reader *r, int i, int from, int last) {
   double *attr = r->args.attr + r->o->slot[i];
   int n = 0, a = from;
   for (; a <= last && lua_type(r->L, a) == LUA_TNUMBER; a++, n++) {
-    if (n >= ORR_MAX_RANK)
-      too_long(r, p, n + 1);
+    if (n >= ORR_MAX_RANK) too_long(r, p, n + 1);
     attr[1 + n] = read_entry(r, p, a);
   }
   attr[0] = n;
@@ -296,15 +284,13 @@ static bool is_list_kind(orr_kind k) {
 // 0: no options; 1: the last argument holds options alone; 2: it is a list,
 // which may hold options besides.
 static int options_kind(lua_State *L, int last) {
-  if (last == 0 || lua_type(L, last) != LUA_TTABLE)
-    return 0;
+  if (last == 0 || lua_type(L, last) != LUA_TTABLE) return 0;
   return lua_rawlen(L, last) > 0 ? 2 : 1;
 }
 
 static bool is_empty(lua_State *L, int index) {
   lua_pushnil(L);
-  if (!lua_next(L, index))
-    return true;
+  if (!lua_next(L, index)) return true;
   lua_pop(L, 2);
   return false;
 }
@@ -332,10 +318,8 @@ static void read_positions(reader *r, int last, int kind) {
       read_param(r, i, a++);
     }
   }
-  while (a <= last && lua_type(L, a) == LUA_TNIL)
-    a++;
-  if (a < last || (a == last && kind != 1))
-    too_many(r, last);
+  while (a <= last && lua_type(L, a) == LUA_TNIL) a++;
+  if (a < last || (a == last && kind != 1)) too_many(r, last);
 }
 
 // One option: its name and value are on top of the stack and stay there.
@@ -343,8 +327,7 @@ static void read_option(reader *r) {
   lua_State *L = r->L;
   const char *key = lua_tostring(L, -2);
   for (int i = 0; i < r->o->n; i++) {
-    if (strcmp(r->o->params[i].name, key) != 0)
-      continue;
+    if (strcmp(r->o->params[i].name, key) != 0) continue;
     read_param(r, i, lua_gettop(L));
     return;
   }
@@ -359,8 +342,7 @@ static void read_option(reader *r) {
   luaL_buffinit(L, &names);
   for (int i = 0; i < r->o->n; i++) {
     luaL_addstring(&names, r->o->params[i].name);
-    if (i + 1 < r->o->n)
-      luaL_addchar(&names, '|');
+    if (i + 1 < r->o->n) luaL_addchar(&names, '|');
   }
   luaL_pushresult(&names);
   orr_push_nearest(L, key, lua_tostring(L, -1));
@@ -387,8 +369,7 @@ static void check_missing(reader *r) {
   for (int i = 0; i < r->o->n; i++) {
     const orr_param *p = &r->o->params[i];
     bool tensor = p->kind == ORR_TENSOR || p->kind == ORR_TENSORS;
-    if (r->given & 1u << i || !(tensor ? !p->optional : p->required))
-      continue;
+    if (r->given & 1u << i || !(tensor ? !p->optional : p->required)) continue;
     char text[256];
     orr_raisef(r->L, "%s: %s is missing; call %s", orr_op_name(r->o->op),
                p->name, usage(r->o, text, sizeof text));
@@ -413,11 +394,9 @@ static void read_args(reader *r, int mode) {
   lua_pushnil(L);
   r->anchor = last + 1;
   read_positions(r, last, kind);
-  if (kind != 0)
-    read_options(r, last, kind);
+  if (kind != 0) read_options(r, last, kind);
   unsigned all = (1u << r->o->n) - 1;
-  if (r->given != all)
-    check_missing(r);
+  if (r->given != all) check_missing(r);
 }
 
 // ---- numbers among tensors
@@ -426,26 +405,19 @@ static void read_args(reader *r, int mode) {
 // the number, else what makes the op promote as PyTorch does.
 static orr_dtype number_dtype(const reader *r, int param, double v) {
   orr_want want = r->o->params[param].want;
-  if (want == ORR_WANT_INT)
-    return ORR_I64;
-  if (want == ORR_WANT_MASK)
-    return ORR_U8;
+  if (want == ORR_WANT_INT) return ORR_I64;
+  if (want == ORR_WANT_MASK) return ORR_U8;
   const orr_tensor *other = NULL;
   for (int i = 0; i < r->o->n && other == NULL; i++) {
     const orr_param *p = &r->o->params[i];
-    if (p->kind != ORR_TENSOR || i == param)
-      continue;
-    if (p->want == ORR_WANT_INT || p->want == ORR_WANT_MASK)
-      continue;
+    if (p->kind != ORR_TENSOR || i == param) continue;
+    if (p->want == ORR_WANT_INT || p->want == ORR_WANT_MASK) continue;
     other = r->args.x[r->o->input[i]];
   }
-  if (other == NULL)
-    return ORR_F32;
+  if (other == NULL) return ORR_F32;
   orr_dtype d = orr_tensor_dtype(other);
-  if (orr_dtype_is_float(d))
-    return d;
-  if (!isfinite(v) || v != floor(v) || fabs(v) > 9e15)
-    return ORR_F32;
+  if (orr_dtype_is_float(d)) return d;
+  if (!isfinite(v) || v != floor(v) || fabs(v) > 9e15) return ORR_F32;
   return d == ORR_U8 && (v < 0 || v > 255) ? ORR_I64 : d;
 }
 
@@ -455,25 +427,21 @@ static void make_numbers(reader *r) {
   orr_tensor *made[ORR_MAX_INPUT] = {NULL};
   for (int i = 0; i < r->o->n; i++) {
     int k = r->o->input[i];
-    if (r->o->params[i].kind != ORR_TENSOR || !(r->numbers & 1u << k))
-      continue;
+    if (r->o->params[i].kind != ORR_TENSOR || !(r->numbers & 1u << k)) continue;
     made[k] = orr_scalar(number_dtype(r, i, r->number[k]), r->number[k]);
   }
   for (int k = 0; k < ORR_MAX_INPUT; k++)
-    if (r->numbers & 1u << k)
-      r->args.x[k] = made[k];
+    if (r->numbers & 1u << k) r->args.x[k] = made[k];
 }
 
 static void drop_numbers(reader *r) {
   for (int k = 0; k < ORR_MAX_INPUT; k++)
-    if (r->numbers & 1u << k)
-      orr_release(r->args.x[k]);
+    if (r->numbers & 1u << k) orr_release(r->args.x[k]);
 }
 
 static bool lost_number(const reader *r) {
   for (int k = 0; k < ORR_MAX_INPUT; k++)
-    if (r->numbers & 1u << k && r->args.x[k] == NULL)
-      return true;
+    if (r->numbers & 1u << k && r->args.x[k] == NULL) return true;
   return false;
 }
 
@@ -488,8 +456,7 @@ static int call_inplace(reader *r) {
   make_numbers(r);
   bool ok = !lost_number(r) && orr_apply_inplace(r->o->op, &r->args);
   drop_numbers(r);
-  if (!ok)
-    return orr_raise(r->L);
+  if (!ok) return orr_raise(r->L);
   lua_pushvalue(r->L, 1);
   return 1;
 }
@@ -498,21 +465,16 @@ static int call(reader *r) {
   lua_State *L = r->L;
   int n = r->o->outputs;
   orr_tensor **slot[ORR_MAX_OUTPUT], *y[ORR_MAX_OUTPUT] = {NULL};
-  for (int i = 0; i < n; i++)
-    slot[i] = orr_push_slot(L);
-  if (r->numbers != 0)
-    make_numbers(r);
+  for (int i = 0; i < n; i++) slot[i] = orr_push_slot(L);
+  if (r->numbers != 0) make_numbers(r);
   bool ok = !(r->numbers != 0 && lost_number(r));
   if (ok && n == 1)
     ok = (y[0] = orr_apply(r->o->op, &r->args)) != NULL;
   else if (ok)
     ok = orr_apply_all(r->o->op, &r->args, y);
-  if (r->numbers != 0)
-    drop_numbers(r);
-  if (!ok)
-    return orr_raise(L);
-  for (int i = 0; i < n; i++)
-    *slot[i] = y[i];
+  if (r->numbers != 0) drop_numbers(r);
+  if (!ok) return orr_raise(L);
+  for (int i = 0; i < n; i++) *slot[i] = y[i];
   if (r->requires_grad && !orr_set_requires_grad(y[0], true))
     return orr_raise(L);
   orr_collect(L);
@@ -560,8 +522,7 @@ static op_info *push_info(lua_State *L, const orr_op *op) {
   for (int i = 0; i < o->n; i++) {
     orr_kind k = o->params[i].kind;
     o->slot[i] = orr_param_slot(op, i);
-    if (k == ORR_TENSOR)
-      o->input[i] = inputs++;
+    if (k == ORR_TENSOR) o->input[i] = inputs++;
     bool next_number = i + 1 < o->n && takes_numbers(o->params[i + 1].kind);
     o->variadic[i] = k == ORR_SIZES || (k == ORR_AXES && !next_number);
   }
@@ -586,8 +547,7 @@ static void set_function(lua_State *L, int table, int info, int mode,
 
 int orr_call_named(lua_State *L, const char *name, int first) {
   const orr_op *op = orr_op_find(name);
-  if (op == NULL)
-    return orr_raisef(L, "%s: this build has no such op", name);
+  if (op == NULL) return orr_raisef(L, "%s: this build has no such op", name);
   push_info(L, op);
   push_closure(L, lua_gettop(L), MODE_PLAIN);
   lua_remove(L, -2);
@@ -608,8 +568,7 @@ static void set_operators(lua_State *L, int meta) {
   };
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
     const orr_op *op = orr_op_find(operators[i].op);
-    if (op == NULL)
-      continue;
+    if (op == NULL) continue;
     push_info(L, op);
     push_closure(L, lua_gettop(L), operators[i].mode);
     lua_setfield(L, meta, operators[i].event);
@@ -635,18 +594,16 @@ void orr_open_ops(lua_State *L) {
     op_info *o = push_info(L, op);
     int info = lua_gettop(L);
     bool tensors = o->n > 0 && o->params[0].kind == ORR_TENSOR;
-    bool secret = o->flags & ORR_HIDDEN;
-    bool plain = !secret && !(o->flags & ORR_FUNCTIONAL);
-    bool method = plain && tensors && !(o->flags & ORR_CREATES);
-    int home = secret ? hidden : plain ? module : functional;
-    if (!(plain && o->flags & ORR_METHOD_ONLY))
+    bool secret = o->flags & ORR_HIDDEN, special = o->flags & ORR_FUNCTIONAL;
+    bool method = !secret && !special && tensors && !(o->flags & ORR_CREATES);
+    int home = secret ? hidden : module;
+    if (secret || !(o->flags & ORR_METHOD_ONLY))
       set_function(L, home, info, MODE_PLAIN, name, "");
-    if (method)
-      set_function(L, methods, info, MODE_PLAIN, name, "");
+    if (special) set_function(L, functional, info, MODE_PLAIN, name, "");
+    if (method) set_function(L, methods, info, MODE_PLAIN, name, "");
     if (o->flags & ORR_INPLACE) {
       set_function(L, home, info, MODE_INPLACE, name, "_");
-      if (method)
-        set_function(L, methods, info, MODE_INPLACE, name, "_");
+      if (method) set_function(L, methods, info, MODE_INPLACE, name, "_");
     }
     lua_pop(L, 1);
   }

@@ -138,8 +138,10 @@ function annotations.text()
     local record = orrery.record(name)
     local flags, first = record.flags, record.params[1]
     if not flags.hidden then
-      local home = flags.functional and "orrery.functional." or "orrery."
-      if not flags.method_only then op_text(out, record, home, 1, "") end
+      if not flags.method_only then op_text(out, record, "orrery.", 1, "") end
+      if flags.functional then
+        op_text(out, record, "orrery.functional.", 1, "")
+      end
       if not flags.functional and not flags.creates and first
           and first.kind == "tensor" then
         op_text(out, record, "Tensor:", 2, "")

@@ -79,7 +79,7 @@ local function op_text(record)
     lines[#lines + 1] = ("  In place: x:%s_(...)"):format(record.name)
   end
   if record.flags.functional then
-    lines[#lines + 1] = "  Found in orrery.nn.functional."
+    lines[#lines + 1] = "  No tensor method; also in orrery.nn.functional."
   end
   return table.concat(lines, "\n")
 end
