@@ -12,11 +12,11 @@
 
 #define BATCH 64
 
-// The same function as orr_philox, for BATCH counters in a row. Scalar: what
+// The same function as orr_philox, for `blocks` counters in a row. Scalar: what
 // the compiler makes of 16 lanes of widening products is no faster.
-static void philox_batch(uint64_t seed, uint64_t counter,
+static void philox_batch(uint64_t seed, uint64_t counter, int64_t blocks,
                          uint32_t w[4][BATCH]) {
-  for (int j = 0; j < BATCH; j++) {
+  for (int64_t j = 0; j < blocks; j++) {
     const uint64_t at = counter + (uint64_t)j;
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
     uint32_t a = (uint32_t)at, b = (uint32_t)(at >> 32), c = 0, d = 0;
@@ -106,9 +106,9 @@ ORR_CLONES static void interleave(float y[4][BATCH], float *restrict to) {
 
 // Elements [4 first, ...): block first + j gives four of them.
 static void batch_f32(const orr_drawing *d, int64_t first, int64_t n) {
-  uint32_t w[4][BATCH];
+  uint32_t w[4][BATCH] = {{0}};
   float y[4][BATCH];
-  philox_batch(d->seed, d->counter + (uint64_t)first, w);
+  philox_batch(d->seed, d->counter + (uint64_t)first, (n + 3) / 4, w);
   if (d->what == ORR_DRAW_NORMAL) {
     normal_f32(w[0], w[1], (float)d->a, (float)d->b, y[0], y[1]);
     normal_f32(w[2], w[3], (float)d->a, (float)d->b, y[2], y[3]);
@@ -165,7 +165,7 @@ static void store_integer(const orr_drawing *d, int64_t i, uint64_t word) {
 
 static void batch_64(const orr_drawing *d, int64_t first, int64_t n) {
   uint32_t w[4][BATCH];
-  philox_batch(d->seed, d->counter + (uint64_t)first, w);
+  philox_batch(d->seed, d->counter + (uint64_t)first, (n + 1) / 2, w);
   for (int64_t i = 0; i < n; i++) {
     const int64_t j = i / 2, at = 2 * first + i;
     const uint64_t even = join(w[0][j], w[1][j]);
