@@ -105,6 +105,7 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_autograd(L);
   orr_open_system(L);
   orr_open_files(L);
+  orr_open_optim(L);
   orr_open_io(L);
   lua_pushliteral(L, ORR_VERSION);
   lua_setfield(L, -2, "version");
