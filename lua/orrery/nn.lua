@@ -1,0 +1,35 @@
+--- Neural networks: modules, layers, initial values, functions.
+---
+---     local model = nn.Sequential {
+---       nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 10),
+---     }
+---     local logits = model(x)
+local orrery = require "orrery"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+local nn = {
+  Module = require "orrery.nn.module",
+  functional = require "orrery.nn.functional",
+  init = require "orrery.nn.initial",
+  utils = require "orrery.nn.utils",
+}
+
+for _, part in ipairs { "linear", "conv", "activation", "norm", "pool",
+  "container" } do
+  for name, class in pairs(require("orrery.nn." .. part)) do
+    nn[name] = class
+  end
+end
+
+--- A trainable tensor: a module field that holds one is a parameter.
+---@param values orrery.Tensor
+---@return orrery.Tensor  shares its memory
+function nn.Parameter(values)
+  if type(values) ~= "userdata" then
+    blame("parameter: values are %s; give a tensor", options.shown(values))
+  end
+  return orrery.no_grad(function() return values:detach():requires_grad_() end)
+end
+
+return nn

@@ -1,0 +1,173 @@
+--- Convolutions of images [N, C, H, W].
+local F = require "orrery.nn.functional"
+local Module = require "orrery.nn.module"
+local blame = require "orrery.blame"
+local initial = require "orrery.nn.initial"
+local options = require "orrery.options"
+
+--- Fields the two layers share. Returns the checked options.
+local function set_up(self, who, channels_in, channels_out, kernel_size, opts,
+  extra)
+  local defaults = { stride = 1, padding = 0, dilation = 1, groups = 1,
+    bias = true, dtype = "float32" }
+  for name, value in pairs(extra or {}) do defaults[name] = value end
+  opts = options.take(who, opts, defaults, { "generator" })
+  self.in_channels = options.count(who, "in_channels", channels_in)
+  self.out_channels = options.count(who, "out_channels", channels_out)
+  self.kernel_size = options.pair(who, "kernel_size", kernel_size)
+  self.stride = options.pair(who, "stride", opts.stride)
+  self.dilation = options.pair(who, "dilation", opts.dilation)
+  self.groups = options.count(who, "groups", opts.groups)
+  if opts.padding == "same" then
+    self.padding = "same"
+  elseif type(opts.padding) == "string" then
+    blame('%s: padding is "%s"; give a number, { height, width } or "same"',
+      who, opts.padding)
+  else
+    self.padding = options.pair(who, "padding", opts.padding, 0)
+  end
+  if channels_in % self.groups ~= 0 or channels_out % self.groups ~= 0 then
+    blame("%s: %d and %d channels do not split into %d groups; change groups",
+      who, channels_in, channels_out, self.groups)
+  end
+  return opts
+end
+
+--- Weight and bias, uniform in +- 1 / sqrt(fan_in) as PyTorch computes it.
+local function set_weights(self, first, second, opts)
+  local kh, kw = self.kernel_size[1], self.kernel_size[2]
+  local bound = 1 / math.sqrt(second * kh * kw)
+  self.weight = initial.parameter({ first, second, kh, kw }, bound, opts)
+  if opts.bias then
+    self.bias = initial.parameter({ self.out_channels }, bound, opts)
+  end
+end
+
+local function check_input(self, x)
+  if x:dim() ~= 4 or x:size(2) ~= self.in_channels then
+    self:fail("x is %s but [N, %d, H, W] is wanted; change the layer or its "
+      .. "input", x:shape_str(), self.in_channels)
+  end
+end
+
+local function pair_text(pair)
+  if type(pair) == "string" then return '"' .. pair .. '"' end
+  if pair[1] == pair[2] then return tostring(pair[1]) end
+  return ("{ %d, %d }"):format(pair[1], pair[2])
+end
+
+local function describe(self)
+  local parts = {}
+  local function note(name, value, default)
+    if value ~= default then parts[#parts + 1] = name .. " = " .. value end
+  end
+  note("stride", pair_text(self.stride), "1")
+  note("padding", pair_text(self.padding), "0")
+  if self.output_padding then
+    note("output_padding", pair_text(self.output_padding), "0")
+  end
+  note("dilation", pair_text(self.dilation), "1")
+  note("groups", self.groups, 1)
+  note("bias", tostring(self.bias ~= nil), "true")
+  local head = ("%d, %d, %s"):format(self.in_channels, self.out_channels,
+    pair_text(self.kernel_size))
+  if #parts == 0 then return head end
+  return head .. ", { " .. table.concat(parts, ", ") .. " }"
+end
+
+--- Cross-correlation with `out_channels` kernels. padding = "same" gives
+--- ceil(size / stride) rows and columns; what is odd is padded after.
+---@class orrery.nn.Conv2d: orrery.nn.Module
+---@field weight orrery.Tensor  [out_channels, in_channels / groups, kh, kw]
+---@field bias orrery.Tensor?  [out_channels]
+local Conv2d = Module:subclass "Conv2d"
+
+---@param in_channels integer
+---@param out_channels integer
+---@param kernel_size integer|integer[]
+---@param opts? { stride?: integer|integer[],
+---   padding?: integer|integer[]|"same",
+---   dilation?: integer|integer[], groups?: integer, bias?: boolean,
+---   dtype?: string, generator?: orrery.Generator }
+function Conv2d:init(in_channels, out_channels, kernel_size, opts)
+  opts = set_up(self, "conv2d", in_channels, out_channels, kernel_size, opts)
+  set_weights(self, out_channels, in_channels // self.groups, opts)
+end
+
+---@param x orrery.Tensor  [N, in_channels, H, W]
+---@return orrery.Tensor  [N, out_channels, H', W']
+function Conv2d:forward(x)
+  check_input(self, x)
+  local padding = self.padding
+  if padding == "same" then
+    x, padding = F.pad_same(x, self.kernel_size, self.stride, self.dilation)
+  end
+  return F.conv2d(x, self.weight, self.bias, { stride = self.stride,
+    padding = padding, dilation = self.dilation, groups = self.groups })
+end
+
+Conv2d.extra_repr = describe
+
+--- The gradient of Conv2d with respect to its input, as a layer: size - 1
+--- times stride, plus the kernel. padding = "same" gives size * stride.
+---@class orrery.nn.ConvTranspose2d: orrery.nn.Module
+---@field weight orrery.Tensor  [in_channels, out_channels / groups, kh, kw]
+---@field bias orrery.Tensor?  [out_channels]
+local ConvTranspose2d = Module:subclass "ConvTranspose2d"
+
+---@param in_channels integer
+---@param out_channels integer
+---@param kernel_size integer|integer[]
+---@param opts? { stride?: integer|integer[],
+---   padding?: integer|integer[]|"same",
+---   output_padding?: integer|integer[], dilation?: integer|integer[],
+---   groups?: integer, bias?: boolean, dtype?: string,
+---   generator?: orrery.Generator }
+function ConvTranspose2d:init(in_channels, out_channels, kernel_size, opts)
+  local who = "convtranspose2d"
+  opts = set_up(self, who, in_channels, out_channels, kernel_size, opts,
+    { output_padding = 0 })
+  self.output_padding = options.pair(who, "output_padding",
+    opts.output_padding, 0)
+  set_weights(self, in_channels, out_channels // self.groups, opts)
+end
+
+--- Rows or columns that "same" takes off the full result, before and after;
+--- negative after means that output_padding has to add some.
+local function same_crop(kernel, stride, dilation)
+  local surplus = dilation * (kernel - 1) + 1 - stride
+  local before = math.max(surplus, 0) // 2
+  return before, surplus - before
+end
+
+local function forward_same(self, x)
+  local pad, add, cut = {}, {}, {}
+  for i = 1, 2 do
+    local before, after = same_crop(self.kernel_size[i], self.stride[i],
+      self.dilation[i])
+    pad[i], add[i] = before, math.max(before - after, 0)
+    cut[i] = math.max(after - before, 0)
+  end
+  local y = F.conv_transpose2d(x, self.weight, self.bias,
+    { stride = self.stride, padding = pad, output_padding = add,
+      dilation = self.dilation, groups = self.groups })
+  for i = 1, 2 do
+    if cut[i] > 0 then y = y:narrow(i + 2, 1, y:size(i + 2) - cut[i]) end
+  end
+  return y
+end
+
+---@param x orrery.Tensor  [N, in_channels, H, W]
+---@return orrery.Tensor  [N, out_channels, H', W']
+function ConvTranspose2d:forward(x)
+  check_input(self, x)
+  if self.padding == "same" then return forward_same(self, x) end
+  return F.conv_transpose2d(x, self.weight, self.bias,
+    { stride = self.stride, padding = self.padding,
+      output_padding = self.output_padding, dilation = self.dilation,
+      groups = self.groups })
+end
+
+ConvTranspose2d.extra_repr = describe
+
+return { Conv2d = Conv2d, ConvTranspose2d = ConvTranspose2d }

@@ -1,0 +1,52 @@
+--- Layers without parameters, as functions: those of the core, the activation
+--- functions that are also tensor methods, and a few composed here.
+local orrery = require "orrery"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+-- orrery.functional itself answers for every op.
+local F = setmetatable({}, { __index = orrery.functional })
+for name, fn in pairs(orrery.functional) do F[name] = fn end
+
+--- How far a "same" convolution pads one axis, before and after: the output
+--- has ceil(size / stride) entries, an odd rest of padding goes after.
+local function same_padding(size, kernel, stride, dilation)
+  local reach = dilation * (kernel - 1) + 1
+  local out = (size + stride - 1) // stride
+  local total = math.max((out - 1) * stride + reach - size, 0)
+  return total // 2, total - total // 2
+end
+
+--- Pads x [N, C, H, W] with zeros for a "same" convolution. Returns what is
+--- left for the convolution to pad itself.
+---@param kernel integer[]  { height, width }, as stride and dilation
+---@return orrery.Tensor x
+---@return integer[] padding
+function F.pad_same(x, kernel, stride, dilation)
+  local top, bottom = same_padding(x:size(3), kernel[1], stride[1], dilation[1])
+  local left, right = same_padding(x:size(4), kernel[2], stride[2], dilation[2])
+  if top == bottom and left == right then return x, { top, left } end
+  return F.pad(x, { left, right, top, bottom }), { 0, 0 }
+end
+
+--- Scales slices along an axis to unit length.
+---@param x orrery.Tensor
+---@param opts? { p?: number, axis?: integer, eps?: number }
+---@return orrery.Tensor
+function F.normalize(x, opts)
+  opts = options.take("normalize", opts, { p = 2, axis = 2, eps = 1e-12 })
+  local norm = x:norm { p = opts.p, axis = opts.axis, keepdim = true }
+  return x / norm:clamp { min = opts.eps }
+end
+
+--- Noise in the last layer's place: see nn.Upsample for sizes.
+---@param x orrery.Tensor  [N, C, H, W]
+---@param opts { scale_factor: integer }  nearest neighbours
+function F.upsample(x, opts)
+  if type(opts) ~= "table" or not opts.scale_factor then
+    blame("upsample: scale_factor is missing; give { scale_factor = 2 }")
+  end
+  return F.upsample_nearest2d(x, opts.scale_factor)
+end
+
+return F

@@ -1,0 +1,297 @@
+--- What every layer and model is: parameters, buffers and child modules, held
+--- in plain fields and found again in the order they were set.
+---
+---     local VAE = nn.Module:subclass("VAE")
+---     function VAE:init(latent) self.enc = nn.Linear(784, latent) end
+---     function VAE:forward(x) return self.enc(x) end
+---     local model = VAE(20)
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+local state = require "orrery.nn.module_state"
+local tree = require "orrery.nn.tree"
+
+local entries, records, tensors = tree.entries, tree.records, tree.tensors
+local is_module, is_tensor = tree.is_module, tree.is_tensor
+local walk = tree.walk
+
+---@class orrery.nn.Module
+---@field training boolean  what train() and eval() set
+---@operator call(...): any
+local Module = { class_name = "Module" }
+Module.__index = Module
+
+function Module.__newindex(self, key, value)
+  tree.note(self, key, value)
+  rawset(self, key, value)
+end
+
+function Module.__call(self, ...) return self:forward(...) end
+
+local function construct(class, ...)
+  local self = {}
+  tree.register(self)
+  rawset(self, "training", true)
+  setmetatable(self, class)
+  self:init(...)
+  return self
+end
+
+local class_call = { __index = Module, __call = construct }
+setmetatable(Module, { __call = construct })
+
+--- A new kind of module. Give it `init(self, ...)`, which the constructor
+--- calls, and `forward(self, ...)`, which calling a module runs.
+---@param name string
+---@return table class  call it to make one
+function Module:subclass(name)
+  if type(name) ~= "string" then
+    blame("subclass: name is %s; give the class a name", options.shown(name))
+  end
+  local class = { class_name = name }
+  for key, value in pairs(self) do  -- metamethods are not inherited by Lua
+    if type(key) == "string" and key:sub(1, 2) == "__" then
+      class[key] = value
+    end
+  end
+  class.__index = class
+  class.super = self
+  return setmetatable(class,
+    self == Module and class_call or { __index = self, __call = construct })
+end
+
+function Module:init() end  -- luacheck: ignore
+
+function Module:forward()
+  blame("%s: forward is missing; define function %s:forward(x)",
+    self:label(), self.class_name)
+end
+
+-- ------------------------------------------------------------ what it holds
+
+local function values(list)
+  local out = {}
+  for i, entry in ipairs(list) do out[i] = entry.value end
+  return out
+end
+
+local function iterate(list)
+  local i = 0
+  return function()
+    i = i + 1
+    if list[i] then return list[i].name, list[i].value end
+  end
+end
+
+--- A list of every parameter, frozen ones too.
+---@return orrery.Tensor[]
+function Module:parameters() return values(tensors(self, "parameter")) end
+
+--- `for name, parameter in model:named_parameters() do`
+function Module:named_parameters()
+  return iterate(tensors(self, "parameter"))
+end
+
+---@return orrery.Tensor[]
+function Module:buffers() return values(tensors(self, "buffer")) end
+
+function Module:named_buffers() return iterate(tensors(self, "buffer")) end
+
+local function module_list(self)
+  local list = {}
+  walk(self, "", function(name, module)
+    list[#list + 1] = { name = name, value = module }
+  end, {})
+  return list
+end
+
+--- A list of self ("" in named_modules) and all modules below.
+---@return orrery.nn.Module[]
+function Module:modules() return values(module_list(self)) end
+
+--- `for name, module in model:named_modules() do`
+function Module:named_modules() return iterate(module_list(self)) end
+
+local function child_list(self)
+  local list = {}
+  for _, entry in ipairs(entries(self)) do
+    if entry.kind == "module" then list[#list + 1] = entry end
+  end
+  return list
+end
+
+--- A list of the modules directly inside.
+---@return orrery.nn.Module[]
+function Module:children() return values(child_list(self)) end
+
+function Module:named_children() return iterate(child_list(self)) end
+
+--- Number of numbers the optimiser could change.
+---@param opts? { trainable?: boolean }  only those not frozen
+---@return integer
+function Module:num_parameters(opts)
+  local n = 0
+  for _, p in ipairs(self:parameters()) do
+    if p.requires_grad or not (opts and opts.trainable) then
+      n = n + p:numel()
+    end
+  end
+  return n
+end
+
+--- A tensor that is saved and converted with the module but not trained.
+---@param name string
+---@param value orrery.Tensor?
+---@param opts? { persistent?: boolean }  false: not in state_dict
+function Module:register_buffer(name, value, opts)
+  local persistent = not (opts and opts.persistent == false)
+  records[self].buffers[name] = persistent and "saved" or "transient"
+  self[name] = value
+end
+
+--- Makes a tensor a parameter, also one that needs no gradient yet.
+---@param name string
+---@param value orrery.Tensor
+function Module:register_parameter(name, value)
+  records[self].parameters[name] = true
+  self[name] = value
+end
+
+Module.state_dict = state.state_dict
+Module.load_state_dict = state.load_state_dict
+
+-- ------------------------------------------------------------------ changes
+
+--- Training behaviour (dropout, batch statistics) on, or off with `false`.
+---@param mode? boolean
+---@return self
+function Module:train(mode)
+  if mode == nil then mode = true end
+  walk(self, "", function(_, module)
+    rawset(module, "training", mode and true or false)
+  end, {})
+  return self
+end
+
+--- Training behaviour off.
+---@return self
+function Module:eval() return self:train(false) end
+
+--- Calls fn(module) for every module below, self last.
+---@param fn fun(module: orrery.nn.Module)
+---@return self
+function Module:apply(fn)
+  options.callable("apply", "fn", fn)
+  for _, child in ipairs(self:children()) do child:apply(fn) end
+  fn(self)
+  return self
+end
+
+--- Parameters get no gradient from now on; what gradient they had is dropped.
+---@return self
+function Module:freeze() return self:requires_grad_(false) end
+
+---@return self
+function Module:unfreeze() return self:requires_grad_(true) end
+
+---@param on? boolean
+---@return self
+function Module:requires_grad_(on)
+  if on == nil then on = true end
+  for _, p in ipairs(self:parameters()) do
+    p:requires_grad_(on)
+    if not on then p.grad = nil end
+  end
+  return self
+end
+
+--- Forgets every parameter's gradient.
+function Module:zero_grad()
+  for _, p in ipairs(self:parameters()) do p.grad = nil end
+end
+
+--- Converts parameters and floating buffers. They are new tensors, so build
+--- the optimiser afterwards.
+---@param dtype "float32"|"float64"
+---@return self
+function Module:to(dtype)
+  if dtype ~= "float32" and dtype ~= "float64" then
+    blame('to: dtype is %s; a module is "float32" or "float64"',
+      options.shown(dtype))
+  end
+  local converted = {}
+  for _, kind in ipairs { "parameter", "buffer" } do
+    for _, entry in ipairs(tensors(self, kind, true)) do
+      local old = entry.value
+      if old.dtype:find "^float" and old.dtype ~= dtype then
+        converted[old] = converted[old]
+          or old:detach():to(dtype):requires_grad_(old.requires_grad)
+        rawset(entry.owner, entry.key, converted[old])
+      end
+    end
+  end
+  return self
+end
+
+function Module:float() return self:to "float32" end
+function Module:double() return self:to "float64" end
+
+local function copy_value(value, copies)
+  if copies[value] ~= nil then return copies[value] end
+  local copy = value
+  if is_tensor(value) then
+    copy = value:detach():clone():requires_grad_(value.requires_grad)
+  elseif type(value) == "table"
+    and (is_module(value) or not getmetatable(value)) then
+    copy = {}
+    copies[value] = copy
+    if is_module(value) then tree.copy_record(copy, value) end
+    for k, v in next, value do rawset(copy, k, copy_value(v, copies)) end
+    setmetatable(copy, getmetatable(value))
+  end
+  copies[value] = copy
+  return copy
+end
+
+--- A deep copy: own parameters and buffers with the same values.
+---@return self
+function Module:clone() return copy_value(self, {}) end
+
+-- ----------------------------------------------------------------- messages
+
+--- Where the module sits in the model it was last put into: "enc.2", or "".
+---@return string
+function Module:path() return tree.path(self) end
+
+--- "linear enc.2", as error messages begin.
+function Module:label()
+  local path, name = self:path(), self.class_name:lower()
+  return path == "" and name or name .. " " .. path
+end
+
+--- Raises at the user's line, with the layer's kind and place in front.
+---@param format string  "what was seen; how to fix it"
+function Module:fail(format, ...)
+  blame(self:label() .. ": " .. format, ...)
+end
+
+--- What stands between the parentheses when the module is printed.
+---@return string
+function Module:extra_repr() return "" end  -- luacheck: ignore
+
+function Module.__tostring(self)
+  local children = child_list(self)
+  local head = ("%s(%s"):format(self.class_name, self:extra_repr())
+  if #children == 0 then return head .. ")" end
+  local lines = { head }
+  for _, entry in ipairs(children) do
+    lines[#lines + 1] = ("  (%s): %s"):format(entry.name,
+      (tostring(entry.value):gsub("\n", "\n  ")))
+  end
+  lines[#lines + 1] = ")"
+  return table.concat(lines, "\n")
+end
+
+--- Is x a module?
+Module.is_module = is_module
+
+return Module

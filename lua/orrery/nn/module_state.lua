@@ -1,0 +1,101 @@
+--- Saving and loading a module's values: state_dict and load_state_dict.
+local orrery = require "orrery"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+local tree = require "orrery.nn.tree"
+
+local is_tensor, records, tensors = tree.is_tensor, tree.records, tree.tensors
+local state = {}
+
+local function state_entries(self)
+  local list = tensors(self, "parameter", true)
+  for _, entry in ipairs(tensors(self, "buffer", true)) do
+    if records[entry.owner].buffers[entry.key] == "saved" then
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
+--- Parameters and buffers by name, sharing memory with the module: clone them
+--- or save them to keep today's values.
+---@return table<string, orrery.Tensor>
+function state.state_dict(self)
+  local values = {}
+  for _, entry in ipairs(state_entries(self)) do
+    values[entry.name] = entry.value:detach()
+  end
+  return values
+end
+
+local function compare_state(wanted, given)
+  local missing, unexpected, shapes, known = {}, {}, {}, {}
+  for _, entry in ipairs(wanted) do
+    local name, value = entry.name, given[entry.name]
+    known[name] = true
+    if value == nil then
+      missing[#missing + 1] = name
+    elseif not is_tensor(value) then
+      shapes[#shapes + 1] = ("%s is a %s"):format(name, type(value))
+    elseif value:shape_str() ~= entry.value:shape_str() then
+      shapes[#shapes + 1] = ("%s is %s but %s here"):format(name,
+        value:shape_str(), entry.value:shape_str())
+    end
+  end
+  for name in pairs(given) do
+    if not known[name] then unexpected[#unexpected + 1] = tostring(name) end
+  end
+  table.sort(unexpected)
+  return missing, unexpected, shapes
+end
+
+local function complain(missing, unexpected, shapes)
+  local parts = {}
+  if #missing > 0 then
+    parts[1] = "missing " .. table.concat(missing, ", ")
+  end
+  if #unexpected > 0 then
+    parts[#parts + 1] = "unexpected " .. table.concat(unexpected, ", ")
+  end
+  for _, text in ipairs(shapes) do parts[#parts + 1] = text end
+  if #parts > 0 then
+    blame("load_state_dict: %s; load the state of a model built alike",
+      table.concat(parts, "; "))
+  end
+end
+
+--- Copies saved values in. Everything that does not fit is reported at once,
+--- and then nothing is changed.
+---@param given table<string, orrery.Tensor>
+---@param opts? { strict?: boolean }  false: names that are missing or too many
+---   are left alone and returned
+---@return string[] missing
+---@return string[] unexpected
+function state.load_state_dict(self, given, opts)
+  if type(given) ~= "table" then
+    blame("load_state_dict: state is %s; give a table of tensors by name",
+      options.shown(given))
+  end
+  opts = options.take("load_state_dict", opts, { strict = true })
+  local wanted = state_entries(self)
+  local missing, unexpected, shapes = compare_state(wanted, given)
+  if opts.strict then
+    complain(missing, unexpected, shapes)
+  else
+    complain({}, {}, shapes)
+  end
+  local ready = {}  -- whatever can fail comes before the first change
+  for i, entry in ipairs(wanted) do
+    local value = given[entry.name]
+    ready[i] = value and value:detach():to(entry.value.dtype):contiguous()
+      or false
+  end
+  orrery.no_grad(function()
+    for i, entry in ipairs(wanted) do
+      if ready[i] then entry.value:copy_(ready[i]) end
+    end
+  end)
+  return missing, unexpected
+end
+
+return state
