@@ -1,0 +1,55 @@
+--- Training: a loop with progress, checkpoints and exact resume, and its parts.
+local Meter = require "orrery.train.meter"
+local Progress = require "orrery.train.progress"
+local Run = require "orrery.train.loop"
+local checkpoint = require "orrery.train.checkpoint"
+local ema = require "orrery.train.ema"
+
+local train = { Meter = Meter, checkpoint = checkpoint }
+
+--- A progress line: `local p = train.progress(total); p:update(i); p:finish()`.
+---@param total? integer
+---@param opts? table  label, stream ...: see orrery.train.progress
+---@return orrery.train.Progress
+function train.progress(total, opts) return Progress.new(total, opts) end
+
+train.duration = Progress.duration
+
+--- An exponential moving average of a model.
+---@param model orrery.nn.Module
+---@param opts? { decay?: number }
+---@return orrery.train.EMA
+function train.EMA(model, opts) return ema.new(model, opts) end
+
+--- A run to be stepped by hand: run:step() until false, run:save().
+---@param opts table  as for loop
+---@return orrery.train.Run
+function train.run(opts) return Run.new(opts) end
+
+--- Trains. Options:
+---   model       a module, or modules by name
+---   optimizer   an optimiser; then what `step` returns is minimised. Several
+---               by name: `step` updates by itself
+---   data        set:batches(...), or a function of the step number
+---   epochs, steps   how long; one of them
+---   step        function(batch, state) -> loss, metrics: batch holds what the
+---               data gave, in order; metrics are numbers by name
+---   schedule    one or several by name; schedule_every = "epoch" or "step"
+---   ema         one or several by name, updated after each step
+---   max_norm    clip the joint norm of the gradients
+---   checkpoint  { path =, every = steps, seconds = } or a path; without
+---               either, at the end of each epoch
+---   resume      true: go on from the checkpoint when there is one
+---   generators  further random streams by name, kept in the checkpoint
+---   extra       a table of your own (state.extra), kept in the checkpoint
+---   on_epoch    function(state, means); on_step function(state, metrics)
+---   progress    false, or options of the progress line; label
+---   seed        of the default stream, for a fresh run
+--- A loss that is not finite stops the run with the number of the step. An
+--- interrupted or killed run goes on from its checkpoint as if it had not
+--- been: after a step fails, parameters, streams and cursor are as before it.
+---@param opts table
+---@return orrery.train.State
+function train.loop(opts) return Run.new(opts):run() end
+
+return train
