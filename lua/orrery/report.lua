@@ -1,0 +1,244 @@
+--- One page of text, tables, pictures and curves in a single HTML file that
+--- opens from disk: nothing in it points anywhere else.
+---
+---     local page = report.new { title = "beta sweep" }
+---     page:heading "Results"
+---     page:table(rows, { "beta", "rate" })
+---     page:plot(plot.line { x = rate, y = distortion })
+---     page:write "report.html"
+---
+--- Every text is escaped. Pictures become data: URIs; curves are drawn by
+--- dygraphs (inlined when it is installed) and otherwise as SVG.
+local base64 = require "orrery.report.base64"
+local curves = require "orrery.report.curves"
+local columns = require "orrery.report.columns"
+local style = require "orrery.report.style"
+local report = {}
+
+---@class orrery.report.Page
+---@field title string
+---@field parts string[]  finished HTML
+---@field folder? string  where charts are kept as files
+---@field trials? table[]  what `page:table` and `page:image_matrix` draw on
+local Page = {}
+Page.__index = Page
+
+local entities = {
+  ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
+  ["'"] = "&#39;",
+}
+
+--- Text as HTML.
+---@param text any
+---@return string
+function report.escape(text)
+  return (tostring(text):gsub("[&<>\"']", entities))
+end
+local escape = report.escape
+
+--- A new page.
+---@param options table  title, subtitle?, trials?
+---@return orrery.report.Page
+function report.new(options)
+  return setmetatable({
+    title = options.title or "report", subtitle = options.subtitle,
+    folder = options.folder,
+    trials = options.trials, parts = {}, drawn = 0,
+  }, Page)
+end
+
+-- Adds HTML that is already escaped.
+local function add(page, ...)
+  page.parts[#page.parts + 1] = (...):format(select(2, ...))
+  return page
+end
+
+function Page:heading(text, level)
+  level = level or 2
+  return add(self, "<h%d>%s</h%d>", level, escape(text), level)
+end
+
+--- Paragraphs, parted by empty lines; indented ones keep their lines.
+---@param text string
+function Page:text(text)
+  for paragraph in (text .. "\n\n"):gmatch "(.-)\n%s*\n" do
+    if paragraph:find "^\n*  +%S" then
+      add(self, "<pre>%s</pre>", escape(paragraph))
+    elseif paragraph:find "%S" then
+      add(self, "<p>%s</p>", escape(paragraph))
+    end
+  end
+  return self
+end
+
+--- Text as it stands, in a fixed-width fold that opens on a click.
+function Page:fold(title, text)
+  return add(self, "<details><summary>%s</summary><pre>%s</pre></details>",
+    escape(title), escape(text))
+end
+
+--- A table. Trials with the same settings but the seed make one row, with
+--- mean and standard deviation; other rows are shown as they are.
+---@param rows table[]  trials, or tables with the columns as fields
+---@param names? (string|table)[]  fields, or { field, "heading" }
+function Page:table(rows, names)
+  local t = columns.layout(rows, names)
+  self.last_table = self.last_table or t
+  local lines = { "<div class='wide'><table><thead><tr>" }
+  for i, head in ipairs(t.heads) do
+    lines[#lines + 1] = ("<th%s>%s</th>"):format(
+      t.numeric[i] and " class='n'" or "", escape(head))
+  end
+  lines[#lines + 1] = "</tr></thead><tbody>"
+  for _, row in ipairs(t.rows) do
+    lines[#lines + 1] = "<tr>"
+    for i = 1, #t.heads do
+      lines[#lines + 1] = ("<td%s>%s</td>"):format(
+        t.numeric[i] and " class='n'" or "",
+        (escape(row[i]):gsub(" %+%- ", "&thinsp;&plusmn;&thinsp;")))
+    end
+    lines[#lines + 1] = "</tr>"
+  end
+  lines[#lines + 1] = "</tbody></table></div>"
+  return add(self, "%s", table.concat(lines))
+end
+
+local function read_file(path)
+  local file, why = io.open(path, "rb")
+  if not file then return nil, why end
+  local bytes = file:read "a"
+  file:close()
+  return bytes
+end
+
+-- <img> of a file, or a note that it is not there. Charts are smoothed when
+-- the page makes them smaller, pictures show their pixels.
+local function picture(path, alt, smooth)
+  local bytes = read_file(path)
+  if not bytes then
+    return ("<p class='note'>no picture %s</p>"):format(escape(path))
+  end
+  local kind = path:match "%.svg$" and "svg+xml" or "png"
+  return ("<img alt='%s'%s src='data:image/%s;base64,%s'>"):format(escape(alt),
+    smooth and "" or " class='pixels'", kind, base64(bytes))
+end
+
+--- A picture from a file.
+---@param path string  .png or .svg
+---@param caption? string
+---@param smooth? boolean  a chart, not a picture made of pixels
+function Page:image(path, caption, smooth)
+  return add(self, "<figure>%s<figcaption>%s</figcaption></figure>",
+    picture(path, caption or "", smooth), escape(caption or ""))
+end
+
+--- A chart; drawn now. When charts are off the page says so, once. Kept as a
+--- file beside the page, under its title, when the page has a `folder`.
+---@param figure orrery.plot.Figure
+---@param options? table  caption, path (of that file, without ending)
+function Page:plot(figure, options)
+  options = options or {}
+  local kept = options.path or self.folder and self.folder .. "/"
+    .. (figure.title or "chart"):lower():gsub("[^%w]+", "_")
+  local base = kept or os.tmpname()
+  local ok, why = figure:save(base .. ".svg")
+  if ok and kept then figure:save(base .. ".png") end
+  if ok then
+    self:image(base .. ".svg", options.caption or figure.caption or "", true)
+  elseif self.chart_note ~= why then
+    self.chart_note = why
+    add(self, "<p class='note'>%s</p>", escape(why))
+  end
+  if not kept then
+    os.remove(base .. ".svg")
+    os.remove(base)
+  end
+  return self
+end
+
+--- Curves over steps, one line per series; zoom by dragging.
+---@param options table  title, xlabel?, series = { { name=, x=, y= }, ... }
+function Page:curves(options)
+  self.drawn = self.drawn + 1
+  local html = curves(options, self.drawn, escape)
+  if html then return add(self, "%s", html) end
+  local plot = require "orrery.plot"
+  return self:plot(plot.line(options))
+end
+
+-- Names "IMAGE, epoch 3" of all trials, by rising epoch.
+local function names_by_step(trials, image, step)
+  local start = ("%s, %s "):format(image, step)
+  local names, seen, at = {}, {}, {}
+  for _, trial in ipairs(trials) do
+    for name in pairs(trial.images or {}) do
+      if name:sub(1, #start) == start and not seen[name] then
+        seen[name], names[#names + 1] = true, name
+        at[name] = tonumber(name:sub(#start + 1)) or 0
+      end
+    end
+  end
+  table.sort(names, function(a, b) return at[a] < at[b] end)
+  return names
+end
+
+--- Pictures of all trials as a matrix: a row per trial, a column per image,
+--- or per step of one image.
+---@param options table  rows = "beta" (the setting that names a row); images =
+---  { "samples", ... }, or image = "samples" with columns = "epoch"
+function Page:image_matrix(options)
+  local names = options.images or { options.image }
+  if options.columns then
+    names = names_by_step(options.trials or self.trials or {}, options.image,
+      options.columns)
+  end
+  local lines = { "<div class='wide'><table class='matrix'><tr><th></th>" }
+  for _, name in ipairs(names) do
+    lines[#lines + 1] = ("<th>%s</th>"):format(escape(name))
+  end
+  lines[#lines + 1] = "</tr>"
+  for _, trial in ipairs(options.trials or self.trials or {}) do
+    local label = options.rows and ("%s %s"):format(options.rows,
+      columns.show(trial[options.rows])) or trial.label
+    lines[#lines + 1] = ("<tr><th>%s</th>"):format(escape(label or ""))
+    for _, name in ipairs(names) do
+      local path = trial.images and trial.images[name]
+      lines[#lines + 1] = ("<td>%s</td>"):format(
+        path and picture(path, name, path:find "%.svg$") or "")
+    end
+    lines[#lines + 1] = "</tr>"
+  end
+  lines[#lines + 1] = "</table></div>"
+  return add(self, "%s", table.concat(lines))
+end
+
+--- The whole page.
+---@return string html
+function Page:html()
+  local head = { style.head:format(escape(self.title)) }
+  if self.drawn > 0 then head[#head + 1] = curves.library() end
+  return table.concat {
+    table.concat(head), "</head><body><main><h1>", escape(self.title), "</h1>",
+    self.subtitle and ("<p class='sub'>%s</p>"):format(escape(self.subtitle))
+      or "",
+    table.concat(self.parts, "\n"), "</main></body></html>\n",
+  }
+end
+
+--- Writes the page; the file appears whole or not at all.
+---@param path string
+---@return boolean? ok
+---@return string? message
+function Page:write(path)
+  local file, why = io.open(path .. ".part", "wb")
+  if not file then return nil, "report: " .. why end
+  local ok
+  ok, why = file:write(self:html())
+  local closed, late = file:close()
+  if ok and closed then ok, why = os.rename(path .. ".part", path) end
+  if ok and closed then return true end
+  os.remove(path .. ".part")
+  return nil, "report: " .. tostring(why or late)
+end
+
+return report
