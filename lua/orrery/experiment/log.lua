@@ -1,0 +1,201 @@
+--- What a trial writes down as it goes, and what lets it go on after a stop.
+---
+---     local noise = log:generator "noise"
+---     local at = log:resume({ model = model, opt = opt }, { epoch = 0 })
+---     for epoch = at.epoch + 1, k.epochs do
+---       ...
+---       log:scalar("loss", epoch, loss)
+---       log:checkpoint { epoch = epoch }
+---     end
+---
+--- A checkpoint holds the state of every object given to `resume`, of every
+--- generator of this log and of the default one, the counters, and how far
+--- metrics.csv had come: a trial that was killed goes on from there and ends
+--- with the numbers it would have had, to the last bit.
+local orrery = require "orrery"
+local plot = require "orrery.plot"
+local store = require "orrery.experiment.store"
+
+---@class orrery.experiment.Log
+---@field record orrery.experiment.Record
+local Log = {}
+Log.__index = Log
+
+--- A number of this step; a line of metrics.csv and a point of a curve.
+---@param name string
+---@param step number
+---@param value number|orrery.Tensor  one number
+function Log:scalar(name, step, value)
+  if type(value) == "userdata" then value = value:item() end
+  if type(step) ~= "number" or type(value) ~= "number" then
+    error(("log: scalar %s is a %s at step %s; give name, step, number"):format(
+      tostring(name), type(value), tostring(step)), 2)
+  end
+  local text = value ~= value and "nan" or ("%.9g"):format(value)
+  self.file:write(("%s,%s,%s\n"):format(("%.14g"):format(step),
+    name:gsub("[,\n]", " "), text))
+end
+
+--- Stops the trial as diverged when the number is no number any more.
+---@param name string
+---@param step number
+---@param value number
+function Log:finite(name, step, value)
+  if value ~= value or math.abs(value) == math.huge then
+    error(("diverged: %s is %s at step %s; try a smaller lr"):format(name,
+      value ~= value and "nan" or "infinite", tostring(step)), 0)
+  end
+end
+
+-- Name as a file name.
+local function slug(name) return (name:gsub("[^%w._-]+", "_")) end
+
+--- A picture: a tensor of images (see plot.grid), a grid, or a chart. Where
+--- pictures or charts are off it is left out, and the log says so once.
+---@param name string
+---@param image orrery.Tensor|orrery.plot.Picture|orrery.plot.Figure
+---@param options? table  step: one picture per step is kept, not the last
+---  alone; the rest is for plot.grid
+function Log:image(name, image, options)
+  if type(image) == "userdata" then image = plot.grid(image, options) end
+  if options and options.step then
+    name = ("%s, %s %s"):format(name, self.record.step, options.step)
+  end
+  local base = self.record:path(slug(name))
+  local chart = image.pixels == nil
+  local ok, why = image:save(base .. ".png")
+  if ok and chart then ok, why = image:save(base .. ".svg") end
+  if not ok then return self:note(why) end
+  local record = self.record
+  if not record.images[name] then
+    table.insert(record.image_names, name)
+  end
+  record.images[name] = base .. (chart and ".svg" or ".png")
+end
+
+--- Rows that belong in the report and in a CSV file.
+---@param options table  title, rows, columns (names of fields)
+function Log:table(options)
+  local names, lines = options.columns, {}
+  if not names then
+    names = {}
+    for name in pairs(options.rows[1] or {}) do names[#names + 1] = name end
+    table.sort(names)
+  end
+  lines[1] = table.concat(names, ",")
+  for i, row in ipairs(options.rows) do
+    local cells = {}
+    for j, name in ipairs(names) do cells[j] = tostring(row[name]) end
+    lines[i + 1] = table.concat(cells, ",")
+  end
+  local title = options.title or "table"
+  store.write(self.record:path(slug(title) .. ".csv"),
+    table.concat(lines, "\n") .. "\n")
+  for i = #self.record.tables, 1, -1 do
+    if self.record.tables[i].title == title then
+      table.remove(self.record.tables, i)
+    end
+  end
+  table.insert(self.record.tables,
+    { title = title, columns = names, rows = options.rows })
+end
+
+--- A line on the terminal, once.
+function Log:note(text)
+  if self.noted[text] then return end
+  self.noted[text] = true
+  self.shown:say("  " .. text)
+end
+
+--- How far the trial is.
+---@param fraction number  0 to 1
+---@param text? string
+function Log:progress(fraction, text) self.shown:update(fraction, text) end
+
+--- A stream of random numbers of its own, from the trial's seed and a name:
+--- what one consumer draws does not move what another gets.
+---@param name string
+---@return orrery.Generator
+function Log:generator(name)
+  local key = ("generator %s %s"):format(name, tostring(self.record.knobs.seed))
+  local seed = tonumber("0x" .. store.hash(key):sub(1, 8))
+  local g = orrery.Generator(seed)
+  self.streams[name] = g
+  return g
+end
+
+local function state_of(object)
+  if object.state_dict then return object:state_dict() end
+  return object:state()
+end
+
+local function restore(object, state)
+  if object.load_state_dict then return object:load_state_dict(state) end
+  return object:set_state(state)
+end
+
+local function checkpoint_path(self)
+  return self.record:path "checkpoint.safetensors"
+end
+
+--- Names what has a state, and takes the state up where an earlier run of this
+--- trial was stopped.
+---@param objects table<string, table>  with state_dict / load_state_dict or
+---  state / set_state
+---@param counters table  as they are at the start
+---@return table counters  as they are now
+function Log:resume(objects, counters)
+  self.objects = objects
+  local path = checkpoint_path(self)
+  if not self.record.resumes then return counters or {} end
+  local kept, why = orrery.load(path)
+  if not kept then
+    self:note(("%s; starting afresh"):format(why))
+    return counters or {}
+  end
+  for name, object in pairs(objects) do restore(object, kept.objects[name]) end
+  for name, g in pairs(self.streams) do g:set_state(kept.streams[name]) end
+  orrery.default_generator():set_state(kept.default_stream)
+  self.file:close()
+  local text = store.read(self.record:path "metrics.csv") or ""
+  store.write(self.record:path "metrics.csv", text:sub(1, kept.metrics))
+  self.file = assert(io.open(self.record:path "metrics.csv", "ab"))
+  return kept.counters
+end
+
+--- Is it time for a checkpoint? True once `seconds` have passed since the last.
+---@param seconds? number  default 20
+function Log:due(seconds)
+  return orrery.clock() - self.saved > (seconds or 20)
+end
+
+--- Keeps everything needed to go on from here.
+---@param counters? table  plain numbers and lists of the trial's own
+function Log:checkpoint(counters)
+  local objects, streams = {}, {}
+  for name, object in pairs(self.objects or {}) do
+    objects[name] = state_of(object)
+  end
+  for name, g in pairs(self.streams) do streams[name] = g:state() end
+  self.file:flush()
+  local ok, why = orrery.save(checkpoint_path(self), {
+    objects = objects, streams = streams, counters = counters or {},
+    default_stream = orrery.default_generator():state(),
+    metrics = self.file:seek "end",
+  })
+  if not ok then error(why, 0) end
+  self.saved = orrery.clock()
+end
+
+function Log:close() self.file:close() end
+
+---@param record orrery.experiment.Record
+---@param progress orrery.experiment.Progress
+---@return orrery.experiment.Log
+return function(record, progress)
+  return setmetatable({
+    record = record, shown = progress, streams = {}, noted = {},
+    saved = orrery.clock(),
+    file = assert(io.open(record:path "metrics.csv", "ab")),
+  }, Log)
+end
