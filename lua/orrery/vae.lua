@@ -1,0 +1,187 @@
+--- Variational autoencoders (Kingma & Welling 2014) with a weight beta on the
+--- KL term (Higgins et al. 2017).
+---
+---     local model = vae.mlp { latent = 20 }
+---     local loss, terms = model:loss(x, { beta = 4, generator = noise })
+---
+--- Everything is in nats per image: `rec` is -E_q log p(x | z), one draw of z;
+--- `kl` is KL(q(z | x) || N(0, I)); -ELBO = rec + kl.
+local orrery = require "orrery"
+local nn = require "orrery.nn"
+local F = nn.functional
+local vae = {}
+
+---@class orrery.vae.VAE: orrery.nn.Module
+---@field encoder orrery.nn.Module  x -> [B, 2 * latent]: mean and log-variance
+---@field decoder orrery.nn.Module  z -> logits or means, of any shape
+---@field latent integer
+---@field likelihood "bernoulli"|"gaussian"
+---@field sigma number  standard deviation of a pixel, Gaussian only
+local VAE = nn.Module:subclass "VAE"
+
+---@param options table  encoder, decoder, latent, likelihood = "bernoulli",
+---  sigma = 1
+function VAE:init(options)
+  self.encoder, self.decoder = options.encoder, options.decoder
+  self.latent = options.latent
+  self.likelihood = options.likelihood or "bernoulli"
+  self.sigma = options.sigma or 1
+  if self.likelihood ~= "bernoulli" and self.likelihood ~= "gaussian" then
+    error(("vae: likelihood is %s; it is bernoulli or gaussian"):format(
+      tostring(self.likelihood)), 3)
+  end
+end
+
+--- Parameters of q(z | x).
+---@param x orrery.Tensor  images, first axis B
+---@return orrery.Tensor mean  [B, latent]
+---@return orrery.Tensor logvar  [B, latent]
+function VAE:encode(x)
+  local h = self.encoder(x)
+  return h:narrow(2, 1, self.latent), h:narrow(2, self.latent + 1, self.latent)
+end
+
+--- A draw of q(z | x) that lets gradients through.
+---@param generator? orrery.Generator
+---@return orrery.Tensor z  [B, latent]
+function VAE:draw(mean, logvar, generator)
+  local eps = orrery.randn({ mean:size(1), mean:size(2) },
+    { dtype = mean.dtype, generator = generator })
+  return mean + (logvar * 0.5):exp() * eps
+end
+
+--- -log p(x | z) of each image.
+---@param x orrery.Tensor
+---@param y orrery.Tensor  what the decoder gave
+---@return orrery.Tensor nats  [B]
+function VAE:distortion(x, y)
+  x, y = x:flatten(2), y:flatten(2)
+  if self.likelihood == "bernoulli" then
+    return F.binary_cross_entropy_with_logits(y, x, { reduction = "none" })
+      :sum(2)
+  end
+  local constant = math.log(self.sigma) + 0.5 * math.log(2 * math.pi)
+  return ((x - y) ^ 2):sum(2) * (0.5 / self.sigma ^ 2) + constant * x:size(2)
+end
+
+--- Both terms of the bound.
+---@param x orrery.Tensor
+---@param generator? orrery.Generator
+---@return orrery.Tensor rec  [B]
+---@return orrery.Tensor kl  [B, latent]
+---@return orrery.Tensor mean  [B, latent]
+function VAE:terms(x, generator)
+  local mean, logvar = self:encode(x)
+  local z = self:draw(mean, logvar, generator)
+  return self:distortion(x, self.decoder(z)), F.kl_normal(mean, logvar), mean
+end
+
+--- What is minimised: mean over the batch of rec + beta * kl.
+---@param x orrery.Tensor
+---@param options? table  beta = 1, generator
+---@return orrery.Tensor loss
+---@return table terms  rec, kl: the two means
+function VAE:loss(x, options)
+  options = options or {}
+  local rec, kl = self:terms(x, options.generator)
+  rec, kl = rec:mean(), kl:sum(2):mean()
+  return rec + kl * (options.beta or 1), { rec = rec, kl = kl }
+end
+
+--- The image the decoder means: probabilities or means.
+---@param z orrery.Tensor  [B, latent]
+---@return orrery.Tensor  as the decoder shapes it
+function VAE:decode(z)
+  local y = self.decoder(z)
+  return self.likelihood == "bernoulli" and y:sigmoid() or y
+end
+
+--- Images back from the means of their codes.
+---@param x orrery.Tensor
+function VAE:reconstruct(x) return self:decode((self:encode(x))) end
+
+--- Images from codes drawn from the prior.
+---@param n integer
+---@param generator? orrery.Generator
+function VAE:sample(n, generator)
+  return self:decode(orrery.randn({ n, self.latent },
+    { generator = generator }))
+end
+vae.VAE = VAE
+
+--- The fully connected network: sizes - hidden - (latent + latent) - hidden -
+--- sizes, ReLU, PyTorch's default initialisation.
+---@param options? table  latent = 20, hidden = 400, features = 784,
+---  likelihood, sigma
+---@return orrery.vae.VAE
+function vae.mlp(options)
+  local o = options or {}
+  local latent, hidden = o.latent or 20, o.hidden or 400
+  local features = o.features or 784
+  return VAE {
+    latent = latent, likelihood = o.likelihood, sigma = o.sigma,
+    encoder = nn.Sequential {
+      nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(),
+      nn.Linear(hidden, 2 * latent),
+    },
+    decoder = nn.Sequential {
+      nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, features),
+    },
+  }
+end
+
+-- Two layers side by side for the parameters of q, as the Keras example has
+-- them: Glorot's bound depends on the size of each.
+local Heads = nn.Module:subclass "Heads"
+
+function Heads:init(features, latent)
+  self.mean = nn.Linear(features, latent)
+  self.logvar = nn.Linear(features, latent)
+end
+
+function Heads:forward(h)
+  return orrery.cat({ self.mean(h), self.logvar(h) }, 2)
+end
+
+-- Glorot & Bengio 2010, zero biases: Keras' defaults.
+local function glorot(model)
+  for name, p in model:named_parameters() do
+    if name:find "bias$" then
+      nn.init.zeros_(p)
+    else
+      nn.init.xavier_uniform_(p)
+    end
+  end
+  return model
+end
+
+--- The convolutional network of the Keras example for 28x28 digits: two 3x3
+--- convolutions of stride 2 down to 7x7x64, a dense layer of 16, and the way
+--- back by transposed convolutions; 69,076 + 65,089 parameters at latent 2.
+---@param options? table  latent = 2, likelihood, sigma
+---@return orrery.vae.VAE
+function vae.conv(options)
+  local o = options or {}
+  local latent = o.latent or 2
+  local half = { stride = 2, padding = "same" }
+  local model = VAE {
+    latent = latent, likelihood = o.likelihood, sigma = o.sigma,
+    encoder = nn.Sequential {
+      nn.Conv2d(1, 32, 3, half), nn.ReLU(),
+      nn.Conv2d(32, 64, 3, half), nn.ReLU(), nn.Flatten(),
+      nn.Linear(7 * 7 * 64, 16), nn.ReLU(), Heads(16, latent),
+    },
+    decoder = nn.Sequential {
+      nn.Linear(latent, 7 * 7 * 64), nn.ReLU(), nn.Unflatten(2, { 64, 7, 7 }),
+      nn.ConvTranspose2d(64, 64, 3, half), nn.ReLU(),
+      nn.ConvTranspose2d(64, 32, 3, half), nn.ReLU(),
+      nn.ConvTranspose2d(32, 1, 3, { padding = "same" }),
+    },
+  }
+  return glorot(model)
+end
+
+vae.Linear = require "orrery.vae.linear"
+vae.measure = require "orrery.vae.measure"
+vae.pictures = require "orrery.vae.pictures"
+return vae
