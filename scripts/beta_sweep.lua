@@ -1,0 +1,165 @@
+--[[ What does beta buy, and what does it cost?
+
+A VAE minimises reconstruction + beta * KL (Higgins et al. 2017). Expect: as
+beta grows the code gets cheaper (KL falls), the images get blurrier
+(reconstruction rises) and the KL gathers in fewer latents. On the plane of
+rate (KL) and distortion (reconstruction) the sweep draws one curve, and its
+slope at each point is -beta.
+
+About a minute on 2 cores with the 8,000 digits that come with Orrery:
+
+  orrery scripts/beta_sweep.lua
+  orrery scripts/beta_sweep.lua beta=1,4 seed=1..3 epochs=10
+  orrery scripts/beta_sweep.lua model=conv data=FOLDER all=true beta=1 epochs=30
+]]
+local orrery = require "orrery"
+local data, optim = orrery.data, orrery.optim
+local plot, vae = orrery.plot, orrery.vae
+
+local run = orrery.experiment {
+  name = "beta_sweep",
+  knobs = {
+    beta = { { 0.5, 1.0, 4.0, 10.0 }, "weight of the KL term", min = 0 },
+    model = { "mlp", "encoder and decoder", one_of = { "mlp", "conv" } },
+    decoder = { "bernoulli", "law of a pixel given the code",
+      one_of = { "bernoulli", "gaussian" } },
+    sigma = { 0.3, "standard deviation of a gaussian pixel", min = 1e-3 },
+    latent = { 0, "size of the code; 0 is 20 for mlp, 2 for conv", min = 0 },
+    epochs = { 5, "passes over the training images", min = 1 },
+    batch = { 128, "images per step", min = 1 },
+    lr = { 1e-3, "learning rate of Adam", min = 0 },
+    data = { "embedded", "embedded, or a folder with the MNIST files" },
+    images = { 0, "training images to use, 0 for all", min = 0 },
+    all = { false, "train on training and test images together" },
+  },
+  step = "epoch",
+  quick = { epochs = 1, images = 1000, beta = { 1.0, 4.0 } },
+}
+
+-- What to train on, and what to measure on: images [N, 1, 28, 28] in [0, 1]
+-- and their classes.
+local function load_digits(k)
+  local folder = k.data ~= "embedded" and k.data or nil
+  local digits, why = data.mnist { dir = folder }
+  if not digits then error(why, 0) end
+  local train, held = k.all and digits.all or digits.train, digits.test
+  if k.images > 0 and k.images < #train then
+    train = train:subset(1, k.images)
+  end
+  if k.quick then held = held:subset(1, 500) end
+  return train, held:everything()
+end
+
+-- One step of training; both terms as numbers.
+local function step(model, opt, x, beta, noise)
+  return orrery.tidy(function()
+    local loss, terms = model:loss(x, { beta = beta, generator = noise })
+    opt:zero_grad()
+    loss:backward()
+    opt:step()
+    return terms.rec:item(), terms.kl:item()
+  end)
+end
+
+-- One pass over the images, or what is left of it; `at` counts along.
+local function epoch(k, log, t, at)
+  for x in t.batches do
+    local rec, kl = step(t.model, t.opt, x, k.beta, t.noise)
+    log:finite("loss", at.epoch, rec + k.beta * kl)
+    at.seen, at.rec = at.seen + x:size(1), at.rec + rec * x:size(1)
+    at.kl = at.kl + kl * x:size(1)
+    log:progress((at.epoch - 1 + at.seen / #t.train) / k.epochs,
+      ("epoch %d/%d  rec %.1f  kl %.2f"):format(at.epoch, k.epochs,
+        at.rec / at.seen, at.kl / at.seen))
+    if log:due() then log:checkpoint(at) end
+  end
+end
+
+local function draw(k, log, model, held, labels, m)
+  local pictures = vae.pictures
+  log:image("reconstructions",
+    pictures.reconstructions(model, held:narrow(1, 1, 32)))
+  log:image("samples", pictures.samples(model))
+  log:image("traversals",
+    pictures.traversals(model, held:narrow(1, 1, 1), m.kl_per_latent))
+  if model.latent == 2 then
+    local names = {}
+    for digit = 0, 9 do names[digit + 1] = tostring(digit) end
+    log:image("codes", pictures.scatter(m.means, labels, names))
+    log:image("plane", pictures.plane(model))
+  end
+  local rows, index = {}, {}
+  for i, kl in ipairs(m.kl_per_latent) do
+    rows[i], index[i] = { latent = i, kl = kl }, i
+  end
+  log:image("KL per latent", plot.bar { x = index, y = m.kl_per_latent,
+    title = ("KL per latent, beta = %g"):format(k.beta), xlabel = "latent",
+    ylabel = "nats" })
+  log:table { title = "KL per latent", rows = rows,
+    columns = { "latent", "kl" } }
+end
+
+function run.trial(k, log)
+  local digits, held, labels = load_digits(k)
+  local latent = k.latent > 0 and k.latent or nil
+  local model = vae[k.model] { latent = latent, likelihood = k.decoder,
+    sigma = k.sigma }
+  local t = { train = digits, model = model, noise = log:generator "noise",
+    opt = optim.Adam(model:parameters(), { lr = k.lr }),
+    batches = digits:batches(k.batch,
+      { shuffle = true, generator = log:generator "order" }) }
+  local at = log:resume({ model = model, opt = t.opt, batches = t.batches },
+    { epoch = 1, seen = 0, rec = 0.0, kl = 0.0 })
+  local m
+  while at.epoch <= k.epochs do
+    epoch(k, log, t, at)
+    m = vae.measure(model, held)
+    log:scalar("training reconstruction", at.epoch, at.rec / at.seen)
+    log:scalar("training KL", at.epoch, at.kl / at.seen)
+    log:scalar("held-out reconstruction", at.epoch, m.rec)
+    log:scalar("held-out KL", at.epoch, m.kl)
+    at = { epoch = at.epoch + 1, seen = 0, rec = 0.0, kl = 0.0,
+      train_rec = at.rec / at.seen, train_kl = at.kl / at.seen }
+    log:checkpoint(at)
+  end
+  m = m or vae.measure(model, held)
+  draw(k, log, model, held, labels, m)
+  return { rate = m.kl, distortion = m.rec, elbo = m.elbo, active = m.active,
+    latents = model.latent, kl_per_latent = m.kl_per_latent,
+    train_rec = at.train_rec, train_kl = at.train_kl }
+end
+
+-- KL of the latents, largest first, one line per beta.
+local function spectrum(trials)
+  local series, seen = {}, {}
+  for _, t in ipairs(trials) do
+    if t.status == "done" and not seen[t.beta] then
+      seen[t.beta] = true
+      local kl = { table.unpack(t.kl_per_latent) }
+      table.sort(kl, function(a, b) return a > b end)
+      series[#series + 1] = { y = kl, name = ("beta %g"):format(t.beta) }
+    end
+  end
+  return series
+end
+
+function run.report(trials, page)
+  page:heading "Results"
+  page:text("Held-out images, nats per image, one draw of the code. Active: "
+    .. "latents whose posterior means vary by more than 0.01.")
+  page:table(trials, { "beta", { "rate", "rate (KL)" },
+    { "distortion", "distortion (reconstruction)" }, { "elbo", "ELBO" },
+    "active", { "latents", "of" } })
+  local rows = trials:by_setting()
+  page:plot(plot.line { x = rows.rate, y = rows.distortion,
+    labels = rows.beta, title = "Rate and distortion",
+    xlabel = "rate: KL (nats)", ylabel = "distortion (nats)" },
+    { caption = "Each point is one beta; the slope of the curve is -beta." })
+  page:plot(plot.line { series = spectrum(trials), title = "KL per latent",
+    xlabel = "latent, most used first", ylabel = "nats", ymin = 0 })
+  page:heading "Images by beta"
+  page:image_matrix { rows = "beta", images = { "reconstructions",
+    "samples" } }
+end
+
+return run(...)
