@@ -135,6 +135,18 @@ static void gather(const plan *p, const char *from, int64_t image_stride,
       memcpy(to, from + (size_t)(b * image_stride + r * p->pixels) * p->es, n);
 }
 
+// Columns of output rows [r0, r1) of some images, side by side; x is the first
+// channel of the first.
+static void make_columns(const plan *p, const char *x, int64_t images,
+                         int64_t channels, int64_t r0, int64_t r1, char *col) {
+  const int64_t n = (r1 - r0) * p->g->ow;
+  for (int64_t i = 0; i < images; i++)
+    TYPED(p->d, im2col, p->g,
+          (const void *)(x + (size_t)(i * p->g->c * p->pixels_in) * p->es),
+          channels, r0, r1, (void *)(col + (size_t)(i * n) * p->es),
+          images * n);
+}
+
 static void product(const plan *p, bool ta, bool tb, int64_t m, int64_t n,
                     int64_t k, const void *a, int64_t lda, const void *b,
                     int64_t ldb, double beta, void *c, int64_t ldc) {
@@ -204,10 +216,7 @@ static void y_chunk(void *context, int64_t chunk) {
     b = x + (size_t)(r0 * g->ow) * p->es;
     ldb = p->pixels_in;
   } else {
-    for (int64_t i = 0; i < images; i++)
-      TYPED(p->d, im2col, g,
-            (const void *)(x + (size_t)(i * g->c * p->pixels_in) * p->es),
-            p->ck, r0, r1, (void *)(col + (size_t)(i * p->pixels) * p->es), ld);
+    make_columns(p, x, images, p->ck, r0, r1, col);
   }
   const char *a = p->w + (size_t)(k0 * depth) * p->es;
   char *y =
@@ -321,6 +330,38 @@ typedef struct w_plan {
   int64_t count;          // elements of a weight
 } w_plan;
 
+// w += y cols(x)^T over one block of positions; w is overwritten when beta
+// is 0. From input channel c0 on, cn of a group.
+static void w_block(const plan *p, int64_t group, int64_t c0, int64_t cn,
+                    int64_t block, int64_t r0, char *col, double beta,
+                    char *w) {
+  const orr_conv *g = p->g;
+  const int64_t first = block * p->images;
+  const int64_t images = min64(p->images, g->n - first);
+  const int64_t r1 = min64(r0 + p->rows, g->oh);
+  const int64_t ld = images * (r1 - r0) * g->ow;
+  const int64_t c_first = first * g->c + group * p->ck + c0;
+  const int64_t k_first = first * g->k + group * p->kg;
+  const char *x = p->x + (size_t)(c_first * p->pixels_in) * p->es;
+  const char *y = p->y + (size_t)(k_first * p->pixels + r0 * g->ow) * p->es;
+  const char *cols = col;
+  int64_t lda = p->pixels, ldb = ld;
+  if (p->direct && images == 1) {
+    cols = x + (size_t)(r0 * g->ow) * p->es;
+    ldb = p->pixels_in;
+  } else {
+    make_columns(p, x, images, cn, r0, r1, col);
+  }
+  if (images > 1) {
+    char *side = col + (size_t)(cn * p->kk * ld) * p->es;
+    gather(p, y, g->k * p->pixels, images, p->kg, side);
+    y = side;
+    lda = ld;
+  }
+  product(p, false, true, p->kg, cn * p->kk, ld, y, lda, cols, ldb, beta, w,
+          p->ck * p->kk);
+}
+
 static void w_chunk(void *context, int64_t chunk) {
   w_plan *q = context;
   plan *p = &q->p;
@@ -329,44 +370,15 @@ static void w_chunk(void *context, int64_t chunk) {
   const int64_t group = chunk / p->parts % g->groups;
   const int64_t share = chunk / p->parts / g->groups;
   const int64_t c0 = part * p->part, cn = min64(p->part, p->ck - c0);
-  const int64_t depth = p->ck * p->kk;
   char *w =
       share == 0 ? p->out : q->sums + (size_t)((share - 1) * q->count) * p->es;
-  w += (size_t)(group * p->kg * depth + c0 * p->kk) * p->es;
+  w += (size_t)((group * p->kg * p->ck + c0) * p->kk) * p->es;
   const int64_t last = min64((share + 1) * q->share, p->image_blocks);
-  char *col = orr_slot_take(&p->slots), *slot = col;
+  char *slot = orr_slot_take(&p->slots);
   double beta = 0;
   for (int64_t b = share * q->share; b < last; b++)
     for (int64_t r0 = 0; r0 < g->oh && !orr_interrupted(); r0 += p->rows) {
-      const int64_t first = b * p->images;
-      const int64_t images = min64(p->images, g->n - first);
-      const int64_t r1 = min64(r0 + p->rows, g->oh);
-      const int64_t ld = images * (r1 - r0) * g->ow;
-      const char *x = p->x +
-          (size_t)((first * g->c + group * p->ck + c0) * p->pixels_in) * p->es;
-      const char *y = p->y +
-          (size_t)((first * g->k + group * p->kg) * p->pixels + r0 * g->ow) *
-              p->es;
-      int64_t lda = p->pixels, ldb = ld;
-      if (images > 1) {
-        char *side = col + (size_t)(cn * p->kk * ld) * p->es;
-        gather(p, y, g->k * p->pixels, images, p->kg, side);
-        y = side;
-        lda = ld;
-      }
-      const char *cols = col;
-      if (p->direct && images == 1) {
-        cols = x + (size_t)(r0 * g->ow) * p->es;
-        ldb = p->pixels_in;
-      } else {
-        for (int64_t i = 0; i < images; i++)
-          TYPED(p->d, im2col, g,
-                (const void *)(x + (size_t)(i * g->c * p->pixels_in) * p->es),
-                cn, r0, r1, (void *)(col + (size_t)(i * p->pixels) * p->es),
-                ld);
-      }
-      product(p, false, true, p->kg, cn * p->kk, ld, y, lda, cols, ldb, beta, w,
-              depth);
+      w_block(p, group, c0, cn, b, r0, slot, beta, w);
       beta = 1;
     }
   orr_slot_give(&p->slots, slot);

@@ -210,6 +210,8 @@ ORR_DEFINE_OP(
         "kernel is empty; give sizes >= 1' }",
         "{ {1,2,5,5}, {3,2,3,3}, stride = 0, error = 'conv2d: stride is {0, 0};"
         " both must be integers >= 1' }",
+        "{ {1,2,5,5}, {3,2,3,3}, dilation = 1e18, error = 'conv2d: dilation is "
+        "{1e+18, 1e+18}; at most 2147483647 is possible' }",
         "{ {1,2,5,5}, {3,2,3,3}, padding = {0,-1}, error = 'conv2d: padding is "
         "{0, -1}; both must be integers >= 0' }",
         "{ {1,2,5,5}, {3,2,3,3}, groups = 0, error = 'conv2d: groups is 0; it "

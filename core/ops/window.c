@@ -10,17 +10,20 @@ static bool is_integer(double v, int least) {
 
 bool orr_want_pair(orr_call *c, int slot, const char *name, int least) {
   const double a = c->attr[slot], b = c->attr[slot + 1];
-  if (is_integer(a, least) && is_integer(b, least))
-    return true;
+  if (is_integer(a, least) && is_integer(b, least)) return true;
+  if (a > LIMIT || b > LIMIT)
+    return orr_fail(c, "%s is {%g, %g}; at most %.0f is possible", name, a, b,
+                    LIMIT);
   return orr_fail(c, "%s is {%g, %g}; both must be integers >= %d", name, a, b,
                   least);
 }
 
 bool orr_want_int(orr_call *c, int slot, const char *name, int least) {
-  if (is_integer(c->attr[slot], least))
-    return true;
-  return orr_fail(c, "%s is %g; it must be an integer >= %d", name,
-                  c->attr[slot], least);
+  const double v = c->attr[slot];
+  if (is_integer(v, least)) return true;
+  if (v > LIMIT)
+    return orr_fail(c, "%s is %g; at most %.0f is possible", name, v, LIMIT);
+  return orr_fail(c, "%s is %g; it must be an integer >= %d", name, v, least);
 }
 
 bool orr_want_images(orr_call *c, int input) {

@@ -87,6 +87,41 @@ local function strided(sample, arguments, names, want)
     { samples.run(sample.record, packed) }, 1e-12)
 end
 
+-- Elementwise ops of several inputs: one of them thin, or without axes, does
+-- what it does repeated to the full shape; and the widest dtype wins.
+local function broadcast(sample, arguments, names)
+  if not sample.record.flags.promote or #names < 2 or sample.rig.distinct
+      or sample.rig.list then
+    return
+  end
+  for _, name in ipairs(names) do
+    local x = arguments[name]
+    local thin = x:numel() > 0 and x:reshape(-1)[1]
+    for axis = 0, thin and x:dim() or -1 do
+      local small = axis == 0 and thin or x:narrow(axis, 1, 1)
+      local full = small:expand { x:shape() }:clone()
+      local got = map(arguments, { name }, function() return small end)
+      local want = map(arguments, { name }, function() return full end)
+      local a = { samples.run(sample.record, got) }
+      local b = { samples.run(sample.record, want) }
+      if a[1]:shape_str() == b[1]:shape_str() then
+        compare(sample, "broadcast", a, b, 0)
+      end
+    end
+    local wide = false  -- a tensor without axes does not widen others
+    for _, other in ipairs(names) do
+      local y = arguments[other]
+      wide = wide or other ~= name and is_float[y.dtype] and y:dim() > 0
+    end
+    if wide and is_float[x.dtype] then
+      local mixed = map(arguments, { name }, function() return x:float() end)
+      local y = samples.run(sample.record, mixed)
+      check(sample, "float32 beside float64 gave %s",
+        y.dtype == "float64" or y.dtype == "uint8", y.dtype)
+    end
+  end
+end
+
 -- ---- float32 against float64, on inputs that float32 holds
 
 local function precision(sample, arguments, names)
@@ -275,6 +310,7 @@ local function run_sample(sample)
     sample.record.outputs)
   by_place(sample, arguments, want)
   if #names == 0 then return end
+  broadcast(sample, arguments, names)
   if not sample.rig.contiguous then strided(sample, arguments, names, want) end
   if not sample.record.flags.hidden then in_place(sample, arguments, want) end
   if not sample.record.flags.random then
