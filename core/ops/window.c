@@ -28,8 +28,7 @@ bool orr_want_int(orr_call *c, int slot, const char *name, int least) {
 
 bool orr_want_images(orr_call *c, int input) {
   char text[128];
-  if (c->x[input]->rank == 4)
-    return true;
+  if (c->x[input]->rank == 4) return true;
   return orr_fail(c,
                   "%s is %s but must be [N, C, H, W]; use :view or "
                   ":unsqueeze",
