@@ -20,8 +20,7 @@ typedef struct job {
 } job;
 
 static int64_t source_of(orr_pad_mode mode, int64_t i, int64_t n) {
-  if (i >= 0 && i < n)
-    return i;
+  if (i >= 0 && i < n) return i;
   switch (mode) {
   case ORR_PAD_REFLECT:
     return i < 0 ? -i : 2 * (n - 1) - i;
@@ -36,8 +35,7 @@ static int64_t source_of(orr_pad_mode mode, int64_t i, int64_t n) {
 
 static size_t table_bytes(const orr_pad *p) {
   int64_t n = 1;
-  for (int a = 0; a < p->rank; a++)
-    n += p->to[a];
+  for (int a = 0; a < p->rank; a++) n += p->to[a];
   return (size_t)n * sizeof(int64_t);
 }
 
@@ -48,8 +46,7 @@ static bool start(job *j, const orr_pad *p, orr_dtype d) {
              .block_x = 1,
              .block_y = 1};
   int64_t *table = orr_alloc(table_bytes(p));
-  if (!table)
-    return false;
+  if (!table) return false;
   for (int a = 0; a < p->rank; a++) {
     j->source[a] = table;
     for (int64_t i = 0; i < p->to[a]; i++)
@@ -65,9 +62,7 @@ static bool start(job *j, const orr_pad *p, orr_dtype d) {
   return true;
 }
 
-static void end(job *j) {
-  orr_free(j->source[0], table_bytes(j->p));
-}
+static void end(job *j) { orr_free(j->source[0], table_bytes(j->p)); }
 
 // The last axis: runs of neighbours are copied together.
 static void copy_row(const job *j, const char *x, char *y) {
@@ -79,8 +74,7 @@ static void copy_row(const job *j, const char *x, char *y) {
       continue;
     }
     int64_t run = 1;
-    while (i + run < n && s[i + run] == s[i] + run)
-      run++;
+    while (i + run < n && s[i + run] == s[i] + run) run++;
     memcpy(y + (size_t)i * j->es, x + (size_t)s[i] * j->es,
            (size_t)run * j->es);
     i += run;
@@ -112,8 +106,7 @@ static void copy_blocks(void *context, int64_t begin, int64_t last) {
 
 static int64_t blocks_of(const job *j) {
   int64_t n = 1;
-  for (int a = 0; a < j->first; a++)
-    n *= j->p->from[a];
+  for (int a = 0; a < j->first; a++) n *= j->p->from[a];
   return n;
 }
 
@@ -124,8 +117,7 @@ static int64_t grain_of(int64_t block) {
 bool orr_pad_run(orr_dtype d, const orr_pad *p, const void *x, const void *fill,
                  void *y) {
   job j;
-  if (!start(&j, p, d))
-    return false;
+  if (!start(&j, p, d)) return false;
   j.x = x, j.y = y, j.fill = fill;
   if (j.block_y > 0)
     orr_parallel_range(blocks_of(&j), grain_of(j.block_y), copy_blocks, &j);
@@ -168,8 +160,7 @@ static void add_blocks(void *context, int64_t begin, int64_t last) {
 
 bool orr_pad_dx(orr_dtype d, const orr_pad *p, const void *y, void *x) {
   job j;
-  if (!start(&j, p, d))
-    return false;
+  if (!start(&j, p, d)) return false;
   j.x = y, j.y = x;
   if (j.block_x > 0)
     orr_parallel_range(blocks_of(&j), grain_of(j.block_x), add_blocks, &j);

@@ -22,12 +22,8 @@ typedef struct window {
   double divisor;
 } window;
 
-static int64_t min64(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-static int64_t max64(int64_t a, int64_t b) {
-  return a > b ? a : b;
-}
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // Padding counts, what sticks out beyond it (ceil) does not.
 static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {
@@ -54,11 +50,9 @@ static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {
 int64_t orr_pool_size(int64_t size, int64_t window, int64_t stride,
                       int64_t padding, int64_t dilation, bool ceil) {
   const int64_t room = size + 2 * padding - dilation * (window - 1) - 1;
-  if (room < 0 && !(ceil && room > -stride))
-    return 0;
+  if (room < 0 && !(ceil && room > -stride)) return 0;
   int64_t n = (room + (ceil ? stride - 1 : 0)) / stride + 1;
-  if (ceil && (n - 1) * stride >= size + padding)
-    n--;
+  if (ceil && (n - 1) * stride >= size + padding) n--;
   return n;
 }
 

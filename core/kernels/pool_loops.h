@@ -58,11 +58,9 @@ static void F(unpool)(const job *j, int64_t begin, int64_t end) {
     const T *y = (const T *)j->from + p * n;
     const int64_t *position = j->index + p * n;
     T *x = (T *)j->to + p * pixels;
-    for (int64_t i = 0; i < pixels; i++)
-      x[i] = 0;
+    for (int64_t i = 0; i < pixels; i++) x[i] = 0;
     for (int64_t i = 0; i < n; i++)
-      if (position[i] >= 1 && position[i] <= pixels)
-        x[position[i] - 1] += y[i];
+      if (position[i] >= 1 && position[i] <= pixels) x[position[i] - 1] += y[i];
   }
 }
 
@@ -99,15 +97,13 @@ static void F(avg_pool_dx)(const job *j, int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; p++) {
     const T *y = (const T *)j->from + p * g->oh * g->ow;
     T *x = (T *)j->to + p * g->h * g->w;
-    for (int64_t i = 0; i < g->h * g->w; i++)
-      x[i] = 0;
+    for (int64_t i = 0; i < g->h * g->w; i++) x[i] = 0;
     for (int64_t oy = 0; oy < g->oh; oy++)
       for (int64_t ox = 0; ox < g->ow; ox++) {
         const window v = window_at(g, oy, ox);
         const T share = (T)((double)*y++ / v.divisor);
         for (int64_t iy = v.y0; iy < v.y1; iy++)
-          for (int64_t ix = v.x0; ix < v.x1; ix++)
-            x[iy * g->w + ix] += share;
+          for (int64_t ix = v.x0; ix < v.x1; ix++) x[iy * g->w + ix] += share;
       }
   }
 }
@@ -118,15 +114,12 @@ static void F(upsample)(const job *j, int64_t begin, int64_t end) {
     const T *x = (const T *)j->from + row * g->w;
     T *y = (T *)j->to + row * g->kh * g->ow;
     if (g->kw == 2)
-      for (int64_t i = 0; i < g->w; i++)
-        y[2 * i] = y[2 * i + 1] = x[i];
+      for (int64_t i = 0; i < g->w; i++) y[2 * i] = y[2 * i + 1] = x[i];
     else
       for (int64_t i = 0; i < g->w; i++)
-        for (int64_t k = 0; k < g->kw; k++)
-          y[i * g->kw + k] = x[i];
+        for (int64_t k = 0; k < g->kw; k++) y[i * g->kw + k] = x[i];
     for (int64_t k = 1; k < g->kh; k++)
-      for (int64_t i = 0; i < g->ow; i++)
-        y[k * g->ow + i] = y[i];
+      for (int64_t i = 0; i < g->ow; i++) y[k * g->ow + i] = y[i];
   }
 }
 

@@ -15,8 +15,7 @@ bool orr_slots_open(orr_slots *s, size_t each, int64_t chunks) {
 }
 
 void orr_slots_close(orr_slots *s) {
-  if (s->block)
-    orr_free(s->block, s->bytes);
+  if (s->block) orr_free(s->block, s->bytes);
   s->block = NULL;
 }
 

@@ -8,8 +8,7 @@
 // [0, size), t runs from steps_to(-shift) to steps_to(size - shift).
 static inline int64_t steps_to(int64_t distance, int64_t stride,
                                int64_t limit) {
-  if (distance <= 0)
-    return 0;
+  if (distance <= 0) return 0;
   const int64_t t = (distance + stride - 1) / stride;
   return t < limit ? t : limit;
 }

@@ -17,16 +17,14 @@ static orr_norm geometry(const orr_tensor *x, double eps) {
                 .channels = x->size[1],
                 .pixels = 1,
                 .eps = eps};
-  for (int a = 2; a < x->rank; a++)
-    g.pixels *= x->size[a];
+  for (int a = 2; a < x->rank; a++) g.pixels *= x->size[a];
   return g;
 }
 
 static bool want_per_channel(orr_call *c, int input, int64_t channels) {
   const orr_tensor *v = c->x[input];
   char text[128];
-  if (!v || (v->rank == 1 && v->size[0] == channels))
-    return true;
+  if (!v || (v->rank == 1 && v->size[0] == channels)) return true;
   return orr_fail(c, "%s is %s but x has %lld channels; give [%lld]",
                   orr_input_name(c, input),
                   orr_shape_text(v, text, sizeof text), (long long)channels,
@@ -43,8 +41,7 @@ static bool want_values(orr_call *c, int input) {
   const orr_tensor *x = c->x[input];
   const orr_norm g = geometry(x, 0);
   char text[128];
-  if (g.n * g.pixels > 1 || g.channels == 0)
-    return true;
+  if (g.n * g.pixels > 1 || g.channels == 0) return true;
   return orr_fail(c,
                   "%s is %s: training needs more than one value per "
                   "channel; give a larger batch or training = false",
@@ -52,22 +49,18 @@ static bool want_values(orr_call *c, int input) {
                   orr_shape_text(x, text, sizeof text));
 }
 
-static void *data_of(const orr_tensor *t) {
-  return t ? orr_data(t) : NULL;
-}
+static void *data_of(const orr_tensor *t) { return t ? orr_data(t) : NULL; }
 
 // Values per channel beside x: [C, 1, 1 ...].
 static orr_tensor *beside(orr_tensor *v, const orr_tensor *x) {
   int64_t size[ORR_MAX_RANK] = {x->size[1]};
-  for (int a = 2; a < x->rank; a++)
-    size[a - 1] = 1;
+  for (int a = 2; a < x->rank; a++) size[a - 1] = 1;
   return orr_reshape_to(v, x->rank - 1, size);
 }
 
 static orr_tensor *channel_sums(orr_tensor *t, const orr_tensor *x) {
   orr_short_args args = {.x0 = t, .attr = {x->rank - 1, 0}};
-  for (int a = 2; a < x->rank; a++)
-    args.attr[a] = a;
+  for (int a = 2; a < x->rank; a++) args.attr[a] = a;
   return orr_apply_short(&orr_op_sum, &args);
 }
 
@@ -85,8 +78,7 @@ static void apply3(const orr_op *op, orr_tensor *a, orr_tensor *b,
   const orr_args args = {.x = {a, b, c}, .attr = {eps}};
   y[0] = y[1] = y[2] = NULL;
   if (a && orr_apply_all(op, &args, y))
-    for (int i = 0; i < 3; i++)
-      orr_keep(y[i]);
+    for (int i = 0; i < 3; i++) orr_keep(y[i]);
 }
 
 // ------------------------------------------------------------ training
@@ -126,8 +118,7 @@ static orr_tensor *statistics_vjp(const orr_vjp *v) {
 static void batch_norm_train_vjp(orr_vjp *v) {
   orr_tensor *g[3];
   apply3(&orr_op_batch_norm_dx, v->gy, v->x[0], v->x[1], v->attr[0], g);
-  for (int i = 0; i < 3; i++)
-    v->gx[i] = v->needs[i] ? g[i] : NULL;
+  for (int i = 0; i < 3; i++) v->gx[i] = v->needs[i] ? g[i] : NULL;
   if (v->needs[0] && (v->gys[1] || v->gys[2]))
     v->gx[0] = plus(g[0], statistics_vjp(v));
 }
@@ -201,14 +192,12 @@ static void batch_norm_dx_vjp(orr_vjp *v) {
   orr_tensor *gy = v->x[0], *x = v->x[1], *train[3], *g[3];
   const double eps = v->attr[0];
   apply3(&orr_op_batch_norm_train, x, NULL, NULL, eps, train);
-  if (v->gys[0])
-    input_cotangent(v, train);
+  if (v->gys[0]) input_cotangent(v, train);
   if (v->gys[1]) {  // gweight = sum gy h
     orr_tensor *a = beside(v->gys[1], x);
     v->gx[0] = plus(v->gx[0], times(train[0], a));
     apply3(&orr_op_batch_norm_dx, times(gy, a), x, NULL, eps, g);
-    if (v->needs[1])
-      v->gx[1] = plus(v->gx[1], g[0]);
+    if (v->needs[1]) v->gx[1] = plus(v->gx[1], g[0]);
   }
   if (v->gys[2])  // gbias = sum gy
     v->gx[0] =
@@ -238,27 +227,22 @@ enum { TRAINING = 0, MOMENTUM = 1, EPS = 2 };
 static orr_tensor *by_running(orr_call *c) {
   orr_tensor *x = c->x[0], *w = c->x[3], *b = c->x[4];
   orr_tensor *scale = ORR(rsqrt, ORR(add, c->x[2], orr_num(x, c->attr[EPS])));
-  if (w)
-    scale = times(scale, w);
+  if (w) scale = times(scale, w);
   orr_tensor *shift = ORR(neg, times(c->x[1], scale));
-  if (b)
-    shift = ORR(add, shift, b);
+  if (b) shift = ORR(add, shift, b);
   return ORR(add, times(x, beside(scale, x)), beside(shift, x));
 }
 
 static orr_tensor *batch_norm_compose(orr_call *c) {
   orr_tensor *x = c->x[0];
-  if (!orr_want_min_rank(c, 0, 2) || !want_eps(c, EPS))
-    return NULL;
+  if (!orr_want_min_rank(c, 0, 2) || !want_eps(c, EPS)) return NULL;
   for (int i = 1; i < 5; i++)
-    if (!want_per_channel(c, i, x->size[1]))
-      return NULL;
+    if (!want_per_channel(c, i, x->size[1])) return NULL;
   if (c->attr[TRAINING] != 0)
     return want_values(c, 0)
         ? ORR(batch_norm_train, x, c->x[3], c->x[4], .attr = {c->attr[EPS]})
         : NULL;
-  if (c->x[1] && c->x[2])
-    return by_running(c);
+  if (c->x[1] && c->x[2]) return by_running(c);
   orr_fail(c,
            "running_mean and running_var are missing; give them or "
            "training = true");

@@ -47,12 +47,9 @@ static void read_options(orr_conv *g, const double *attr, int dilation,
 // Geometry from the sizes of x, w and y; any may be NULL.
 static orr_conv geometry(const int64_t *x, const int64_t *w, const int64_t *y) {
   orr_conv g = {0};
-  if (x)
-    g.n = x[0], g.c = x[1], g.h = x[2], g.w = x[3];
-  if (w)
-    g.k = w[0], g.kh = w[2], g.kw = w[3];
-  if (y)
-    g.n = y[0], g.k = y[1], g.oh = y[2], g.ow = y[3];
+  if (x) g.n = x[0], g.c = x[1], g.h = x[2], g.w = x[3];
+  if (w) g.k = w[0], g.kh = w[2], g.kw = w[3];
+  if (y) g.n = y[0], g.k = y[1], g.oh = y[2], g.ow = y[3];
   return g;
 }
 
@@ -61,8 +58,7 @@ static bool want_channels(orr_call *c, int input, int64_t takes,
                           int64_t groups) {
   const orr_tensor *x = c->x[input], *w = c->x[1];
   char a[128], b[128];
-  if (x->size[1] == takes)
-    return true;
+  if (x->size[1] == takes) return true;
   return orr_fail(c,
                   "%s is %s but weight %s with groups = %lld takes %lld "
                   "channels; match them",
@@ -73,8 +69,7 @@ static bool want_channels(orr_call *c, int input, int64_t takes,
 
 static bool want_divisible(orr_call *c, int64_t channels, int64_t groups) {
   char text[128];
-  if (channels % groups == 0)
-    return true;
+  if (channels % groups == 0) return true;
   return orr_fail(c,
                   "weight is %s but groups is %lld; its first size must be "
                   "a multiple of groups",
@@ -85,8 +80,7 @@ static bool want_divisible(orr_call *c, int64_t channels, int64_t groups) {
 static bool want_bias(orr_call *c, int64_t channels) {
   char text[128];
   const orr_tensor *b = c->nx > 2 ? c->x[2] : NULL;
-  if (!b || (b->rank == 1 && b->size[0] == channels))
-    return true;
+  if (!b || (b->rank == 1 && b->size[0] == channels)) return true;
   return orr_fail(c, "bias is %s but the result has %lld channels; give [%lld]",
                   orr_shape_text(b, text, sizeof text), (long long)channels,
                   (long long)channels);
@@ -108,18 +102,14 @@ static bool want_window(orr_call *c, const orr_conv *g) {
                   (long long)g->dh, (long long)g->dw);
 }
 
-static void *data_of(const orr_tensor *t) {
-  return t ? orr_data(t) : NULL;
-}
+static void *data_of(const orr_tensor *t) { return t ? orr_data(t) : NULL; }
 
 // A gradient op with the first seven options of attr and two more.
 static orr_tensor *apply(const orr_op *op, orr_tensor *a, orr_tensor *b,
                          const double *attr, const int64_t *extra) {
-  if (!a || !b)
-    return NULL;
+  if (!a || !b) return NULL;
   orr_short_args args = {.x0 = a, .x1 = b};
-  for (int i = 0; i < EXTRA; i++)
-    args.attr[i] = attr[i];
+  for (int i = 0; i < EXTRA; i++) args.attr[i] = attr[i];
   if (extra) {
     args.attr[EXTRA] = (double)extra[0];
     args.attr[EXTRA + 1] = (double)extra[1];
@@ -165,12 +155,9 @@ static bool conv2d_forward(orr_call *c) {
 
 static void conv2d_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *w = v->x[1];
-  if (v->needs[0])
-    v->gx[0] = conv_dx(v->gy, w, v->attr, x);
-  if (v->needs[1])
-    v->gx[1] = conv_dw(x, v->gy, v->attr, w);
-  if (v->needs[2])
-    v->gx[2] = orr_sum_to_channels(v->gy);
+  if (v->needs[0]) v->gx[0] = conv_dx(v->gy, w, v->attr, x);
+  if (v->needs[1]) v->gx[1] = conv_dw(x, v->gy, v->attr, w);
+  if (v->needs[2]) v->gx[2] = orr_sum_to_channels(v->gy);
 }
 
 ORR_DEFINE_OP(
@@ -251,10 +238,8 @@ static bool conv2d_dx_forward(orr_call *c) {
 
 static void conv2d_dx_vjp(orr_vjp *v) {
   orr_tensor *gy = v->x[0], *w = v->x[1];
-  if (v->needs[0])
-    v->gx[0] = conv(v->gy, w, v->attr);
-  if (v->needs[1])
-    v->gx[1] = conv_dw(v->gy, gy, v->attr, w);
+  if (v->needs[0]) v->gx[0] = conv(v->gy, w, v->attr);
+  if (v->needs[1]) v->gx[1] = conv_dw(v->gy, gy, v->attr, w);
 }
 
 ORR_DEFINE_OP(
@@ -314,10 +299,8 @@ static bool conv2d_dw_forward(orr_call *c) {
 
 static void conv2d_dw_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *gy = v->x[1];
-  if (v->needs[0])
-    v->gx[0] = conv_dx(gy, v->gy, v->attr, x);
-  if (v->needs[1])
-    v->gx[1] = conv(x, v->gy, v->attr);
+  if (v->needs[0]) v->gx[0] = conv_dx(gy, v->gy, v->attr, x);
+  if (v->needs[1]) v->gx[1] = conv(x, v->gy, v->attr);
 }
 
 ORR_DEFINE_OP(
@@ -346,8 +329,7 @@ ORR_DEFINE_OP(
 
 // The options as the trio stores them.
 static void trio_options(const double *attr, double *to) {
-  for (int i = 0; i < 4; i++)
-    to[i] = attr[i];
+  for (int i = 0; i < 4; i++) to[i] = attr[i];
   to[DILATION] = attr[T_DILATION];
   to[DILATION + 1] = attr[T_DILATION + 1];
   to[GROUPS] = attr[T_GROUPS];
@@ -363,10 +345,8 @@ static int64_t transposed_size(int64_t n, int64_t kernel, int64_t stride,
 
 static bool want_output_padding(orr_call *c) {
   const double *p = c->attr + T_OUTPUT_PADDING, *s = c->attr + STRIDE;
-  if (!orr_want_pair(c, T_OUTPUT_PADDING, "output_padding", 0))
-    return false;
-  if (p[0] < s[0] && p[1] < s[1])
-    return true;
+  if (!orr_want_pair(c, T_OUTPUT_PADDING, "output_padding", 0)) return false;
+  if (p[0] < s[0] && p[1] < s[1]) return true;
   return orr_fail(c,
                   "output_padding is {%g, %g} but stride is {%g, %g}; it "
                   "must be smaller",
@@ -411,12 +391,9 @@ static void conv_transpose2d_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *w = v->x[1];
   double attr[ORR_MAX_ATTR] = {0};
   trio_options(v->attr, attr);
-  if (v->needs[0])
-    v->gx[0] = conv(v->gy, w, attr);
-  if (v->needs[1])
-    v->gx[1] = conv_dw(v->gy, x, attr, w);
-  if (v->needs[2])
-    v->gx[2] = orr_sum_to_channels(v->gy);
+  if (v->needs[0]) v->gx[0] = conv(v->gy, w, attr);
+  if (v->needs[1]) v->gx[1] = conv_dw(v->gy, x, attr, w);
+  if (v->needs[2]) v->gx[2] = orr_sum_to_channels(v->gy);
 }
 
 ORR_DEFINE_OP(

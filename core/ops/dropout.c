@@ -9,12 +9,10 @@ typedef struct job {
 } job;
 
 ORR_CLONES static void mask_f32(float *y, int64_t n, float p, float kept) {
-  for (int64_t i = 0; i < n; i++)
-    y[i] = y[i] < p ? 0.0f : kept;
+  for (int64_t i = 0; i < n; i++) y[i] = y[i] < p ? 0.0f : kept;
 }
 ORR_CLONES static void mask_f64(double *y, int64_t n, double p, double kept) {
-  for (int64_t i = 0; i < n; i++)
-    y[i] = y[i] < p ? 0.0 : kept;
+  for (int64_t i = 0; i < n; i++) y[i] = y[i] < p ? 0.0 : kept;
 }
 
 static void mask_range(void *context, int64_t begin, int64_t end) {
@@ -63,10 +61,8 @@ ORR_DEFINE_OP(
                 "{ {0,4}, p = 0.3, nograd = true, reason = 'a constant' }"});
 
 static orr_tensor *dropout_compose(orr_call *c) {
-  if (!want_probability(c))
-    return NULL;
-  if (c->attr[1] == 0 || c->attr[0] == 0)
-    return c->x[0];
+  if (!want_probability(c)) return NULL;
+  if (c->attr[1] == 0 || c->attr[0] == 0) return c->x[0];
   orr_tensor *mask =
       ORR(dropout_mask, c->x[0], .attr = {c->attr[0]}, .stream = c->stream);
   return ORR(mul, c->x[0], mask);

@@ -53,8 +53,7 @@ static bool want_pads(orr_call *c, int rank) {
 // What each mode can do along an axis of size n.
 static bool fits(orr_pad_mode mode, int64_t n, int64_t before, int64_t after) {
   const int64_t most = before > after ? before : after;
-  if (n + before + after < 0 || -before > n || -after > n)
-    return false;
+  if (n + before + after < 0 || -before > n || -after > n) return false;
   switch (mode) {
   case ORR_PAD_REFLECT:
     return most <= 0 || most < n;
@@ -76,8 +75,7 @@ static bool want_fit(orr_call *c, const orr_pad *p) {
   for (int a = p->rank - 1; a >= 0; a--) {
     const int64_t before = p->before[a];
     const int64_t after = p->to[a] - p->from[a] - before;
-    if (fits(p->mode, p->from[a], before, after))
-      continue;
+    if (fits(p->mode, p->from[a], before, after)) continue;
     return orr_fail(c, "pad is {%lld, %lld} along axis %d of %s in mode %s; %s",
                     (long long)before, (long long)after, a + 1,
                     orr_sizes_text(p->rank, p->from, text, sizeof text),
@@ -88,8 +86,7 @@ static bool want_fit(orr_call *c, const orr_pad *p) {
 
 static bool pad_shape(orr_call *c) {
   orr_pad p;
-  if (!want_pads(c, c->x[0]->rank))
-    return false;
+  if (!want_pads(c, c->x[0]->rank)) return false;
   read_pad(&p, c->attr, c->x[0]->rank, c->x[0]->size);
   return want_fit(c, &p) && orr_out(c, 0, c->x[0]->dtype, p.rank, p.to);
 }
@@ -186,8 +183,7 @@ static bool pad_dx_shape(orr_call *c) {
   int64_t size[ORR_MAX_RANK] = {0};
   orr_pad p;
   char a[128], b[128];
-  if (!want_pads(c, rank))
-    return false;
+  if (!want_pads(c, rank)) return false;
   sizes_of_x(c->attr, size);
   read_pad(&p, c->attr, rank, size);
   if ((int)c->attr[SIZES] != rank ||
@@ -211,8 +207,7 @@ static bool pad_dx_forward(orr_call *c) {
 
 static void pad_dx_vjp(orr_vjp *v) {
   orr_short_args args = {.x0 = v->gy};
-  for (int i = 0; i <= MODE; i++)
-    args.attr[i] = v->attr[i];
+  for (int i = 0; i <= MODE; i++) args.attr[i] = v->attr[i];
   v->gx[0] = orr_apply_short(&orr_op_pad, &args);
 }
 

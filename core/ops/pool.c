@@ -33,10 +33,8 @@ static orr_pool read_pool(const double *attr, const int64_t *x,
                 .pw = (int64_t)attr[PADDING + 1],
                 .dh = 1,
                 .dw = 1};
-  if (x)
-    g.planes = x[0] * x[1], g.h = x[2], g.w = x[3];
-  if (y)
-    g.planes = y[0] * y[1], g.oh = y[2], g.ow = y[3];
+  if (x) g.planes = x[0] * x[1], g.h = x[2], g.w = x[3];
+  if (y) g.planes = y[0] * y[1], g.oh = y[2], g.ow = y[3];
   return g;
 }
 
@@ -49,8 +47,7 @@ static orr_pool read_max_pool(const double *attr, const int64_t *x,
 
 static bool want_window(orr_call *c) {
   double *a = c->attr;
-  if (!orr_want_pair(c, KERNEL, "kernel_size", 1))
-    return false;
+  if (!orr_want_pair(c, KERNEL, "kernel_size", 1)) return false;
   if (a[STRIDE] == 0 && a[STRIDE + 1] == 0) {
     a[STRIDE] = a[KERNEL];
     a[STRIDE + 1] = a[KERNEL + 1];
@@ -75,8 +72,7 @@ static bool pooled_size(orr_call *c, const orr_pool *g, bool ceil,
   size[1] = x->size[1];
   size[2] = orr_pool_size(g->h, g->kh, g->sh, g->ph, g->dh, ceil);
   size[3] = orr_pool_size(g->w, g->kw, g->sw, g->pw, g->dw, ceil);
-  if (g->h > 0 && g->w > 0 && size[2] > 0 && size[3] > 0)
-    return true;
+  if (g->h > 0 && g->w > 0 && size[2] > 0 && size[3] > 0) return true;
   return orr_fail(c,
                   "%s is %s with padding {%lld, %lld}, smaller than the "
                   "window {%lld, %lld}; use a smaller kernel_size",
@@ -127,11 +123,9 @@ ORR_DEFINE_OP(
 // The user's function is the same without the positions. Checked here, so
 // that a sentence bears its name.
 static orr_tensor *max_pool2d_compose(orr_call *c) {
-  if (!max_pool2d_shape(c))
-    return NULL;
+  if (!max_pool2d_shape(c)) return NULL;
   orr_short_args args = {.x0 = c->x[0]};
-  for (int i = 0; i <= MAX_CEIL; i++)
-    args.attr[i] = c->attr[i];
+  for (int i = 0; i <= MAX_CEIL; i++) args.attr[i] = c->attr[i];
   return orr_apply_short(&orr_op_max_pool2d_indexed, &args);
 }
 
@@ -186,8 +180,7 @@ static bool scatter_forward(orr_call *c) {
 }
 
 static void scatter_vjp(orr_vjp *v) {
-  if (v->needs[0])
-    v->gx[0] = ORR(max_pool2d_gather, v->gy, v->x[1]);
+  if (v->needs[0]) v->gx[0] = ORR(max_pool2d_gather, v->gy, v->x[1]);
 }
 
 ORR_DEFINE_OP(max_pool2d_scatter,
@@ -206,8 +199,7 @@ ORR_DEFINE_OP(max_pool2d_scatter,
 static bool gather_shape(orr_call *c) {
   char a[128], b[128];
   const orr_tensor *x = c->x[0], *p = c->x[1];
-  if (!orr_want_images(c, 0) || !orr_want_images(c, 1))
-    return false;
+  if (!orr_want_images(c, 0) || !orr_want_images(c, 1)) return false;
   if (x->size[0] != p->size[0] || x->size[1] != p->size[1])
     return orr_fail(c, "x is %s but position is %s; match their first two axes",
                     orr_shape_text(x, a, sizeof a),
@@ -248,8 +240,7 @@ static orr_pool read_avg_pool(const double *attr, const int64_t *x,
 }
 
 static bool avg_pool2d_shape(orr_call *c) {
-  if (!orr_want_images(c, 0) || !want_window(c))
-    return false;
+  if (!orr_want_images(c, 0) || !want_window(c)) return false;
   const orr_pool g = read_avg_pool(c->attr, c->x[0]->size, NULL);
   int64_t size[4];
   return pooled_size(c, &g, c->attr[AVG_CEIL] != 0, size) &&
@@ -264,8 +255,7 @@ static bool avg_pool2d_forward(orr_call *c) {
 
 static void avg_pool2d_vjp(orr_vjp *v) {
   orr_short_args args = {.x0 = v->gy};
-  for (int i = 0; i < AVG_SIZE; i++)
-    args.attr[i] = v->attr[i];
+  for (int i = 0; i < AVG_SIZE; i++) args.attr[i] = v->attr[i];
   args.attr[AVG_SIZE] = (double)v->x[0]->size[2];
   args.attr[AVG_SIZE + 1] = (double)v->x[0]->size[3];
   v->gx[0] = orr_apply_short(&orr_op_avg_pool2d_dx, &args);
@@ -323,8 +313,7 @@ static bool avg_pool2d_dx_forward(orr_call *c) {
 
 static void avg_pool2d_dx_vjp(orr_vjp *v) {
   orr_short_args args = {.x0 = v->gy};
-  for (int i = 0; i < AVG_SIZE; i++)
-    args.attr[i] = v->attr[i];
+  for (int i = 0; i < AVG_SIZE; i++) args.attr[i] = v->attr[i];
   v->gx[0] = orr_apply_short(&orr_op_avg_pool2d, &args);
 }
 
@@ -438,8 +427,7 @@ ORR_DEFINE_OP(
 // `size` or `scale_factor`, one of them; both as factors.
 static orr_tensor *interpolate_compose(orr_call *c) {
   double *size = c->attr, *scale = c->attr + 2;
-  if (!orr_want_images(c, 0))
-    return NULL;
+  if (!orr_want_images(c, 0)) return NULL;
   const bool by_size = size[0] != 0 || size[1] != 0;
   const bool by_scale = scale[0] != 0 || scale[1] != 0;
   if (by_size == by_scale) {
@@ -450,13 +438,11 @@ static orr_tensor *interpolate_compose(orr_call *c) {
   }
   if (by_size) {
     const int64_t *x = c->x[0]->size;
-    if (!orr_want_pair(c, 0, "size", 1))
-      return NULL;
+    if (!orr_want_pair(c, 0, "size", 1)) return NULL;
     scale[0] = x[2] ? size[0] / (double)x[2] : 0;
     scale[1] = x[3] ? size[1] / (double)x[3] : 0;
   }
-  if (!orr_want_pair(c, 2, "scale_factor", 1))
-    return NULL;
+  if (!orr_want_pair(c, 2, "scale_factor", 1)) return NULL;
   return ORR(upsample_nearest2d, c->x[0], .attr = {scale[0], scale[1]});
 }
 

@@ -35,8 +35,7 @@ static inline orr_tensor *random_tensor(orr_dtype d, int rank,
                                         const int64_t *size) {
   orr_tensor *t = orr_keep(orr_empty(d, rank, size));
   assert_non_null(t);
-  for (int64_t i = 0; i < t->count; i++)
-    orr_set(t, i, uniform(-1, 1));
+  for (int64_t i = 0; i < t->count; i++) orr_set(t, i, uniform(-1, 1));
   return t;
 }
 
@@ -51,8 +50,7 @@ static inline double weighed(check_fn *f, const void *context, int n,
   assert_string_equal(orr_error(), "");
   if (g) {
     assert_true(orr_grad(1, &y, NULL, n, x, g, true, create_graph, true));
-    for (int i = 0; i < n; i++)
-      orr_keep(g[i]);
+    for (int i = 0; i < n; i++) orr_keep(g[i]);
   }
   return orr_get(y, 0);
 }
@@ -72,8 +70,7 @@ static inline orr_tensor *directional(check_fn *f, const void *context, int n,
 
 static inline void near(double a, double b, double tolerance) {
   const double size = fmax(1, fmax(fabs(a), fabs(b)));
-  if (!(fabs(a - b) <= tolerance * size))
-    fail_msg("%.12g against %.12g", a, b);
+  if (!(fabs(a - b) <= tolerance * size)) fail_msg("%.12g against %.12g", a, b);
 }
 
 // Inputs are float64 tensors of the scope. Each element is moved.
@@ -115,8 +112,7 @@ static inline void check_gradients(check_fn *f, const void *context, int n,
     }
     orr_release(gg[i]);
   }
-  for (int i = 0; i < n; i++)
-    orr_set_requires_grad(x[i], false);
+  for (int i = 0; i < n; i++) orr_set_requires_grad(x[i], false);
   orr_scope_end(mark);
 }
 

@@ -16,17 +16,13 @@ static void meet(const orr_conv *g, int what, int64_t n, int64_t k, int64_t oy,
       for (int64_t j = 0; j < g->kw; j++) {
         const int64_t iy = oy * g->sh - g->ph + i * g->dh;
         const int64_t ix = ox * g->sw - g->pw + j * g->dw;
-        if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w)
-          continue;
+        if (iy < 0 || ix < 0 || iy >= g->h || ix >= g->w) continue;
         double *at_x =
             x + ((n * g->c + group * ck + c) * g->h + iy) * g->w + ix;
         double *at_w = w + ((k * ck + c) * g->kh + i) * g->kw + j;
-        if (what == TO_Y)
-          *at_y += *at_w * *at_x;
-        if (what == TO_X)
-          *at_x += *at_w * *at_y;
-        if (what == TO_W)
-          *at_w += *at_x * *at_y;
+        if (what == TO_Y) *at_y += *at_w * *at_x;
+        if (what == TO_X) *at_x += *at_w * *at_y;
+        if (what == TO_W) *at_w += *at_x * *at_y;
       }
 }
 
@@ -54,12 +50,9 @@ static bool random_geometry(orr_conv *g, int trial) {
                   .dw = pick(1, 2)};
   g->c = g->groups * pick(1, 4);
   g->k = g->groups * pick(1, 4);
-  if (trial % 3 == 0)
-    g->sh = g->sw = 1;
-  if (trial % 7 == 0)
-    g->h *= 6, g->w *= 6;  // rows of one image at a time
-  if (trial % 11 == 0)
-    g->kh = g->kw = 1, g->ph = g->pw = 0;
+  if (trial % 3 == 0) g->sh = g->sw = 1;
+  if (trial % 7 == 0) g->h *= 6, g->w *= 6;  // rows of one image at a time
+  if (trial % 11 == 0) g->kh = g->kw = 1, g->ph = g->pw = 0;
   g->oh = orr_conv_size(g->h, g->kh, g->sh, g->ph, g->dh);
   g->ow = orr_conv_size(g->w, g->kw, g->sw, g->pw, g->dw);
   return g->oh > 0 && g->ow > 0;
@@ -67,8 +60,7 @@ static bool random_geometry(orr_conv *g, int trial) {
 
 static double *random_doubles(int64_t n) {
   double *p = malloc((size_t)(n + 1) * sizeof *p);
-  for (int64_t i = 0; i < n; i++)
-    p[i] = uniform(-1, 1);
+  for (int64_t i = 0; i < n; i++) p[i] = uniform(-1, 1);
   return p;
 }
 
@@ -81,18 +73,13 @@ static void compare(const orr_conv *g, int what) {
   double *got = random_doubles(count[what]);  // must be overwritten
   double *wanted = what == TO_Y ? y : what == TO_X ? x : w;
   bool ok;
-  if (what == TO_Y)
-    ok = orr_conv_y(ORR_F64, g, x, w, NULL, got);
-  if (what == TO_X)
-    ok = orr_conv_x(ORR_F64, g, y, w, NULL, got);
-  if (what == TO_W)
-    ok = orr_conv_w(ORR_F64, g, x, y, got);
+  if (what == TO_Y) ok = orr_conv_y(ORR_F64, g, x, w, NULL, got);
+  if (what == TO_X) ok = orr_conv_x(ORR_F64, g, y, w, NULL, got);
+  if (what == TO_W) ok = orr_conv_w(ORR_F64, g, x, y, got);
   assert_true(ok);
-  for (int64_t i = 0; i < count[what]; i++)
-    wanted[i] = 0;
+  for (int64_t i = 0; i < count[what]; i++) wanted[i] = 0;
   by_definition(g, what, x, w, y);
-  for (int64_t i = 0; i < count[what]; i++)
-    near(got[i], wanted[i], 1e-11);
+  for (int64_t i = 0; i < count[what]; i++) near(got[i], wanted[i], 1e-11);
   free(y), free(x), free(w), free(got);
 }
 
@@ -101,8 +88,7 @@ static void the_trio_is_what_the_definition_says(void **state) {
   orr_conv g;
   for (int trial = 0; trial < 400; trial++)
     if (random_geometry(&g, trial))
-      for (int what = TO_Y; what <= TO_W; what++)
-        compare(&g, what);
+      for (int what = TO_Y; what <= TO_W; what++) compare(&g, what);
 }
 
 // Shapes of networks, float32 against float64: blocks, shares, turned kernels.
@@ -240,8 +226,7 @@ static void nothing_is_left_when_memory_runs_out(void **state) {
     orr_scope_end(inner);
     orr_clear_error();
     assert_int_equal(orr_memory_stats().live_blocks, blocks);
-    if (ok)
-      break;
+    if (ok) break;
     failures++;
   }
   assert_in_range(failures, 8, 100);

@@ -11,8 +11,7 @@ static orr_tensor *output(const orr_op *op, orr_tensor *const *x, int which) {
   orr_tensor *y[ORR_MAX_OUTPUT];
   const orr_args args = {.x = {x[0], x[1], x[2]}, .attr = {0.1}};
   assert_true(orr_apply_all(op, &args, y));
-  for (int i = 0; i < 3; i++)
-    orr_keep(y[i]);
+  for (int i = 0; i < 3; i++) orr_keep(y[i]);
   return y[which];
 }
 static orr_tensor *statistic(orr_tensor *const *x, const void *context) {
@@ -58,10 +57,8 @@ static void statistics_of_shifted_values(void **state) {
       for (int64_t n = 0; n < 5; n++)
         for (int64_t k = 0; k < 63; k++) {
           const double e = orr_get(x, (n * 3 + c) * 63 + k);
-          if (pass == 0)
-            m += e / 315;
-          if (pass == 1)
-            v += (e - m) * (e - m) / 315;
+          if (pass == 0) m += e / 315;
+          if (pass == 1) v += (e - m) * (e - m) / 315;
         }
     near(orr_get(mean, c), m, 1e-7);
     near(orr_get(var, c), v, 1e-7);

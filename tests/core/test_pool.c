@@ -33,14 +33,12 @@ enum { POOL_CASES = sizeof pool_cases / sizeof *pool_cases };
 static int64_t windows(int64_t n, double k, double s, double p, double d,
                        bool ceil) {
   int64_t count = 0;
-  if (s == 0)
-    s = k;
+  if (s == 0) s = k;
   for (double at = -p;; at += s, count++) {
     const double last = at + d * (k - 1);
     if (last > (double)n + p - 1 && !(ceil && last - s < (double)n + p - 1))
       break;
-    if (ceil && at >= (double)n)
-      break;
+    if (ceil && at >= (double)n) break;
   }
   return count;
 }
@@ -89,11 +87,9 @@ static double average(const orr_tensor *x, int64_t plane, const double *a,
     for (int j = 0; j < (int)a[1]; j++) {
       const double iy = y0 + i, ix = x0 + j;
       const double h = (double)x->size[2], w = (double)x->size[3];
-      if (iy >= h + a[4] || ix >= w + a[5])
-        continue;
+      if (iy >= h + a[4] || ix >= w + a[5]) continue;
       padded++;
-      if (iy < 0 || ix < 0 || iy >= h || ix >= w)
-        continue;
+      if (iy < 0 || ix < 0 || iy >= h || ix >= w) continue;
       inside++;
       sum += at(x, plane, (int64_t)iy, (int64_t)ix);
     }
@@ -203,19 +199,13 @@ enum { CONSTANT, REFLECT, REPLICATE, CIRCULAR };
 // Where index i of n comes from, by walking: -1 is outside.
 static int64_t walk(int mode, int64_t i, int64_t n) {
   int64_t step = 1, at = 0;
-  if (i >= 0 && i < n)
-    return i;
-  if (mode == CONSTANT)
-    return -1;
-  if (mode == REPLICATE)
-    return i < 0 ? 0 : n - 1;
-  if (mode == CIRCULAR)
-    return ((i % n) + n) % n;
+  if (i >= 0 && i < n) return i;
+  if (mode == CONSTANT) return -1;
+  if (mode == REPLICATE) return i < 0 ? 0 : n - 1;
+  if (mode == CIRCULAR) return ((i % n) + n) % n;
   for (int64_t k = 0; k < (i < 0 ? -i : i); k++) {  // bounces off the ends
-    if (i < 0)
-      step = at == 0 ? 1 : at == n - 1 ? -1 : step;
-    if (i > 0)
-      step = at == n - 1 ? -1 : at == 0 ? 1 : step;
+    if (i < 0) step = at == 0 ? 1 : at == n - 1 ? -1 : step;
+    if (i > 0) step = at == n - 1 ? -1 : at == 0 ? 1 : step;
     at += step;
   }
   return at;
@@ -269,8 +259,7 @@ static void dropout_keeps_the_mean_and_the_stream(void **state) {
   orr_tensor *y[4];
   const int before = orr_threads();
   for (int i = 0; i < 4; i++) {  // i = 2 starts again, with more threads
-    if (i == 2)
-      orr_set_threads(3), orr_stream_seed(s, 7);
+    if (i == 2) orr_set_threads(3), orr_stream_seed(s, 7);
     y[i] = ORR(dropout, x, .attr = {0.3, true}, .stream = s);
   }
   orr_set_threads(before);
