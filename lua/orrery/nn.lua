@@ -5,7 +5,6 @@
 ---     }
 ---     local logits = model(x)
 local orrery = require "orrery"
-local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local nn = {
@@ -26,9 +25,7 @@ end
 ---@param values orrery.Tensor
 ---@return orrery.Tensor  shares its memory
 function nn.Parameter(values)
-  if type(values) ~= "userdata" then
-    blame("parameter: values are %s; give a tensor", options.shown(values))
-  end
+  options.tensor("parameter", "values", values, "float")
   return orrery.no_grad(function() return values:detach():requires_grad_() end)
 end
 

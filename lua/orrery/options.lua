@@ -4,6 +4,9 @@ local nearest = require "orrery.nearest"
 
 local options = {}
 
+--- Is x a tensor?
+options.is_tensor = require("orrery.core")._io.is_tensor
+
 --- Fills in defaults and refuses names nobody asked for.
 ---@param who string  the function, for messages
 ---@param given? table  as the user wrote it
@@ -38,9 +41,15 @@ function options.unknown(who, name, known)
     or "it takes " .. table.concat(names, ", "))
 end
 
+--- A value as sentences name it.
 local function shown(value)
-  if type(value) == "string" then return ("%q"):format(value) end
+  if type(value) == "string" then
+    return #value <= 40 and ("%q"):format(value) or "a long string"
+  end
   if type(value) == "number" then return tostring(value) end
+  if options.is_tensor(value) then
+    return ("a %s tensor %s"):format(value.dtype, value:shape_str())
+  end
   return value == nil and "missing" or "a " .. type(value)
 end
 options.shown = shown
@@ -76,6 +85,24 @@ function options.pair(who, name, value, least)
   end
   local n = options.count(who, name, value, least)
   return { n, n }
+end
+
+--- A tensor; a floating one with `kind` "float".
+function options.tensor(who, name, value, kind)
+  if not options.is_tensor(value)
+    or (kind == "float" and not value.dtype:find "^float") then
+    blame("%s: %s is %s; give a %stensor", who, name, shown(value),
+      kind == "float" and "floating " or "")
+  end
+  return value
+end
+
+--- A string that is not empty.
+function options.text(who, name, value)
+  if type(value) ~= "string" or value == "" then
+    blame("%s: %s is %s; give a string", who, name, shown(value))
+  end
+  return value
 end
 
 --- A callable: a function, or a table or userdata with __call.

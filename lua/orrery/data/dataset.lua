@@ -6,9 +6,7 @@ local Loader = require "orrery.data.loader"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 
-local function is_tensor(x)
-  return type(x) == "userdata" and x.requires_grad ~= nil
-end
+local is_tensor = options.is_tensor
 
 ---@class orrery.data.Dataset
 ---@operator len: integer
@@ -177,6 +175,7 @@ end
 --- All examples at once, as get() gives them.
 ---@param opts? { flat?: boolean, dtype?: string }
 function ImageDataset:everything(opts)
+  opts = options.take("everything", opts, {}, { "flat", "dtype" })
   return self:get(orrery.range(1, #self, { dtype = "int64" }), opts)
 end
 

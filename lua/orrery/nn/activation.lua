@@ -1,6 +1,6 @@
 --- Elementwise layers: activation functions and dropout.
 local F = require "orrery.nn.functional"
-local Module = require "orrery.nn.module"
+local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 
@@ -8,7 +8,7 @@ local layers = {}
 
 --- A layer around one function, with numbers it takes in order.
 local function layer(name, fn, names, defaults)
-  local class = Module:subclass(name)
+  local class = Layer:subclass(name)
   local who = name:lower()
   function class:init(...)
     local given = ...
@@ -57,7 +57,7 @@ layer("LogSoftmax", function(x, self) return F.log_softmax(x, self.axis) end,
 --- In training zeroes each entry with probability p and scales the rest by
 --- 1 / (1 - p), so that the expectation stays; else gives back its input.
 ---@class orrery.nn.Dropout: orrery.nn.Module
-local Dropout = Module:subclass "Dropout"
+local Dropout = Layer:subclass "Dropout"
 layers.Dropout = Dropout
 
 ---@param p? number  0.5

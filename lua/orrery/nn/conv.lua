@@ -1,8 +1,7 @@
 --- Convolutions of images [N, C, H, W].
 local F = require "orrery.nn.functional"
-local Module = require "orrery.nn.module"
+local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
-local initial = require "orrery.nn.initial"
 local options = require "orrery.options"
 
 --- Fields the two layers share. Returns the checked options.
@@ -37,9 +36,9 @@ end
 local function set_weights(self, first, second, opts)
   local kh, kw = self.kernel_size[1], self.kernel_size[2]
   local bound = 1 / math.sqrt(second * kh * kw)
-  self.weight = initial.parameter({ first, second, kh, kw }, bound, opts)
+  self.weight = Layer.fresh({ first, second, kh, kw }, bound, opts)
   if opts.bias then
-    self.bias = initial.parameter({ self.out_channels }, bound, opts)
+    self.bias = Layer.fresh({ self.out_channels }, bound, opts)
   end
 end
 
@@ -80,7 +79,7 @@ end
 ---@class orrery.nn.Conv2d: orrery.nn.Module
 ---@field weight orrery.Tensor  [out_channels, in_channels / groups, kh, kw]
 ---@field bias orrery.Tensor?  [out_channels]
-local Conv2d = Module:subclass "Conv2d"
+local Conv2d = Layer:subclass "Conv2d"
 
 ---@param in_channels integer
 ---@param out_channels integer
@@ -113,7 +112,7 @@ Conv2d.extra_repr = describe
 ---@class orrery.nn.ConvTranspose2d: orrery.nn.Module
 ---@field weight orrery.Tensor  [in_channels, out_channels / groups, kh, kw]
 ---@field bias orrery.Tensor?  [out_channels]
-local ConvTranspose2d = Module:subclass "ConvTranspose2d"
+local ConvTranspose2d = Layer:subclass "ConvTranspose2d"
 
 ---@param in_channels integer
 ---@param out_channels integer

@@ -19,10 +19,18 @@ end
 
 --- Pads x [N, C, H, W] with zeros for a "same" convolution. Returns what is
 --- left for the convolution to pad itself.
----@param kernel integer[]  { height, width }, as stride and dilation
+---@param kernel integer|integer[]  { height, width }, as the next two
+---@param stride? integer|integer[]  1
+---@param dilation? integer|integer[]  1
 ---@return orrery.Tensor x
 ---@return integer[] padding
 function F.pad_same(x, kernel, stride, dilation)
+  if options.tensor("pad_same", "x", x):dim() ~= 4 then
+    blame("pad_same: x is %s; give images [N, C, H, W]", x:shape_str())
+  end
+  kernel = options.pair("pad_same", "kernel", kernel)
+  stride = options.pair("pad_same", "stride", stride or 1)
+  dilation = options.pair("pad_same", "dilation", dilation or 1)
   local top, bottom = same_padding(x:size(3), kernel[1], stride[1], dilation[1])
   local left, right = same_padding(x:size(4), kernel[2], stride[2], dilation[2])
   if top == bottom and left == right then return x, { top, left } end
@@ -34,12 +42,13 @@ end
 ---@param opts? { p?: number, axis?: integer, eps?: number }
 ---@return orrery.Tensor
 function F.normalize(x, opts)
+  options.tensor("normalize", "x", x, "float")
   opts = options.take("normalize", opts, { p = 2, axis = 2, eps = 1e-12 })
   local norm = x:norm { p = opts.p, axis = opts.axis, keepdim = true }
   return x / norm:clamp { min = opts.eps }
 end
 
---- Noise in the last layer's place: see nn.Upsample for sizes.
+--- Repeats rows and columns.
 ---@param x orrery.Tensor  [N, C, H, W]
 ---@param opts { scale_factor: integer }  nearest neighbours
 function F.upsample(x, opts)

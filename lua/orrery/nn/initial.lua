@@ -12,8 +12,11 @@ local function overwrite(tensor, values)
   return tensor
 end
 
-local function like(tensor, opts)
-  return { dtype = tensor.dtype, generator = opts and opts.generator }
+--- Checks the tensor; gives the options a random tensor like it is made with.
+local function like(who, tensor, opts)
+  options.tensor(who, "tensor", tensor, "float")
+  opts = options.take(who, opts, {}, { "generator" })
+  return { dtype = tensor.dtype, generator = opts.generator }
 end
 
 local function uniform(shape, low, high, opts)
@@ -21,23 +24,15 @@ local function uniform(shape, low, high, opts)
   return orrery.rand(shape, opts)
 end
 
---- A fresh trainable tensor, uniform in +- bound.
----@param shape integer[]
----@param bound number
----@param opts { dtype: string, generator?: orrery.Generator }
----@return orrery.Tensor
-function initial.parameter(shape, bound, opts)
-  return uniform(shape, -bound, bound,
-    { dtype = opts.dtype, generator = opts.generator }):requires_grad_()
-end
-
 ---@param tensor orrery.Tensor
 ---@param low? number  0
 ---@param high? number  1
 ---@param opts? { generator?: orrery.Generator }
 function initial.uniform_(tensor, low, high, opts)
-  return overwrite(tensor,
-    uniform({ tensor:shape() }, low or 0, high or 1, like(tensor, opts)))
+  local o = like("uniform_", tensor, opts)
+  low = options.number("uniform_", "low", low or 0)
+  high = options.number("uniform_", "high", high or 1)
+  return overwrite(tensor, uniform({ tensor:shape() }, low, high, o))
 end
 
 ---@param tensor orrery.Tensor
@@ -45,12 +40,14 @@ end
 ---@param std? number  1
 ---@param opts? { generator?: orrery.Generator }
 function initial.normal_(tensor, mean, std, opts)
-  local o = like(tensor, opts)
-  o.mean, o.std = mean or 0, std or 1
+  local o = like("normal_", tensor, opts)
+  o.mean = options.number("normal_", "mean", mean or 0)
+  o.std = options.number("normal_", "std", std or 1)
   return overwrite(tensor, orrery.randn({ tensor:shape() }, o))
 end
 
 function initial.constant_(tensor, value)
+  options.tensor("constant_", "tensor", tensor)
   options.number("constant_", "value", value)
   orrery.no_grad(function() tensor:fill_(value) end)
   return tensor
@@ -61,7 +58,7 @@ function initial.ones_(tensor) return initial.constant_(tensor, 1) end
 
 --- Ones on the diagonal of a matrix.
 function initial.eye_(tensor)
-  if tensor:dim() ~= 2 then
+  if options.tensor("eye_", "tensor", tensor):dim() ~= 2 then
     blame("eye_: tensor is %s; give a matrix", tensor:shape_str())
   end
   return overwrite(tensor,
@@ -71,8 +68,8 @@ end
 --- Inputs and outputs of one unit: receptive field times channels.
 ---@return number fan_in
 ---@return number fan_out
-function initial.fans(who, tensor)
-  if tensor:dim() < 2 then
+local function fans(who, tensor)
+  if options.tensor(who, "tensor", tensor, "float"):dim() < 2 then
     blame("%s: tensor is %s; give at least two axes, as a weight has", who,
       tensor:shape_str())
   end
@@ -92,9 +89,10 @@ local gains = {
 ---@return number
 function initial.calculate_gain(nonlinearity, slope)
   if nonlinearity == "leaky_relu" then
-    return math.sqrt(2 / (1 + (slope or 0.01) ^ 2))
+    slope = options.number("calculate_gain", "slope", slope or 0.01)
+    return math.sqrt(2 / (1 + slope ^ 2))
   end
-  if not gains[nonlinearity] then
+  if nonlinearity == nil or not gains[nonlinearity] then
     blame("calculate_gain: nonlinearity is %s; use linear, sigmoid, tanh, "
       .. "relu, leaky_relu or selu", options.shown(nonlinearity))
   end
@@ -107,28 +105,32 @@ end
 ---@param gain? number
 ---@param opts? { generator?: orrery.Generator }
 function initial.xavier_uniform_(tensor, gain, opts)
-  local fan_in, fan_out = initial.fans("xavier_uniform_", tensor)
-  local bound = (gain or 1) * math.sqrt(6 / (fan_in + fan_out))
+  local fan_in, fan_out = fans("xavier_uniform_", tensor)
+  local bound = options.number("xavier_uniform_", "gain", gain or 1)
+    * math.sqrt(6 / (fan_in + fan_out))
   return initial.uniform_(tensor, -bound, bound, opts)
 end
 
 --- As above, normal with sd gain sqrt(2 / (fan_in + fan_out)).
 function initial.xavier_normal_(tensor, gain, opts)
-  local fan_in, fan_out = initial.fans("xavier_normal_", tensor)
-  return initial.normal_(tensor, 0,
-    (gain or 1) * math.sqrt(2 / (fan_in + fan_out)), opts)
+  local fan_in, fan_out = fans("xavier_normal_", tensor)
+  local sd = options.number("xavier_normal_", "gain", gain or 1)
+    * math.sqrt(2 / (fan_in + fan_out))
+  return initial.normal_(tensor, 0, sd, opts)
 end
 
+--- The standard deviation, and the options left to draw with.
 local function kaiming_sd(who, tensor, opts)
   opts = options.take(who, opts,
     { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" }, { "generator" })
-  local fan_in, fan_out = initial.fans(who, tensor)
+  local fan_in, fan_out = fans(who, tensor)
   if opts.mode ~= "fan_in" and opts.mode ~= "fan_out" then
     blame("%s: mode is %s; use fan_in or fan_out", who,
       options.shown(opts.mode))
   end
   local fan = opts.mode == "fan_in" and fan_in or fan_out
-  return initial.calculate_gain(opts.nonlinearity, opts.a) / math.sqrt(fan)
+  return initial.calculate_gain(opts.nonlinearity, opts.a) / math.sqrt(fan),
+    { generator = opts.generator }
 end
 
 --- He et al. 2015: variance gain^2 / fan, uniform.
@@ -136,14 +138,15 @@ end
 ---@param opts? { a?: number, mode?: string, nonlinearity?: string,
 ---   generator?: orrery.Generator }
 function initial.kaiming_uniform_(tensor, opts)
-  local bound = math.sqrt(3) * kaiming_sd("kaiming_uniform_", tensor, opts)
-  return initial.uniform_(tensor, -bound, bound, opts)
+  local sd, rest = kaiming_sd("kaiming_uniform_", tensor, opts)
+  local bound = math.sqrt(3) * sd
+  return initial.uniform_(tensor, -bound, bound, rest)
 end
 
 --- He et al. 2015: variance gain^2 / fan, normal.
 function initial.kaiming_normal_(tensor, opts)
-  local sd = kaiming_sd("kaiming_normal_", tensor, opts)
-  return initial.normal_(tensor, 0, sd, opts)
+  local sd, rest = kaiming_sd("kaiming_normal_", tensor, opts)
+  return initial.normal_(tensor, 0, sd, rest)
 end
 
 --- Normal, drawn again outside [a, b].
@@ -153,6 +156,10 @@ end
 function initial.trunc_normal_(tensor, opts)
   local o = options.take("trunc_normal_", opts,
     { mean = 0, std = 1, a = -2, b = 2 }, { "generator" })
+  options.tensor("trunc_normal_", "tensor", tensor, "float")
+  for _, name in ipairs { "mean", "std", "a", "b" } do
+    options.number("trunc_normal_", name, o[name])
+  end
   local shape = { tensor:shape() }
   local draw = { dtype = tensor.dtype, generator = o.generator,
     mean = o.mean, std = o.std }

@@ -1,7 +1,7 @@
 --- Linear layer and the shape layers that stand around it.
+local blame = require "orrery.blame"
 local F = require "orrery.nn.functional"
-local Module = require "orrery.nn.module"
-local initial = require "orrery.nn.initial"
+local Layer = require "orrery.nn.layer"
 local options = require "orrery.options"
 
 local layers = {}
@@ -11,7 +11,7 @@ local layers = {}
 ---@class orrery.nn.Linear: orrery.nn.Module
 ---@field weight orrery.Tensor  [out_features, in_features]
 ---@field bias orrery.Tensor?  [out_features]
-local Linear = Module:subclass "Linear"
+local Linear = Layer:subclass "Linear"
 layers.Linear = Linear
 
 ---@param in_features integer
@@ -23,9 +23,9 @@ function Linear:init(in_features, out_features, opts)
   self.in_features = options.count("linear", "in_features", in_features)
   self.out_features = options.count("linear", "out_features", out_features)
   local bound = 1 / math.sqrt(self.in_features)
-  self.weight = initial.parameter({ out_features, in_features }, bound, opts)
+  self.weight = Layer.fresh({ out_features, in_features }, bound, opts)
   if opts.bias then
-    self.bias = initial.parameter({ out_features }, bound, opts)
+    self.bias = Layer.fresh({ out_features }, bound, opts)
   end
 end
 
@@ -46,11 +46,15 @@ end
 
 --- Joins axes `first` to `last` into one; from 2 on when not told.
 ---@class orrery.nn.Flatten: orrery.nn.Module
-local Flatten = Module:subclass "Flatten"
+local Flatten = Layer:subclass "Flatten"
 layers.Flatten = Flatten
 
 function Flatten:init(first, last)
   self.first, self.last = first or 2, last or -1
+  for _, name in ipairs { "first", "last" } do
+    options.number("flatten", name, self[name], math.tointeger,
+      "a whole number")
+  end
 end
 
 function Flatten:forward(x) return x:flatten(self.first, self.last) end
@@ -61,13 +65,17 @@ end
 
 --- Splits one axis into several: Unflatten(2, { 64, 7, 7 }).
 ---@class orrery.nn.Unflatten: orrery.nn.Module
-local Unflatten = Module:subclass "Unflatten"
+local Unflatten = Layer:subclass "Unflatten"
 layers.Unflatten = Unflatten
 
 ---@param axis integer
 ---@param sizes integer[]
 function Unflatten:init(axis, sizes)
-  self.axis = axis
+  options.number("unflatten", "axis", axis, math.tointeger, "a whole number")
+  if type(sizes) ~= "table" or #sizes == 0 then
+    blame("unflatten: sizes are %s; give a list of them", options.shown(sizes))
+  end
+  self.axis = math.tointeger(axis)
   self.sizes = {}
   for i, n in ipairs(sizes) do
     self.sizes[i] = options.count("unflatten", "size " .. i, n, 0)
@@ -98,14 +106,21 @@ end
 
 --- Gives every example the shape told: View(64, 7, 7) makes [N, 64, 7, 7].
 ---@class orrery.nn.View: orrery.nn.Module
-local View = Module:subclass "View"
+local View = Layer:subclass "View"
 layers.View = View
 
 function View:init(...)
-  self.sizes = type(...) == "table" and { table.unpack((...)) } or { ... }
+  local first = ...
+  self.sizes = {}
+  for i, n in ipairs(type(first) == "table" and first or { ... }) do
+    self.sizes[i] = options.count("view", "size " .. i, n, -1)
+  end
 end
 
 function View:forward(x)
+  if x:dim() == 0 then
+    self:fail("x is a single number; give a batch, its first axis is kept")
+  end
   return x:reshape { x:size(1), table.unpack(self.sizes) }
 end
 
@@ -113,7 +128,7 @@ function View:extra_repr() return table.concat(self.sizes, ", ") end
 
 --- Gives back what it gets.
 ---@class orrery.nn.Identity: orrery.nn.Module
-local Identity = Module:subclass "Identity"
+local Identity = Layer:subclass "Identity"
 layers.Identity = Identity
 
 function Identity:forward(x) return x end  -- luacheck: ignore

@@ -143,8 +143,10 @@ end
 ---@param value orrery.Tensor?
 ---@param opts? { persistent?: boolean }  false: not in state_dict
 function Module:register_buffer(name, value, opts)
-  local persistent = not (opts and opts.persistent == false)
-  records[self].buffers[name] = persistent and "saved" or "transient"
+  options.text("register_buffer", "name", name)
+  if value ~= nil then options.tensor("register_buffer", "value", value) end
+  opts = options.take("register_buffer", opts, { persistent = true })
+  records[self].buffers[name] = opts.persistent and "saved" or "transient"
   self[name] = value
 end
 
@@ -152,6 +154,8 @@ end
 ---@param name string
 ---@param value orrery.Tensor
 function Module:register_parameter(name, value)
+  options.text("register_parameter", "name", name)
+  options.tensor("register_parameter", "value", value, "float")
   records[self].parameters[name] = true
   self[name] = value
 end

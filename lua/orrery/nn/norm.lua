@@ -1,7 +1,7 @@
 --- Batch normalisation (Ioffe & Szegedy 2015).
 local orrery = require "orrery"
 local F = require "orrery.nn.functional"
-local Module = require "orrery.nn.module"
+local Layer = require "orrery.nn.layer"
 local options = require "orrery.options"
 
 --- Normalises each channel by the batch's mean and variance in training, and
@@ -12,7 +12,7 @@ local options = require "orrery.options"
 ---@field bias orrery.Tensor?  [C]
 ---@field running_mean orrery.Tensor?  [C]
 ---@field running_var orrery.Tensor?  [C]
-local BatchNorm = Module:subclass "BatchNorm"
+local BatchNorm = Layer:subclass "BatchNorm"
 
 ---@param num_features integer
 ---@param opts? { eps?: number, momentum?: number, affine?: boolean,

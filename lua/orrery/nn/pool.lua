@@ -1,12 +1,12 @@
 --- Layers that change the size of images [N, C, H, W].
 local F = require "orrery.nn.functional"
-local Module = require "orrery.nn.module"
+local Layer = require "orrery.nn.layer"
 local options = require "orrery.options"
 
 local layers = {}
 
 local function pooling(name, fn, extra)
-  local class = Module:subclass(name)
+  local class = Layer:subclass(name)
   local who = name:lower()
   function class:init(kernel_size, opts)
     opts = options.take(who, opts, { padding = 0 }, { "stride", extra })
@@ -34,7 +34,7 @@ pooling("AvgPool2d", function() return F.avg_pool2d end, "count_include_pad")
 
 --- Repeats rows and columns `scale_factor` times.
 ---@class orrery.nn.Upsample: orrery.nn.Module
-local Upsample = Module:subclass "Upsample"
+local Upsample = Layer:subclass "Upsample"
 layers.Upsample = Upsample
 
 ---@param opts integer|{ scale_factor: integer }

@@ -1,16 +1,14 @@
 --- What a module holds, found by walking its fields: the bookkeeping beneath
 --- nn.Module. A parameter is a trainable tensor in a field, a child is a module
 --- in a field or in a plain table in one.
+local is_tensor = require("orrery.options").is_tensor
+
 local tree = {}
 
 -- Per module, away from its fields: keys in order, which are parameters and
 -- buffers, and the module (held weakly) it was last put into.
 local records = setmetatable({}, { __mode = "k" })
 local weak = { __mode = "v" }
-
-local function is_tensor(x)
-  return type(x) == "userdata" and x.requires_grad ~= nil
-end
 
 local function is_module(x) return type(x) == "table" and records[x] ~= nil end
 

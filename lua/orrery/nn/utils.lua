@@ -9,10 +9,15 @@ local utils = {}
 
 local function list_of(who, parameters)
   if Module.is_module(parameters) then return parameters:parameters() end
-  if type(parameters) == "table" then return parameters end
-  if type(parameters) == "userdata" then return { parameters } end
-  blame("%s: parameters are %s; give a list of tensors or a module", who,
-    options.shown(parameters))
+  if options.is_tensor(parameters) then return { parameters } end
+  if type(parameters) ~= "table" then
+    blame("%s: parameters are %s; give a list of tensors or a module", who,
+      options.shown(parameters))
+  end
+  for i, p in ipairs(parameters) do
+    options.tensor(who, "parameter " .. i, p)
+  end
+  return parameters
 end
 
 --- Scales all gradients so that their joint 2-norm is at most max_norm.
@@ -52,6 +57,9 @@ function utils.parameters_to_vector(parameters)
   for i, p in ipairs(list_of("parameters_to_vector", parameters)) do
     flat[i] = p:flatten()
   end
+  if #flat == 0 then
+    blame("parameters_to_vector: there are no parameters; give some")
+  end
   return orrery.cat(flat, 1)
 end
 
@@ -60,6 +68,7 @@ end
 ---@param parameters orrery.Tensor[]|orrery.nn.Module
 function utils.vector_to_parameters(vector, parameters)
   local list, total = list_of("vector_to_parameters", parameters), 0
+  options.tensor("vector_to_parameters", "vector", vector, "float")
   for _, p in ipairs(list) do total = total + p:numel() end
   if vector:dim() ~= 1 or vector:numel() ~= total then
     blame("vector_to_parameters: vector is %s but [%d] is wanted; give one "
@@ -80,6 +89,9 @@ end
 ---@param model orrery.nn.Module
 ---@return string
 function utils.summary(model)
+  if not Module.is_module(model) then
+    blame("summary: model is %s; give a module", options.shown(model))
+  end
   local lines, total, trainable = {}, 0, 0
   for name, p in model:named_parameters() do
     lines[#lines + 1] = ("%-32s %-18s %10d"):format(name, p:shape_str(),

@@ -152,7 +152,7 @@ function schedulers.LambdaLR(optimizer, fn)
   end
   if not list then options.callable(who, "fn", fn) end
   return schedule(who, optimizer, function(t, base, g)
-    return base * (list and list[g] or fn)(t)
+    return base * options.number(who, "the factor", (list and list[g] or fn)(t))
   end)
 end
 
@@ -165,6 +165,14 @@ function schedulers.SequentialLR(optimizer, pieces, milestones)
   if type(pieces) ~= "table" or type(milestones) ~= "table"
     or #milestones ~= #pieces - 1 then
     blame("%s: give a list of schedules and one milestone less", who)
+  end
+  for k, piece in ipairs(pieces) do
+    if type(piece) ~= "table" or type(piece.rate) ~= "function" then
+      blame("%s: entry %d is %s; give schedules", who, k, options.shown(piece))
+    end
+  end
+  for k, m in ipairs(milestones) do
+    options.count(who, "milestone " .. k, m, 0)
   end
   return schedule(who, optimizer, function(t, base, g)
     local piece, start = pieces[1], 0

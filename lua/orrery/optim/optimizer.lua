@@ -11,9 +11,7 @@ local fused = require "orrery.core".fused_steps
 local Optimizer = {}
 Optimizer.__index = Optimizer
 
-local function is_tensor(x)
-  return type(x) == "userdata" and x.requires_grad ~= nil
-end
+local is_tensor = options.is_tensor
 
 --- A list of tensors out of what the user gave: a list, a module, a tensor.
 local function tensor_list(who, given)
@@ -48,6 +46,10 @@ end
 ---@param group table  { params = ..., lr = ..., ... }
 function Optimizer:add_param_group(group)
   local who, rule = self.name, self.rule
+  if type(group) ~= "table" then
+    blame("%s: the group is %s; write it as { params = ..., lr = ... }", who,
+      options.shown(group))
+  end
   local own = {}
   for name, value in pairs(group) do
     if name ~= "params" then own[name] = value end

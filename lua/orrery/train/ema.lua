@@ -4,6 +4,7 @@
 ---     ... opt:step()  ema:update() ...
 ---     ema.model            -- a copy of the model with the averages
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 ---@class orrery.train.EMA
@@ -16,6 +17,10 @@ EMA.__index = EMA
 ---@param opts? { decay?: number }  0.999
 ---@return orrery.train.EMA
 function EMA.new(model, opts)
+  if type(model) ~= "table" or type(model.state_dict) ~= "function"
+    or type(model.clone) ~= "function" then
+    blame("ema: model is %s; give a module", options.shown(model))
+  end
   opts = options.take("ema", opts, { decay = 0.999 })
   options.number("ema", "decay", opts.decay,
     function(v) return v >= 0 and v <= 1 end, "a number in [0, 1]")

@@ -1,4 +1,7 @@
 --- Weighted means of what a loop reports, by name, in the order first seen.
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
 ---@class orrery.train.Meter
 local Meter = {}
 Meter.__index = Meter
@@ -11,7 +14,14 @@ end
 ---@param values table<string, number>
 ---@param weight number  examples these are the mean of
 function Meter:add(values, weight)
+  if type(values) ~= "table" then
+    blame("meter: values are %s; give numbers by name", options.shown(values))
+  end
+  options.number("meter", "weight", weight)
   local fresh = {}
+  for name, value in pairs(values) do
+    options.number("meter", tostring(name), value)
+  end
   for name, value in pairs(values) do
     if not self.sums[name] then fresh[#fresh + 1] = name end
     self.sums[name] = (self.sums[name] or 0) + value * weight

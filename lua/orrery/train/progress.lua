@@ -3,6 +3,7 @@
 ---
 ---     vae, beta 4   [=========>          ] 47%  960 it/s  ETA 1.1 s   kl 14.9
 local orrery = require "orrery"
+local options = require "orrery.options"
 
 ---@class orrery.train.Progress
 local Progress = {}
@@ -21,9 +22,11 @@ local defaults = {
 ---   smoothing?: number, width?: integer, start?: integer }
 ---@return orrery.train.Progress
 function Progress.new(total, opts)
-  local self = setmetatable({ total = total, drawn = "" }, Progress)
-  for name, value in pairs(defaults) do self[name] = value end
-  for name, value in pairs(opts or {}) do self[name] = value end
+  if total ~= nil then options.count("progress", "total", total, 0) end
+  local self = options.take("progress", opts, defaults,
+    { "label", "stream", "terminal", "clock", "start" })
+  self.total, self.drawn = total, ""
+  setmetatable(self, Progress)
   self.stream = self.stream or io.stderr
   self.clock = self.clock or orrery.clock
   if self.terminal == nil then
@@ -40,6 +43,8 @@ end
 ---@param seconds number
 ---@return string
 function Progress.duration(seconds)
+  options.number("duration", "seconds", seconds,
+    function(s) return s >= 0 and s < math.huge end, "a number of at least 0")
   if seconds < 9.95 then return ("%.1f s"):format(seconds) end
   local s = math.floor(seconds + 0.5)
   if s < 60 then return ("%d s"):format(s) end
