@@ -18,6 +18,8 @@ void host_watch_interrupt(lua_State *L);
 // Another Ctrl-C before the first has unwound ends the program (scripts), or
 // is just another request to stop (the prompt).
 void host_interrupt_kills(bool kills);
+// Lua function: calm(handler) -> a message handler that no hook disturbs.
+int host_calm(lua_State *L);
 // Nothing asks to stop any more; every hook of ours goes.
 void host_clear_interrupt(void);
 

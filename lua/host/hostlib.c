@@ -14,8 +14,7 @@ static int host_readline(lua_State *L) {
   char *text = NULL;
   const char *prompt = luaL_checkstring(L, 1);
   line_status status = line_read(prompt, &text);
-  if (status == LINE_INTERRUPTED)
-    host_clear_interrupt();
+  if (status == LINE_INTERRUPTED) host_clear_interrupt();
   if (status != LINE_READ) {
     lua_pushnil(L);
     lua_pushstring(L, status == LINE_END ? "end" : "interrupted");
@@ -88,15 +87,13 @@ static int host_forever(lua_State *L) {
     host_clear_interrupt();
     lua_pushvalue(L, 1);
     if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
-      if (orr_interrupted())
-        continue;
+      if (orr_interrupted()) continue;
       fprintf(stderr, "orrery: %s\n", luaL_tolstring(L, -1, NULL));
       failures++;
       continue;
     }
     failures = 0;
-    if (!lua_isnil(L, -1))
-      break;
+    if (!lua_isnil(L, -1)) break;
   }
   return 0;
 }
@@ -108,15 +105,11 @@ static int host_edits(lua_State *L) {
 
 int luaopen_orrery_host(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"readline", host_readline},
-      {"remember", host_remember},
-      {"on_complete", host_on_complete},
-      {"edits", host_edits},
-      {"forever", host_forever},
-      {"interrupted", host_interrupted},
-      {"clear_interrupt", host_clear},
-      {"interrupt_kills", host_kills},
-      {NULL, NULL},
+      {"readline", host_readline},       {"remember", host_remember},
+      {"on_complete", host_on_complete}, {"edits", host_edits},
+      {"forever", host_forever},         {"calm", host_calm},
+      {"interrupted", host_interrupted}, {"clear_interrupt", host_clear},
+      {"interrupt_kills", host_kills},   {NULL, NULL},
   };
   luaL_newlib(L, functions);
   lua_pushstring(L, host_program(NULL));

@@ -40,8 +40,7 @@ static void raise_interrupted(lua_State *L, lua_Debug *ar) {
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  if (strikes < 1000)
-    strikes = strikes + 1;
+  if (strikes < 1000) strikes = strikes + 1;
   arm(L, pace());
   luaL_where(L, 0);  // a hook is no level of its own: 0 is what it stopped
   lua_pushliteral(L, "interrupted");
@@ -55,11 +54,9 @@ static void on_sigint(int signal_number) {
   if (!pthread_equal(pthread_self(), main_thread)) {
     pthread_kill(main_thread, signal_number);
   } else {
-    if (kills)
-      signal(SIGINT, SIG_DFL);
+    if (kills) signal(SIGINT, SIG_DFL);
     orr_interrupt();
-    if (running)
-      arm(running, 1);
+    if (running) arm(running, 1);
   }
   errno = saved;
 }
@@ -73,8 +70,7 @@ static void install(void) {
 // A count that is already running goes on: setting it afresh at each resume
 // would put the next stop off for ever.
 static void arm_if_asked(lua_State *L) {
-  if (orr_interrupted() && lua_gethook(L) != raise_interrupted)
-    arm(L, pace());
+  if (orr_interrupted() && lua_gethook(L) != raise_interrupted) arm(L, pace());
 }
 
 // Calls the function at index 1, which runs `co`, as the running coroutine.
@@ -86,10 +82,8 @@ static int call_tracked(lua_State *L, lua_State *co) {
   }
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   running = previous;
-  if (co)
-    arm_if_asked(L);
-  if (status != LUA_OK)
-    return lua_error(L);
+  if (co) arm_if_asked(L);
+  if (status != LUA_OK) return lua_error(L);
   return lua_gettop(L);
 }
 
@@ -113,8 +107,7 @@ static int tracked_wrap(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, 1);
-  if (!lua_getupvalue(L, -1, 1))
-    lua_pushnil(L);
+  if (!lua_getupvalue(L, -1, 1)) lua_pushnil(L);
   lua_pushcclosure(L, wrapped, 2);
   return 1;
 }
@@ -137,9 +130,29 @@ void host_watch_interrupt(lua_State *L) {
   install();
 }
 
-void host_interrupt_kills(bool on) {
-  kills = on;
+// A message handler in Lua, upvalue 1, called without hooks: else the error
+// of an operation that was stopped would be followed, inside the handler, by
+// one of the hook, and the person told about the wrong place.
+static int calmly(lua_State *L) {
+  lua_sethook(L, NULL, 0, 0);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) lua_settop(L, 1);
+  if (orr_interrupted() && strikes == 0)
+    strikes = 1;  // this was the stop: grace from here on
+  arm_if_asked(L);
+  return 1;
 }
+
+int host_calm(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_pushcclosure(L, calmly, 1);
+  return 1;
+}
+
+void host_interrupt_kills(bool on) { kills = on; }
 
 void host_clear_interrupt(void) {
   running = main_state;

@@ -36,10 +36,8 @@ static bool wait_input(void (*resized)(void)) {
   int ready = 0;
   while (!orr_interrupted() && ready <= 0) {
     ready = ppoll(&in, 1, NULL, &before);
-    if (ready < 0 && errno != EINTR)
-      break;
-    if (ready < 0 && resized)
-      resized();
+    if (ready < 0 && errno != EINTR) break;
+    if (ready < 0 && resized) resized();
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return !orr_interrupted();
@@ -55,13 +53,11 @@ static line_status read_plain(const char *prompt, char **text) {
   if (n < 0) {
     free(*text);
     *text = NULL;
-    if (!orr_interrupted())
-      return LINE_END;
+    if (!orr_interrupted()) return LINE_END;
     clearerr(stdin);
     return LINE_INTERRUPTED;
   }
-  if ((*text)[n - 1] == '\n')
-    (*text)[n - 1] = '\0';
+  if ((*text)[n - 1] == '\n') (*text)[n - 1] = '\0';
   return LINE_READ;
 }
 
@@ -89,10 +85,8 @@ static void on_continue(int number) {
 }
 
 static void after_signal(void) {
-  if (!window_changed)
-    return;
-  if (window_changed == 2)
-    el_set(editor, EL_PREP_TERM, 1);
+  if (!window_changed) return;
+  if (window_changed == 2) el_set(editor, EL_PREP_TERM, 1);
   window_changed = 0;
   el_resize(editor);
   el_set(editor, EL_REFRESH);
@@ -104,31 +98,24 @@ static int read_character(EditLine *el, wchar_t *out) {
   (void)el;
   for (;;) {
     char byte;
-    if (!wait_input(after_signal))
-      return -1;
+    if (!wait_input(after_signal)) return -1;
     ssize_t n = read(STDIN_FILENO, &byte, 1);
-    if (n <= 0)
-      return (int)n;
+    if (n <= 0) return (int)n;
     size_t used = mbrtowc(out, &byte, 1, &state);
-    if (used == (size_t)-2)
-      continue;
-    if (used == (size_t)-1)
-      *out = L'?';
-    if (used == 0)
-      *out = L'\0';
+    if (used == (size_t)-2) continue;
+    if (used == (size_t)-1) *out = L'?';
+    if (used == 0) *out = L'\0';
     return 1;
   }
 }
 
 static unsigned char on_tab(EditLine *el, int key) {
   (void)key;
-  if (!complete)
-    return CC_ERROR;
+  if (!complete) return CC_ERROR;
   const LineInfo *line = el_line(el);
   size_t n = (size_t)(line->lastchar - line->buffer);
   char *text = malloc(n + 1), *insert = NULL, *show = NULL;
-  if (!text)
-    return CC_ERROR;
+  if (!text) return CC_ERROR;
   memcpy(text, line->buffer, n);
   text[n] = '\0';
   complete(complete_context, text, (size_t)(line->cursor - line->buffer),
@@ -138,8 +125,7 @@ static unsigned char on_tab(EditLine *el, int key) {
     printf("\n%s\n", show);
     result = CC_REDISPLAY;
   }
-  if (insert)
-    el_insertstr(el, insert);
+  if (insert) el_insertstr(el, insert);
   free(text);
   free(insert);
   free(show);
@@ -155,8 +141,7 @@ static bool paste_add(paste *p, wchar_t c) {
   if (p->used + 1 >= p->size) {
     size_t size = p->size ? 2 * p->size : 256;
     wchar_t *at = realloc(p->at, size * sizeof *at);
-    if (!at)
-      return false;
+    if (!at) return false;
     p->at = at;
     p->size = size;
   }
@@ -173,15 +158,11 @@ static unsigned char on_paste(EditLine *el, int key) {
   wchar_t c;
   (void)key;
   while (el_wgetc(el, &c) == 1) {
-    if (c == L'\0')
-      continue;
-    if (!paste_add(&p, c == L'\r' ? L'\n' : c))
-      break;
-    if (p.used < mark || wcscmp(p.at + p.used - mark, stop) != 0)
-      continue;
+    if (c == L'\0') continue;
+    if (!paste_add(&p, c == L'\r' ? L'\n' : c)) break;
+    if (p.used < mark || wcscmp(p.at + p.used - mark, stop) != 0) continue;
     p.used -= mark;
-    while (p.used && p.at[p.used - 1] == L'\n')
-      p.used--;
+    while (p.used && p.at[p.used - 1] == L'\n') p.used--;
     p.at[p.used] = L'\0';
     el_winsertstr(el, p.at);
     break;
@@ -232,17 +213,14 @@ static bool terminal_can(void) {
 // that numbers keep their decimal point.
 static bool open_editor(void) {
   static bool tried;
-  if (tried)
-    return editor != NULL;
+  if (tried) return editor != NULL;
   tried = true;
-  if (!terminal_can())
-    return false;
+  if (!terminal_can()) return false;
   setlocale(LC_CTYPE, "");
   HistEvent event;
   editor = el_init("orrery", stdin, stdout, stderr);
   history_list = history_init();
-  if (!editor || !history_list)
-    return false;
+  if (!editor || !history_list) return false;
   history(history_list, &event, H_SETSIZE, 5000);
   history(history_list, &event, H_SETUNIQUE, 1);
   el_set(editor, EL_SIGNAL, 0);
@@ -261,15 +239,13 @@ static bool open_editor(void) {
 
 line_status line_read(const char *prompt, char **text) {
   *text = NULL;
-  if (!open_editor())
-    return read_plain(prompt, text);
+  if (!open_editor()) return read_plain(prompt, text);
   current_prompt = prompt;
   fputs("\033[?2004h", stdout);
   int n = 0;
   const char *line = el_gets(editor, &n);
   bool interrupted = orr_interrupted();
-  if (line && n > 0 && !interrupted)
-    *text = strndup(line, (size_t)n);
+  if (line && n > 0 && !interrupted) *text = strndup(line, (size_t)n);
   el_set(editor, EL_PREP_TERM, 0);
   fputs("\033[?2004l", stdout);
   if (interrupted) {
@@ -277,28 +253,21 @@ line_status line_read(const char *prompt, char **text) {
     return LINE_INTERRUPTED;
   }
   fflush(stdout);
-  if (!*text)
-    return LINE_END;
-  if (n > 0 && (*text)[n - 1] == '\n')
-    (*text)[n - 1] = '\0';
+  if (!*text) return LINE_END;
+  if (n > 0 && (*text)[n - 1] == '\n') (*text)[n - 1] = '\0';
   return LINE_READ;
 }
 
 void line_remember(const char *entry) {
   HistEvent event;
-  if (open_editor())
-    history(history_list, &event, H_ENTER, entry);
+  if (open_editor()) history(history_list, &event, H_ENTER, entry);
 }
 
-bool line_edits(void) {
-  return open_editor();
-}
+bool line_edits(void) { return open_editor(); }
 
 void line_close(void) {
-  if (history_list)
-    history_end(history_list);
-  if (editor)
-    el_end(editor);
+  if (history_list) history_end(history_list);
+  if (editor) el_end(editor);
   history_list = NULL;
   editor = NULL;
 }
@@ -310,12 +279,8 @@ line_status line_read(const char *prompt, char **text) {
   return read_plain(prompt, text);
 }
 
-void line_remember(const char *entry) {
-  (void)entry;
-}
-bool line_edits(void) {
-  return false;
-}
+void line_remember(const char *entry) { (void)entry; }
+bool line_edits(void) { return false; }
 void line_close(void) {}
 
 #endif

@@ -13,8 +13,7 @@ static char program_path[PATH_MAX];
 
 static bool resolve(const char *path) {
   char real[PATH_MAX];
-  if (access(path, X_OK) != 0 || !realpath(path, real))
-    return false;
+  if (access(path, X_OK) != 0 || !realpath(path, real)) return false;
   memcpy(program_path, real, sizeof real);
   return true;
 }
@@ -26,16 +25,14 @@ static bool search_path(const char *name) {
     size_t n = strcspn(at, ":");
     char path[PATH_MAX];
     int size = snprintf(path, sizeof path, "%.*s/%s", (int)n, at, name);
-    if (size > 0 && (size_t)size < sizeof path && resolve(path))
-      return true;
+    if (size > 0 && (size_t)size < sizeof path && resolve(path)) return true;
     at += n + (at[n] == ':');
   }
   return false;
 }
 
 const char *host_program(const char *argv0) {
-  if (program_path[0] || resolve("/proc/self/exe"))
-    return program_path;
+  if (program_path[0] || resolve("/proc/self/exe")) return program_path;
   if (argv0 && strchr(argv0, '/'))
     resolve(argv0);
   else if (argv0)
@@ -52,8 +49,7 @@ static bool holds_orrery(const char *folder) {
 // Drops the last component; false when there is none left.
 static bool parent(char *path) {
   char *slash = strrchr(path, '/');
-  if (!slash)
-    return false;
+  if (!slash) return false;
   *slash = '\0';
   return true;
 }
@@ -63,11 +59,9 @@ static bool parent(char *path) {
 static bool beside_program(const char *program, char *folder, size_t size) {
   char base[PATH_MAX];
   snprintf(base, sizeof base, "%s", program);
-  if (!parent(base))
-    return false;
+  if (!parent(base)) return false;
   for (const char *at = ORR_BINDIR; *at;) {
-    if (!parent(base))
-      return false;
+    if (!parent(base)) return false;
     at += strcspn(at, "/");
     at += strspn(at, "/");
   }
@@ -83,11 +77,9 @@ static bool in_build_folder(const char *program) {
 static bool find_lua(const char *program, char *folder, size_t size) {
   if (in_build_folder(program)) {
     snprintf(folder, size, "%s/lua", ORR_SOURCE_DIR);
-    if (holds_orrery(folder))
-      return true;
+    if (holds_orrery(folder)) return true;
   }
-  if (beside_program(program, folder, size))
-    return true;
+  if (beside_program(program, folder, size)) return true;
   snprintf(folder, size, "%s/%s", ORR_PREFIX, ORR_LUA_SHARE);
   return holds_orrery(folder);
 }

@@ -77,7 +77,7 @@ local own = here:gsub("repl%.lua$", "")
 -- when that is not the entry just typed.
 local function frames()
   local out = {}
-  for level = 3, 60 do
+  for level = host and 4 or 3, 60 do
     local info = debug.getinfo(level, "Sln")
     if not info or info.source == here then break end
     local mine = info.source:sub(1, #own) == own
@@ -92,13 +92,14 @@ end
 
 -- Name of the built-in that raised, such as an operation of the engine.
 local function raised_in()
-  local info = debug.getinfo(3, "Sn")
+  local info = debug.getinfo(host and 4 or 3, "Sn")
   return info and info.what == "C" and info.name ~= "error" and info.name or nil
 end
 
 local function handler(err)
   return { message = message_of(err), frames = frames(), raiser = raised_in() }
 end
+if host then handler = host.calm(handler) end
 
 -- "stdin:1: " says nothing about an entry of one line.
 local function without_position(message, text)
@@ -106,8 +107,17 @@ local function without_position(message, text)
   return (message:gsub("^stdin:1: ", ""))
 end
 
+-- A name that is not there gets the nearest that is.
+function Session:with_hint(message)
+  local kind, name = message:match "a nil value %((%l+) '([%w_]+)'%)$"
+  local names = kind == "global" and inspect.names(self.env) or
+    kind == "method" and inspect.names(core.Tensor.methods)
+  local near = names and require "orrery.nearest"(name, names)
+  return near and ("%s; did you mean %s?"):format(message, near) or message
+end
+
 function Session:report(err, text)
-  self:complain(without_position(err.message, text))
+  self:complain(self:with_hint(without_position(err.message, text)))
   local where = err.frames or {}
   if #where > 1 then
     for i = 1, math.min(#where, 6) do self:say("    " .. where[i]) end
@@ -214,7 +224,9 @@ end
 commands[":who"] = function(self)
   local names, rows, width = {}, {}, 0
   for name in next, self.env do
-    if type(name) == "string" and name ~= "_G" then names[#names + 1] = name end
+    if type(name) == "string" and not name:match "^_G?$" then
+      names[#names + 1] = name
+    end
   end
   table.sort(names)
   self:protect("", function()

@@ -208,15 +208,13 @@ static void terminal_open(terminal *t) {
 // Reads what there is within the time; false at the end of the session.
 static bool terminal_pump(terminal *t, int milliseconds) {
   struct pollfd p = {.fd = t->fd, .events = POLLIN};
-  if (poll(&p, 1, milliseconds) <= 0)
-    return true;
+  if (poll(&p, 1, milliseconds) <= 0) return true;
   if (t->n > sizeof t->seen / 2) {  // a flood: its end is what matters
     memmove(t->seen, t->seen + t->n - 4096, 4096);
     t->n = 4096;
   }
   ssize_t n = read(t->fd, t->seen + t->n, sizeof t->seen - 1 - t->n);
-  if (n <= 0)
-    return false;
+  if (n <= 0) return false;
   t->n += (size_t)n;
   t->seen[t->n] = '\0';
   return true;
@@ -234,10 +232,8 @@ static void terminal_expect(terminal *t, const char *text) {
       t->n -= used;
       return;
     }
-    if (now() > end)
-      fail_msg("no %s within 60 s in: %s", text, t->seen);
-    if (!terminal_pump(t, 1000))
-      fail_msg("ended before %s", text);
+    if (now() > end) fail_msg("no %s within 60 s in: %s", text, t->seen);
+    if (!terminal_pump(t, 1000)) fail_msg("ended before %s", text);
   }
 }
 
@@ -248,8 +244,7 @@ static void terminal_send(terminal *t, const char *text) {
     assert_true(sent > 0);
     text += sent;
     n -= (size_t)sent;
-    if (n > 0)
-      terminal_pump(t, 0);
+    if (n > 0) terminal_pump(t, 0);
   }
 }
 
@@ -258,8 +253,7 @@ static void terminal_ask(terminal *t, const char *entry, const char *wanted) {
   terminal_send(t, entry);
   terminal_send(t, "\r");
   terminal_expect(t, TAKEN);
-  if (wanted)
-    terminal_expect(t, wanted);
+  if (wanted) terminal_expect(t, wanted);
   terminal_expect(t, READING);
 }
 
@@ -267,8 +261,7 @@ static void terminal_ask(terminal *t, const char *entry, const char *wanted) {
 static int terminal_leave(terminal *t) {
   int status;
   terminal_send(t, "\004");
-  while (terminal_pump(t, 10000))
-    continue;
+  while (terminal_pump(t, 10000)) continue;
   assert_int_equal(waitpid(t->pid, &status, 0), t->pid);
   close(t->fd);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -429,8 +422,7 @@ static void a_hundred_interrupts_come_back_to_the_prompt(void **state) {
     terminal_send(t, "\r");
     terminal_expect(t, TAKEN);
     double until = now() + 1e-3 * (double)(draw(&seed) % 80);
-    while (now() < until)
-      terminal_pump(t, 1);
+    while (now() < until) terminal_pump(t, 1);
     double sent = now();
     terminal_send(t, "\003");
     terminal_expect(t, READING);
@@ -455,8 +447,7 @@ static void a_second_ctrl_c_does_no_harm(void **state) {
                   "while true do pcall(function() while true do end end) "
                   "end\r");
     terminal_expect(t, TAKEN);
-    for (int k = 0; k < 5; k++)
-      terminal_send(t, "\003");
+    for (int k = 0; k < 5; k++) terminal_send(t, "\003");
     terminal_ask(t, "'al' .. 'ive'", "\"alive\"");
   }
   assert_int_equal(terminal_leave(t), 0);
@@ -477,8 +468,7 @@ static int close_scratch(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 2 || !realpath(argv[1], program))
-    return 2;
+  if (argc < 2 || !realpath(argv[1], program)) return 2;
   const struct CMUnitTest pipes[] = {
       cmocka_unit_test(code_runs_and_gives_its_status),
       cmocka_unit_test(an_error_ends_with_one_and_names_its_line),

@@ -30,7 +30,7 @@ local function handler(err)
     err = ("(error value of type %s)"):format(type(err))
   end
   local kept = {}
-  for line in debug.traceback("", 2):gmatch "[^\n]+" do
+  for line in debug.traceback("", 3):gmatch "[^\n]+" do
     if line:find(own, 1, true) then break end
     kept[#kept + 1] = line
   end
@@ -49,7 +49,7 @@ end
 
 -- Runs f; exit status of what happened.
 local function protected(f, ...)
-  local ok, message = xpcall(f, handler, ...)
+  local ok, message = xpcall(f, host.calm(handler), ...)
   if ok then return 0 end
   if core.interrupted() then
     host.clear_interrupt()
