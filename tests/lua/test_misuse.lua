@@ -9,7 +9,9 @@ local left_out = { sleep = true, interrupt = true, clear_interrupt = true,
   fail_after = true, set_own = true, set_anomaly = true, grad_mode = true,
   set_grad_enabled = true, set_threads = true, blame = true, scope = true,
   enable_grad = true, no_grad = true, save = true, load = true, step = true,
-  modules = true, trim = true }
+  modules = true, trim = true,
+  -- for layers: of nn.init, and the sentence they fail with
+  fans = true, parameter = true, fail = true }
 
 local function numbers(seed)
   local state = seed
@@ -48,7 +50,7 @@ local function is_sentence(err, here)
   if rest:find "^attempt to" or rest:find "^bad argument" then
     return false, "it is Lua's own"
   end
-  if not rest:find "^[%w_%-#.]+: " then
+  if not rest:find "^[%w_%-#. ]+: " then
     return false, "it does not open with who says it"
   end
   return true
@@ -93,7 +95,9 @@ end
 local function misuse(where, list, method)
   local names = {}
   for name, fn in pairs(list) do
-    if type(fn) == "function" and type(name) == "string"
+    local meta = type(fn) == "table" and getmetatable(fn)
+    local callable = type(fn) == "function" or meta and meta.__call
+    if callable and type(name) == "string"
         and not left_out[name] and not name:find "^_" then
       names[#names + 1] = name
     end
@@ -112,6 +116,82 @@ misuse("orrery.functional.", orrery.functional)
 misuse("hidden.", orrery.hidden)
 misuse("x:", orrery.Tensor.methods, true)
 misuse("generator:", getmetatable(orrery.Generator(1)).__index)
+
+for _, name in ipairs { "nn", "optim", "data", "train" } do
+  misuse(("%s."):format(name), orrery[name])
+end
+misuse("nn.init.", orrery.nn.init)
+misuse("nn.utils.", orrery.nn.utils)
+misuse("optim.lr_scheduler.", orrery.optim.lr_scheduler or {})
+
+local nn, optim = orrery.nn, orrery.optim
+local function trained()
+  return { orrery.zeros(2, { requires_grad = true }) }
+end
+local makers = {
+  linear = function() return nn.Linear(3, 2) end,
+  conv = function() return nn.Conv2d(1, 2, 3) end,
+  transposed = function() return nn.ConvTranspose2d(1, 2, 3) end,
+  norm = function() return nn.BatchNorm2d(2) end,
+  norm1 = function() return nn.BatchNorm1d(2) end,
+  flatten = function() return nn.Flatten() end,
+  relu = function() return nn.ReLU() end,
+  softmax = function() return nn.Softmax(-1) end,
+  dropout = function() return nn.Dropout(0.5) end,
+  pool = function() return nn.MaxPool2d(2) end,
+  upsample = function() return nn.Upsample { scale_factor = 2 } end,
+  list = function() return nn.ModuleList {} end,
+  chain = function() return nn.Sequential { nn.Linear(3, 2), nn.Tanh() } end,
+  unflatten = function() return nn.Unflatten(2, { 1, 3 }) end,
+  view = function() return nn.View(3, 1) end,
+  adam = function() return optim.Adam(trained()) end,
+  sgd = function() return optim.SGD(trained(), { lr = 0.1 }) end,
+  rmsprop = function() return optim.RMSprop(trained(), { lr = 0.1 }) end,
+}
+
+-- Everything an object answers, found along its metatables.
+local function answers(object)
+  local list, at = {}, object
+  for _ = 1, 6 do
+    local meta = getmetatable(at)
+    at = meta and (type(meta.__index) == "table" and meta.__index or meta)
+    if not at then break end
+    for name, fn in pairs(at) do
+      if type(fn) == "function" and not list[name] then list[name] = fn end
+    end
+  end
+  return list
+end
+
+local object_names = {}
+for name in pairs(makers) do object_names[#object_names + 1] = name end
+table.sort(object_names)
+
+for _, name in ipairs(object_names) do
+  t.test(name .. ", called and asked, takes no nonsense", function()
+    local object = makers[name]()
+    local random = numbers(#name * 31 + 5)
+    local methods = answers(object)
+    local names = {}
+    for method in pairs(methods) do
+      if not left_out[method] and not method:find "^__" then
+        names[#names + 1] = method
+      end
+    end
+    table.sort(names)
+    names[#names + 1] = "call"
+    methods.call = function(_, ...) return object(...) end
+    for _, method in ipairs(names) do
+      if method ~= "call" or getmetatable(object).__call then
+        for _ = 1, 12 do
+          try(name .. ":" .. method, function(...)
+            return methods[method](object, ...)
+          end, random)
+        end
+      end
+    end
+  end)
+end
 
 t.test("operators and indexing take no nonsense", function()
   local random = numbers(77)
