@@ -10,8 +10,8 @@ local left_out = { sleep = true, interrupt = true, clear_interrupt = true,
   set_grad_enabled = true, set_threads = true, blame = true, scope = true,
   enable_grad = true, no_grad = true, save = true, load = true, step = true,
   modules = true, trim = true,
-  -- for layers: of nn.init, and the sentence they fail with
-  fans = true, parameter = true, fail = true }
+  -- For layers: of nn.init; and what calling them does after its checks.
+  fans = true, parameter = true, fail = true, fresh = true, forward = true }
 
 local function numbers(seed)
   local state = seed

@@ -130,8 +130,9 @@ function Module:named_children() return iterate(child_list(self)) end
 ---@return integer
 function Module:num_parameters(opts)
   local n = 0
+  opts = options.take("num_parameters", opts, { trainable = false })
   for _, p in ipairs(self:parameters()) do
-    if p.requires_grad or not (opts and opts.trainable) then
+    if p.requires_grad or not opts.trainable then
       n = n + p:numel()
     end
   end
