@@ -235,6 +235,39 @@ t.test("a gradient of the wrong shape changes nothing", function()
   t.near(p, { 1, 2 })
 end)
 
+t.test("whichever allocation fails, a step over groups is done or not begun",
+  function()
+    local function make()
+      local p = orrery.tensor { 1, 2 }:requires_grad_()
+      local q = orrery.tensor { 3 }:requires_grad_()
+      p.grad, q.grad = orrery.tensor { 1, 1 }, orrery.tensor { 1 }
+      return p, q, optim.SGD({ { params = { p } }, { params = { q }, lr = 2 } },
+        { lr = 1, momentum = 0.5 })
+    end
+    local n, errors = 0, 0
+    repeat
+      n = n + 1
+      local p, q, opt = make()
+      orrery.fail_after(n)
+      local ok = pcall(opt.step, opt)
+      orrery.fail_after(0)
+      if not ok then errors = errors + 1 end
+      t.near({ p, q }, ok and { { 0, 1 }, { 1 } } or { { 1, 2 }, { 3 } })
+      t.equal(opt.param_groups[2].state[1].step, ok and 1 or 0)
+    until n == 20
+    t.ok(errors > 0)
+  end)
+
+t.test("a step asked for during an interrupt is whole", function()
+  local p = orrery.tensor { 1, 2 }:requires_grad_()
+  local opt = optim.SGD({ p }, { lr = 1 })
+  p.grad = orrery.tensor { 1, 1 }
+  orrery.interrupt()
+  local ok = pcall(opt.step, opt)
+  orrery.clear_interrupt()
+  t.near(p, ok and { 0, 1 } or { 1, 2 })
+end)
+
 -- ---------------------------------------------------------------- schedules
 
 local function rates(make, steps, metrics)

@@ -11,8 +11,9 @@ local orrery = require "orrery"
 local Meter = require "orrery.train.meter"
 local Progress = require "orrery.train.progress"
 local blame = require "orrery.blame"
-local checkpoint = require "orrery.train.checkpoint"
 local options = require "orrery.options"
+local resume = require "orrery.train.resume"
+local settings = require "orrery.train.settings"
 
 ---@class orrery.train.Run
 ---@field state orrery.train.State
@@ -26,100 +27,18 @@ Run.__index = Run
 ---@field extra table  the user's own; saved and restored with the rest
 ---@field stop boolean  set it to end after this step
 
-local FORMAT = "orrery.train 1"
-
--- ----------------------------------------------------------------- options
-
---- A single thing or things by name, as things by name.
-local function named(who, given, method)
-  if given == nil then return {} end
-  if type(given) == "table" and type(given[method]) == "function" then
-    return { main = given }
-  end
-  if type(given) ~= "table" then
-    blame("loop: %s is %s; give one, or a table of them by name", who,
-      options.shown(given))
-  end
-  for name, value in pairs(given) do
-    if type(value) ~= "table" and type(value) ~= "userdata" then
-      blame("loop: %s %s is %s; give one, or a table of them by name", who,
-        tostring(name), options.shown(value))
-    end
-  end
-  return given
-end
-
-local function checkpoint_options(given)
-  if given == nil then return nil end
-  if type(given) == "string" then given = { path = given } end
-  local o = options.take("loop: checkpoint", given, {},
-    { "path", "every", "seconds" })
-  if type(o.path) ~= "string" then
-    blame("loop: checkpoint path is %s; name the file", options.shown(o.path))
-  elseif not o.path:find "[^/]%.safetensors$" then
-    blame("loop: checkpoint %s does not end in .safetensors; rename it", o.path)
-  end
-  if o.every then options.count("loop: checkpoint", "every", o.every) end
-  if o.seconds then
-    options.number("loop: checkpoint", "seconds", o.seconds)
-  end
-  return o
-end
-
---- What gives batches: a loader, or a function of the step.
-local function source(given)
-  if type(given) == "table" and type(given.batches) == "function" then
-    blame("loop: data is a dataset; say how: data = set:batches(128, "
-      .. "{ shuffle = true })")
-  end
-  options.callable("loop", "data", given)
-  local loader = type(given) == "table" and given.set_state and given
-  return given, loader or nil
-end
-
-local function total_steps(o, loader)
-  if o.steps then return options.count("loop", "steps", o.steps, 0) end
-  if not o.epochs then
-    blame("loop: how long is missing; give epochs = N or steps = N")
-  end
-  options.count("loop", "epochs", o.epochs, 0)
-  if not loader then
-    blame("loop: epochs need data with an end; give steps = N, or a loader "
-      .. "made by set:batches(...)")
-  end
-  return o.epochs * #loader
-end
-
-local known = { "model", "optimizer", "data", "epochs", "steps", "step",
-  "schedule", "schedule_every", "checkpoint", "resume", "on_epoch", "on_step",
-  "progress", "label", "seed", "ema", "generators", "max_norm", "extra" }
-
 --- See orrery.train.loop for the options.
 ---@return orrery.train.Run
 function Run.new(given)
-  local o = options.take("loop", given, { schedule_every = "epoch",
-    resume = true, progress = true }, known)
-  local self = setmetatable({ opts = o }, Run)
-  options.callable("loop", "step", o.step)
-  if o.schedule_every ~= "epoch" and o.schedule_every ~= "step" then
-    blame("loop: schedule_every is %s; use epoch or step",
-      options.shown(o.schedule_every))
-  end
-  self.data, self.loader = source(o.data)
-  self.models = named("model", o.model, "state_dict")
-  self.optimizers = named("optimizer", o.optimizer, "minimize")
-  self.schedules = named("schedule", o.schedule, "get_last_lr")
-  self.emas = named("ema", o.ema, "update")
-  self.generators = named("generators", o.generators, "set_state")
-  self.checkpoint = checkpoint_options(o.checkpoint)
-  self.total = total_steps(o, self.loader)
+  local self = setmetatable(settings.read(given), Run)
+  local o = self.opts
   if o.seed then orrery.manual_seed(o.seed) end
   self.stream = orrery.default_generator()
   self.meter = Meter.new()
   self.owed = {}
   self.state = { step = 0, epoch = 1, history = {}, extra = o.extra or {},
     stop = false }
-  if self.checkpoint and o.resume then self:resume() end
+  if self.checkpoint and o.resume then resume.load(self) end
   self:start_progress()
   return self
 end
@@ -134,101 +53,20 @@ function Run:start_progress()
   self.progress = Progress.new(self.total, p)
 end
 
--- -------------------------------------------------------------- checkpoints
-
-local function states(things)
-  local out = {}
-  for name, thing in pairs(things) do
-    out[name] = (thing.state_dict or thing.state)(thing)
-  end
-  return out
-end
-
---- Everything the rest of the run depends on. No times of day and no
---- durations, so that equal runs have equal files.
-function Run:contents()
-  local state = self.state
-  return { format = FORMAT, step = state.step, epoch = state.epoch,
-    history = state.history, extra = state.extra,
-    models = states(self.models), optimizers = states(self.optimizers),
-    schedules = states(self.schedules), emas = states(self.emas),
-    streams = states(self.generators), default_stream = self.stream:state(),
-    data = self.loader and self.loader:state(),
-    meter = self.meter:state_dict() }
-end
-
 --- Writes the checkpoint; raises when the disk will not have it.
-function Run:save()
-  orrery.tidy(function()
-    local ok, why = checkpoint.save(self.checkpoint.path, self:contents())
-    if not ok then error(why, 0) end
-  end)
-  self.saved_step, self.saved_at = self.state.step, orrery.clock()
-end
-
-local function check_names(what, own, saved)
-  saved = type(saved) == "table" and saved or {}
-  for name in pairs(own) do
-    if saved[name] == nil then
-      blame("loop: the checkpoint has no %s %s; resume = false starts afresh",
-        what, name)
-    end
-  end
-  for name in pairs(saved) do
-    if own[name] == nil then
-      blame("loop: the checkpoint has a %s %s that is not here; resume = false "
-        .. "starts afresh", what, name)
-    end
-  end
-end
-
-local function restore(things, saved)
-  for name, thing in pairs(things) do
-    (thing.load_state_dict or thing.set_state)(thing, saved[name])
-  end
-end
-
---- Takes up the run where its checkpoint left it, if there is one.
-function Run:resume()
-  local path = self.checkpoint.path
-  local saved, why = checkpoint.load(path)
-  if not saved then
-    if why then
-      blame("loop: no checkpoint can be read: %s, or set resume = false", why)
-    end
-    return
-  end
-  if saved.format ~= FORMAT then
-    blame("loop: %s is no training checkpoint; choose another path", path)
-  end
-  local parts = { models = "model", optimizers = "optimizer",
-    schedules = "schedule", emas = "ema" }
-  for part, what in pairs(parts) do
-    check_names(what, self[part], saved[part])
-  end
-  check_names("generator", self.generators, saved.streams)
-  for part in pairs(parts) do restore(self[part], saved[part]) end
-  restore(self.generators, saved.streams)
-  if self.loader then self.loader:set_state(saved.data) end
-  self.meter:load_state_dict(saved.meter)
-  local state = self.state
-  state.step, state.epoch = saved.step, saved.epoch
-  state.history, state.extra = orrery.keep(saved.history, saved.extra)
-  self.stream:set_state(saved.default_stream)
-  self.saved_step = state.step
-end
+function Run:save() resume.save(self) end
 
 -- -------------------------------------------------------------------- steps
 
 --- Puts cursor and streams back when a step fails, so that it can be tried
 --- again: parameters have not changed by then.
 local function guard(self)
-  local streams = states(self.generators)
+  local streams = resume.states(self.generators)
   local default = self.stream:state()
   local place = self.loader and self.loader:mark()
   return setmetatable({}, { __close = function(_, failure)
     if failure == nil then return end
-    restore(self.generators, streams)
+    resume.restore(self.generators, streams)
     self.stream:set_state(default)
     if place then self.loader:back(place) end
   end })
