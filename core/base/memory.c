@@ -5,6 +5,7 @@
 // reuse is the rule: a cached block costs nanoseconds and touches no page.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../orrery.h"
 
@@ -17,9 +18,15 @@
 #define ALIGNMENT 64
 // Four classes per power of two: at most a fifth of a block is unused.
 #define CLASSES (4 * 48)
-// Freed bytes kept when little is live; beyond, as much as the peak of what
-// was live: a training step's worth.
+// Freed bytes kept when little is live. Beyond, freed and live together may be
+// half more than the peak of what was live: a training step frees and takes
+// blocks of many sizes, and at just the peak some of them went back and forth.
 #define CACHE_FLOOR ((size_t)16 << 20)
+
+// Blocks this large are whole pages from the system. glibc before 2.38 does
+// not find freed aligned blocks again (its bug 14581): the process grew to ten
+// times what was live in a convolutional network.
+#define LARGE ((size_t)256 << 10)
 
 typedef struct free_block {
   struct free_block *next;
@@ -40,6 +47,24 @@ static size_t round_up(size_t bytes, int *class_index) {
   return size;
 }
 
+static size_t class_size(int class_index) {
+  return (size_t)(4 + class_index % 4) << (class_index / 4 + 4);
+}
+
+static void *from_system(size_t size) {
+  if (CACHE_OFF || size < LARGE) return aligned_alloc(ALIGNMENT, size);
+  void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return block == MAP_FAILED ? NULL : block;
+}
+
+static void to_system(void *block, size_t size) {
+  if (CACHE_OFF || size < LARGE)
+    free(block);
+  else
+    munmap(block, size);
+}
+
 static void *take(size_t size, int class_index) {
   free_block *b = cache[class_index];
   if (b) {
@@ -47,10 +72,10 @@ static void *take(size_t size, int class_index) {
     stats.cached_bytes -= size;
     return b;
   }
-  void *fresh = aligned_alloc(ALIGNMENT, size);
+  void *fresh = from_system(size);
   if (!fresh && stats.cached_bytes) {
     orr_memory_trim();
-    fresh = aligned_alloc(ALIGNMENT, size);
+    fresh = from_system(size);
   }
   return fresh;
 }
@@ -88,10 +113,10 @@ void orr_free(void *block, size_t bytes) {
   const size_t size = round_up(bytes, &class_index);
   stats.live_bytes -= size;
   stats.live_blocks--;
-  const size_t limit =
-      stats.peak_bytes > CACHE_FLOOR ? stats.peak_bytes : CACHE_FLOOR;
+  const size_t most = stats.peak_bytes / 2 * 3;
+  const size_t limit = most > CACHE_FLOOR ? most : CACHE_FLOOR;
   if (CACHE_OFF || stats.live_bytes + stats.cached_bytes + size > limit) {
-    free(block);
+    to_system(block, size);
     return;
   }
   free_block *b = block;
@@ -121,7 +146,7 @@ void orr_memory_trim(void) {
   for (int i = 0; i < CLASSES; i++) {
     while (cache[i]) {
       free_block *next = cache[i]->next;
-      free(cache[i]);
+      to_system(cache[i], class_size(i));
       cache[i] = next;
     }
   }
