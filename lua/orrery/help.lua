@@ -1,5 +1,6 @@
 --- Help as text: of an op from its record, of a Lua function from the comment
 --- above it, of the rest from orrery.reference.
+local luadoc = require "orrery.luadoc"
 local orrery = require "orrery.core"
 
 local help = {}
@@ -99,37 +100,77 @@ local function reference_text(name, entry)
   return text .. "\n" .. wrap(entry.doc, "  ", 80)
 end
 
-local function lines_of(path)
-  local file = io.open(path, "r")
-  if not file then return nil end
-  local lines = {}
-  for line in file:lines() do lines[#lines + 1] = line end
-  file:close()
-  return lines
+-- Text, then one aligned line per parameter and result.
+local function add_block(out, block)
+  for _, line in ipairs(block.text) do
+    out[#out + 1] = ("  " .. line):gsub("%s+$", "")
+  end
+  for _, p in ipairs(block.params) do
+    local name = p.name .. (p.optional and "?" or "")
+    out[#out + 1] = (("  %-10s %s"):format(name, p.rest):gsub("%s+$", ""))
+  end
+  for _, r in ipairs(block.returns) do out[#out + 1] = "  -> " .. r.rest end
 end
 
---- The comment above a Lua function and its first line, or nil.
+--- Signature and comment of a function.
 ---@param fn function
----@return string?
-function help.of_function(fn)
-  local info = debug.getinfo(fn, "S")
-  if info.what == "C" or info.source:sub(1, 1) ~= "@" then return nil end
-  local lines = lines_of(info.source:sub(2))
-  if not lines or not lines[info.linedefined] then return nil end
-  local first = info.linedefined
-  while first > 1 and lines[first - 1]:find "^%s*%-%-" do first = first - 1 end
-  local text = { (lines[info.linedefined]:gsub("^%s+", "")) }
-  for i = first, info.linedefined - 1 do
-    local body = lines[i]:gsub("^%s*%-+%s?", "")
-    local tag, rest = body:match "^@(%w+)%s+(.*)$"
-    if tag == "param" or tag == "return" then
-      body = tag == "param" and "  " .. rest or "  -> " .. rest
-    elseif tag then
-      body = nil
-    end
-    if body then text[#text + 1] = "  " .. body end
+---@param name string
+---@return string
+function help.of_function(fn, name)
+  local block, info = luadoc.of_function(fn)
+  if info.what == "C" then
+    return name .. "(...)\n  built into Lua or the engine; see the manual"
   end
-  return table.concat(text, "\n")
+  local names = luadoc.parameters(fn, info, block)
+  local out = { ("%s(%s)"):format(name, table.concat(names, ", ")) }
+  if block then add_block(out, block) end
+  if #out == 1 then
+    out[2] = ("  from %s:%d, without a comment"):format(info.short_src,
+      info.linedefined)
+  end
+  return table.concat(out, "\n")
+end
+
+-- Public names of a table, and one of its Lua functions, if any.
+local function contents(t)
+  local names, any = {}, nil
+  for k, v in pairs(t) do
+    if type(k) == "string" and not k:match "^_" then
+      names[#names + 1] = k
+      if type(v) == "function" and debug.getinfo(v, "S").what ~= "C" then
+        any = any or v
+      end
+    end
+  end
+  table.sort(names)
+  return names, any
+end
+
+--- About a class (how to make one, what it is) or a module, and its names.
+---@param t table
+---@param name string
+---@return string
+function help.of_table(t, name)
+  local names, any = contents(t)
+  local init = rawget(t, "init")
+  local class = any and luadoc.of_class(any, name:match "[^%.:]+$")
+  local out = { name }
+  if type(init) == "function" then
+    local block, info = luadoc.of_function(init)
+    local params = luadoc.parameters(init, info, block)
+    out[1] = ("%s(%s)"):format(name, table.concat(params, ", "))
+    if class then add_block(out, { text = class.text, params = {},
+      returns = {} }) end
+    if block then add_block(out, block) end
+  elseif class then
+    add_block(out, class)
+  elseif any then
+    add_block(out, { text = luadoc.of_file(any), params = {}, returns = {} })
+  end
+  if #names > 0 then
+    out[#out + 1] = wrap("has: " .. table.concat(names, " "), "  ", 80)
+  end
+  return table.concat(out, "\n")
 end
 
 local function find(path)
@@ -147,7 +188,7 @@ end
 ---@param name string|function
 ---@return string?
 function help.help(name)
-  if type(name) == "function" then return help.of_function(name) end
+  if type(name) == "function" then return help.of_function(name, "f") end
   if type(name) ~= "string" then
     orrery.blame(("help: name is %s; pass a name"):format(
       orrery.describe(name)))
@@ -165,11 +206,8 @@ function help.help(name)
     return ("x.%s: %s"):format(last, reference.fields[last])
   end
   local value = find(name) or orrery.Tensor.methods[last]
-  if type(value) == "function" then return help.of_function(value) end
-  local meta = type(value) == "table" and getmetatable(value)
-  if meta and type(meta.__call) == "function" then
-    return help.of_function(rawget(value, "init") or meta.__call)
-  end
+  if type(value) == "function" then return help.of_function(value, name) end
+  if type(value) == "table" then return help.of_table(value, name) end
 end
 
 return help
