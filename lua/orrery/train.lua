@@ -41,7 +41,9 @@ function train.run(opts) return Run.new(opts) end
 ---               either, at the end of each epoch
 ---   resume      true: go on from the checkpoint when there is one
 ---   generators  further random streams by name, kept in the checkpoint
----   extra       a table of your own (state.extra), kept in the checkpoint
+---   extra       a table of your own (state.extra), kept in the checkpoint;
+---               tensors made in `step` go in through orrery.keep, all others
+---               made there are freed when it returns
 ---   on_epoch    function(state, means); on_step function(state, metrics)
 ---   progress    false, or options of the progress line; label
 ---   seed        of the default stream, for a fresh run

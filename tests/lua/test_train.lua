@@ -116,13 +116,14 @@ end
 t.test("killed at random moments and run again, a run ends in the same file",
   function()
     local dir, path = temporary()
-    local whole = dir .. "/whole.safetensors"
-    t.ok(killed_after(120, whole, 60))
+    local whole, steps = dir .. "/whole.safetensors", 150
+    t.ok(killed_after(120, whole, steps))
     local stream, kills = orrery.Generator(os.time()), 0
     while true do
-      -- Later tries wait longer, so that it ends on any machine.
+      -- After 20 kills the tries grow longer, so that it ends on any machine.
       local wait = orrery.rand({ 1 }, { generator = stream }):item()
-      if killed_after(0.02 + wait * 0.15 * 1.1 ^ kills, path, 60) then break end
+      local longer = 1.3 ^ math.max(0, kills - 20)
+      if killed_after((0.02 + wait * 0.12) * longer, path, steps) then break end
       kills = kills + 1
     end
     t.ok(bytes(path) == bytes(whole), ("other bytes after %d kills"):format(
