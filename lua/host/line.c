@@ -227,8 +227,8 @@ static bool open_editor(void) {
   el_set(editor, EL_PROMPT, prompt_text);
   el_set(editor, EL_HIST, history, history_list);
   el_set(editor, EL_EDITOR, "emacs");
-  el_set(editor, EL_ADDFN, "orrery-complete", "complete a name", on_tab);
-  el_set(editor, EL_ADDFN, "orrery-paste", "take a pasted block", on_paste);
+  el_wset(editor, EL_ADDFN, L"orrery-complete", L"complete a name", on_tab);
+  el_wset(editor, EL_ADDFN, L"orrery-paste", L"take a pasted block", on_paste);
   el_wset(editor, EL_GETCFN, read_character);
   bind_keys();
   el_source(editor, NULL);
