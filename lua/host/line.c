@@ -6,42 +6,16 @@
 #include <errno.h>
 #include <locale.h>
 #include <orrery.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 #include <wchar.h>
 #ifdef ORR_HAVE_LIBEDIT
 #include <histedit.h>
 #endif
-
-static line_complete_fn *complete;
-static void *complete_context;
-
-void line_on_complete(line_complete_fn *fn, void *context) {
-  complete = fn;
-  complete_context = context;
-}
-
-// Waits for input; false when interrupted. SIGINT is let in only while
-// waiting, so it cannot slip between the look at the flag and the wait.
-static bool wait_input(void (*resized)(void)) {
-  sigset_t blocked, before;
-  sigemptyset(&blocked);
-  sigaddset(&blocked, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &blocked, &before);
-  struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-  int ready = 0;
-  while (!orr_interrupted() && ready <= 0) {
-    ready = ppoll(&in, 1, NULL, &before);
-    if (ready < 0 && errno != EINTR) break;
-    if (ready < 0 && resized) resized();
-  }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return !orr_interrupted();
-}
 
 // Reads without editing. Bytes past the newline stay for the next call.
 static line_status read_plain(const char *prompt, char **text) {
@@ -62,6 +36,34 @@ static line_status read_plain(const char *prompt, char **text) {
 }
 
 #ifdef ORR_HAVE_LIBEDIT
+
+// Waits for input; false when interrupted. SIGINT is let in only while
+// waiting, so it cannot slip between the look at the flag and the wait.
+static bool wait_input(void (*resized)(void)) {
+  sigset_t blocked, before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  int ready = 0;
+  while (!orr_interrupted() && ready <= 0) {
+    fd_set in;
+    FD_ZERO(&in);
+    FD_SET(STDIN_FILENO, &in);
+    ready = pselect(STDIN_FILENO + 1, &in, NULL, NULL, NULL, &before);
+    if (ready < 0 && errno != EINTR) break;
+    if (ready < 0 && resized) resized();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return !orr_interrupted();
+}
+
+static line_complete_fn *complete;
+static void *complete_context;
+
+void line_on_complete(line_complete_fn *fn, void *context) {
+  complete = fn;
+  complete_context = context;
+}
 
 static EditLine *editor;
 static History *history_list;
@@ -273,6 +275,11 @@ void line_close(void) {
 }
 
 #else
+
+void line_on_complete(line_complete_fn *fn, void *context) {
+  (void)fn;
+  (void)context;
+}
 
 line_status line_read(const char *prompt, char **text) {
   *text = NULL;
