@@ -5,7 +5,7 @@
 ---     opt:zero_grad()  loss:backward()  opt:step()   -- or opt:minimize(loss)
 local blame = require "orrery.blame"
 local options = require "orrery.options"
-local define = require "orrery.optim.optimizer".define
+local Optimizer = require "orrery.optim.optimizer"
 
 local optim = { lr_scheduler = require "orrery.optim.lr_scheduler" }
 for name, make in pairs(optim.lr_scheduler) do optim[name] = make end
@@ -31,14 +31,7 @@ local function checked(who, defaults)
   end
 end
 
---- v = momentum v + (1 - dampening) g (v = g at first), p = p - lr v; with
---- nesterov p = p - lr (g + momentum v).
----@param params orrery.Tensor[]|orrery.nn.Module|table[]
----@param opts? { lr?: number, momentum?: number, dampening?: number,
----   weight_decay?: number, nesterov?: boolean }  lr 1e-3, the rest 0
----@return orrery.optim.Optimizer
----@diagnostic disable-next-line: unused-local
-optim.SGD = define("sgd", {
+local sgd_rule = {
   kernel = "sgd",
   options = function(given)
     local o = checked("sgd", { lr = 1e-3, momentum = 0, dampening = 0,
@@ -52,7 +45,17 @@ optim.SGD = define("sgd", {
   state = function(o)
     return o.momentum ~= 0 and { "momentum_buffer" } or {}
   end,
-})
+}
+
+--- v = momentum v + (1 - dampening) g (v = g at first), p = p - lr v; with
+--- nesterov p = p - lr (g + momentum v).
+---@param params orrery.Tensor[]|orrery.nn.Module|table[]
+---@param opts? { lr?: number, momentum?: number, dampening?: number,
+---   weight_decay?: number, nesterov?: boolean }  lr 1e-3, the rest 0
+---@return orrery.optim.Optimizer
+function optim.SGD(params, opts)
+  return Optimizer.new("sgd", sgd_rule, params, opts)
+end
 
 --- Accepts PyTorch's `betas = { beta1, beta2 }` too.
 local function adam_options(who, weight_decay, decoupled)
@@ -74,29 +77,31 @@ end
 
 local function adam_state() return { "exp_avg", "exp_avg_sq" } end
 
+local adam_rule = { kernel = "adam", state = adam_state,
+  options = adam_options("adam", 0, false) }
+
 --- Kingma & Ba 2015, bias-corrected; weight_decay adds to the gradient.
 ---@param params orrery.Tensor[]|orrery.nn.Module|table[]
 ---@param opts? { lr?: number, betas?: number[], eps?: number,
 ---   weight_decay?: number }  1e-3, { 0.9, 0.999 }, 1e-8, 0
 ---@return orrery.optim.Optimizer
-optim.Adam = define("adam", { kernel = "adam", state = adam_state,
-  options = adam_options("adam", 0, false) })
+function optim.Adam(params, opts)
+  return Optimizer.new("adam", adam_rule, params, opts)
+end
+
+local adamw_rule = { kernel = "adam", state = adam_state,
+  options = adam_options("adamw", 0.01, true) }
 
 --- Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 ---@param params orrery.Tensor[]|orrery.nn.Module|table[]
 ---@param opts? { lr?: number, betas?: number[], eps?: number,
 ---   weight_decay?: number }  1e-3, { 0.9, 0.999 }, 1e-8, 0.01
 ---@return orrery.optim.Optimizer
-optim.AdamW = define("adamw", { kernel = "adam", state = adam_state,
-  options = adam_options("adamw", 0.01, true) })
+function optim.AdamW(params, opts)
+  return Optimizer.new("adamw", adamw_rule, params, opts)
+end
 
---- Gradients over the root of their running mean square (Hinton 2012);
---- eps is added after the root, as in PyTorch.
----@param params orrery.Tensor[]|orrery.nn.Module|table[]
----@param opts? { lr?: number, alpha?: number, eps?: number, momentum?: number,
----   weight_decay?: number, centered?: boolean }  1e-2, 0.99, 1e-8, 0, 0
----@return orrery.optim.Optimizer
-optim.RMSprop = define("rmsprop", {
+local rmsprop_rule = {
   kernel = "rmsprop",
   options = checked("rmsprop", { lr = 1e-2, alpha = 0.99, eps = 1e-8,
     weight_decay = 0, momentum = 0, centered = false }),
@@ -106,6 +111,16 @@ optim.RMSprop = define("rmsprop", {
     if o.momentum ~= 0 then names[#names + 1] = "momentum_buffer" end
     return names
   end,
-})
+}
+
+--- Gradients over the root of their running mean square (Hinton 2012);
+--- eps is added after the root, as in PyTorch.
+---@param params orrery.Tensor[]|orrery.nn.Module|table[]
+---@param opts? { lr?: number, alpha?: number, eps?: number, momentum?: number,
+---   weight_decay?: number, centered?: boolean }  1e-2, 0.99, 1e-8, 0, 0
+---@return orrery.optim.Optimizer
+function optim.RMSprop(params, opts)
+  return Optimizer.new("rmsprop", rmsprop_rule, params, opts)
+end
 
 return optim

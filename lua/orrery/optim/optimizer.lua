@@ -78,26 +78,27 @@ function Optimizer:add_param_group(group)
   self.param_groups[#self.param_groups + 1] = made
 end
 
---- Makes an optimiser's constructor.
+--- A new optimiser.
 ---@param name string  as messages begin
 ---@param rule { options: function, state: function, kernel: string }
-function Optimizer.define(name, rule)
-  return function(params, given)
-    if given ~= nil and type(given) ~= "table" then
-      blame("%s: options are %s; write them as { lr = 1e-3 }", name,
-        options.shown(given))
-    end
-    local defaults = rule.options(given or {})  -- checks the names
-    local self = setmetatable({ name = name, rule = rule, param_groups = {},
-      defaults = defaults }, Optimizer)
-    local first = type(params) == "table" and params[1]
-    if type(first) == "table" and first.params then
-      for _, group in ipairs(params) do self:add_param_group(group) end
-    else
-      self:add_param_group { params = params }
-    end
-    return self
+---@param params orrery.Tensor[]|orrery.nn.Module|table[]
+---@param given? table  options
+---@return orrery.optim.Optimizer
+function Optimizer.new(name, rule, params, given)
+  if given ~= nil and type(given) ~= "table" then
+    blame("%s: options are %s; write them as { lr = 1e-3 }", name,
+      options.shown(given))
   end
+  local defaults = rule.options(given or {})  -- checks the names
+  local self = setmetatable({ name = name, rule = rule, param_groups = {},
+    defaults = defaults }, Optimizer)
+  local first = type(params) == "table" and params[1]
+  if type(first) == "table" and first.params then
+    for _, group in ipairs(params) do self:add_param_group(group) end
+  else
+    self:add_param_group { params = params }
+  end
+  return self
 end
 
 --- Forgets the gradients of all its parameters.
