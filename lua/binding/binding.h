@@ -66,9 +66,6 @@ void orr_push_nearest(lua_State *L, const char *name, const char *names);
 void orr_collect(lua_State *L);
 // The state an op runs in, for orr_current_site().
 void orr_site_state(lua_State *L);
-// Calls the core's op of that name (which must exist) on what lies on the
-// stack from `first` on, as a call from Lua would.
-int orr_call_named(lua_State *L, const char *name, int first);
 
 // A tensor userdata. Made while a scope is open, it is in the scope's ring.
 typedef struct orr_slot {
