@@ -10,8 +10,7 @@ static int backward(lua_State *L) {
   orr_tensor *y = orr_check_tensor(L, 1), *gy = NULL;
   int options = 2;
   if (!lua_istable(L, 2)) {
-    if (!lua_isnoneornil(L, 2))
-      gy = orr_check_tensor(L, 2);
+    if (!lua_isnoneornil(L, 2)) gy = orr_check_tensor(L, 2);
     options = 3;
   }
   orr_check_options(L, options, "retain_graph|create_graph");
@@ -19,8 +18,7 @@ static int backward(lua_State *L) {
   bool retain = orr_flag(L, options, "retain_graph", create);
   orr_clear_error();
   orr_site_state(L);
-  if (!orr_backward(y, gy, retain, create))
-    return orr_raise(L);
+  if (!orr_backward(y, gy, retain, create)) return orr_raise(L);
   orr_collect(L);
   return 0;
 }
@@ -35,8 +33,7 @@ static orr_tensor **read_list(lua_State *L, int index, const char *name, int *n,
     orr_raisef(L, "grad: %s is %s; pass a tensor or a table of tensors", name,
                orr_describe(L, index, seen, sizeof seen));
   lua_Unsigned count = one != NULL ? 1 : lua_rawlen(L, index);
-  if (count > 1u << 20)
-    orr_raisef(L, "grad: %s is too long", name);
+  if (count > 1u << 20) orr_raisef(L, "grad: %s is too long", name);
   orr_tensor **list = lua_newuserdatauv(L, (count + 1) * sizeof *list, 0);
   *n = (int)count;
   list[0] = one;
@@ -83,8 +80,7 @@ static int grad(lua_State *L) {
   orr_site_state(L);
   if (!orr_grad(ny, y, gy, nx, x, gx, retain, create, unused))
     return orr_raise(L);
-  for (int i = 0; i < nx; i++)
-    *slot[i] = gx[i];
+  for (int i = 0; i < nx; i++) *slot[i] = gx[i];
   orr_collect(L);
   lua_settop(L, result);
   return 1;

@@ -47,8 +47,7 @@ static void measure(nest *s) {
     }
     lua_rawgeti(L, -1, 1);
   }
-  if (lua_type(L, -1) == LUA_TBOOLEAN)
-    s->dtype = ORR_U8;
+  if (lua_type(L, -1) == LUA_TBOOLEAN) s->dtype = ORR_U8;
   lua_settop(L, base);
 }
 
@@ -73,8 +72,7 @@ static void store_leaf(nest *s) {
     ((double *)s->data)[at] = v;
   } else {
     lua_Integer i = flag ? (lua_Integer)v : lua_tointegerx(L, -1, &whole);
-    if (!whole)
-      bad_leaf(s, s->rank, "int64 and uint8 hold whole numbers");
+    if (!whole) bad_leaf(s, s->rank, "int64 and uint8 hold whole numbers");
     if (s->dtype == ORR_U8 && (i < 0 || i > 255))
       bad_leaf(s, s->rank, "uint8 holds 0 to 255");
     if (s->dtype == ORR_U8)
@@ -97,8 +95,7 @@ static void fill(nest *s, int depth) {
     store_leaf(s);
     return;
   }
-  if (!lua_istable(L, -1))
-    bad_leaf(s, depth, "others there are tables");
+  if (!lua_istable(L, -1)) bad_leaf(s, depth, "others there are tables");
   int64_t n = (int64_t)lua_rawlen(L, -1);
   if (n != s->size[depth])
     orr_raisef(L,
@@ -117,12 +114,10 @@ static void fill(nest *s, int depth) {
 // A tensor given: its values in a tensor of its own.
 static void copy_tensor(lua_State *L, orr_tensor *from, bool typed,
                         orr_dtype d) {
-  if (!typed)
-    d = orr_tensor_dtype(from);
+  if (!typed) d = orr_tensor_dtype(from);
   orr_tensor **slot = orr_push_slot(L);
   *slot = orr_empty(d, orr_rank(from), orr_sizes(from));
-  if (*slot == NULL || !orr_copy_(*slot, from))
-    orr_raise(L);
+  if (*slot == NULL || !orr_copy_(*slot, from)) orr_raise(L);
 }
 
 // tensor(values, { dtype, requires_grad }): float32 unless dtype says
@@ -153,12 +148,10 @@ static int tensor(lua_State *L) {
     orr_dtype wanted = s.dtype;
     lua_pushvalue(L, 1);
     measure(&s);
-    if (typed)
-      s.dtype = wanted;
+    if (typed) s.dtype = wanted;
     orr_tensor **slot = orr_push_slot(L);
     *slot = orr_empty(s.dtype, s.rank, s.size);
-    if (*slot == NULL)
-      return orr_raise(L);
+    if (*slot == NULL) return orr_raise(L);
     s.data = orr_data(*slot);
     lua_pushvalue(L, 1);
     fill(&s, 0);

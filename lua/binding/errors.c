@@ -14,13 +14,10 @@ static bool user_frame(lua_State *L, int level, lua_Debug *ar) {
   size_t n = strlen(own_prefix);
   for (; lua_getstack(L, level, ar); level++) {
     lua_getinfo(L, "S", ar);
-    if (*ar->what == 'C')
-      continue;
-    if (n > 0 && strncmp(ar->source, own_prefix, n) == 0)
-      continue;
+    if (*ar->what == 'C') continue;
+    if (n > 0 && strncmp(ar->source, own_prefix, n) == 0) continue;
     lua_getinfo(L, "l", ar);
-    if (ar->currentline > 0)
-      return true;
+    if (ar->currentline > 0) return true;
   }
   return false;
 }
@@ -62,9 +59,7 @@ static const char *last_source;  // compared by text as well: may be reused
 static const char *last_file;
 static char last_text[LUA_IDSIZE];
 
-void orr_site_state(lua_State *L) {
-  site_state = L;
-}
+void orr_site_state(lua_State *L) { site_state = L; }
 
 static orr_site find_site(void *context) {
   (void)context;
@@ -87,12 +82,9 @@ static const char names_key;  // registry: C function -> its name
 void orr_note_names(lua_State *L, int depth) {
   luaL_checkstack(L, 8, NULL);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING)
-      continue;
-    if (lua_istable(L, -1) && depth > 0)
-      orr_note_names(L, depth - 1);
-    if (!lua_iscfunction(L, -1))
-      continue;
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    if (lua_istable(L, -1) && depth > 0) orr_note_names(L, depth - 1);
+    if (!lua_iscfunction(L, -1)) continue;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
     lua_pushvalue(L, -2);
     lua_pushvalue(L, -4);
@@ -110,10 +102,8 @@ const char *orr_who(lua_State *L, char *buffer, size_t size) {
     lua_getinfo(L, "nf", &ar);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
     lua_insert(L, -2);
-    if (lua_rawget(L, -2) == LUA_TSTRING)
-      name = lua_tostring(L, -1);
-    if (name == NULL)
-      name = ar.name;
+    if (lua_rawget(L, -2) == LUA_TSTRING) name = lua_tostring(L, -1);
+    if (name == NULL) name = ar.name;
   }
   snprintf(buffer, size, "%s", name != NULL && *name != '?' ? name : "orrery");
   lua_settop(L, top);
@@ -168,17 +158,14 @@ static int bad_argument(lua_State *L, int index, const char *name,
 lua_Integer orr_check_int(lua_State *L, int index, const char *name) {
   int whole = 0;
   lua_Integer v = 0;
-  if (lua_type(L, index) == LUA_TNUMBER)
-    v = lua_tointegerx(L, index, &whole);
-  if (!whole)
-    bad_argument(L, index, name, "a whole number");
+  if (lua_type(L, index) == LUA_TNUMBER) v = lua_tointegerx(L, index, &whole);
+  if (!whole) bad_argument(L, index, name, "a whole number");
   return v;
 }
 
 lua_Integer orr_opt_int(lua_State *L, int index, const char *name,
                         lua_Integer absent) {
-  if (lua_isnoneornil(L, index))
-    return absent;
+  if (lua_isnoneornil(L, index)) return absent;
   return orr_check_int(L, index, name);
 }
 
@@ -201,8 +188,7 @@ bool orr_check_bool(lua_State *L, int index, const char *name) {
 }
 
 void orr_check_function(lua_State *L, int index, const char *name) {
-  if (lua_type(L, index) == LUA_TFUNCTION)
-    return;
+  if (lua_type(L, index) == LUA_TFUNCTION) return;
   if (luaL_getmetafield(L, index, "__call") != LUA_TNIL) {
     lua_pop(L, 1);
     return;
@@ -212,8 +198,7 @@ void orr_check_function(lua_State *L, int index, const char *name) {
 
 int orr_check_axis(lua_State *L, int index, int rank) {
   lua_Integer a = orr_check_int(L, index, "axis");
-  if (a != 0 && a >= -rank && a <= rank)
-    return (int)(a > 0 ? a - 1 : a + rank);
+  if (a != 0 && a >= -rank && a <= rank) return (int)(a > 0 ? a - 1 : a + rank);
   char who[64];
   orr_who(L, who, sizeof who);
   if (rank == 0)
@@ -230,8 +215,7 @@ int orr_check_axis(lua_State *L, int index, int rank) {
 }
 
 bool orr_flag(lua_State *L, int index, const char *name, bool absent) {
-  if (!lua_istable(L, index))
-    return absent;
+  if (!lua_istable(L, index)) return absent;
   bool value = absent;
   if (lua_getfield(L, index, name) != LUA_TNIL)
     value = orr_check_bool(L, -1, name);
@@ -244,16 +228,14 @@ static bool among(const char *name, const char *names) {
   size_t n = strlen(name);
   for (const char *p = names; *p != 0;) {
     size_t w = strcspn(p, "|");
-    if (w == n && memcmp(p, name, n) == 0)
-      return true;
+    if (w == n && memcmp(p, name, n) == 0) return true;
     p += w + (p[w] == '|');
   }
   return false;
 }
 
 void orr_check_options(lua_State *L, int index, const char *names) {
-  if (lua_isnoneornil(L, index))
-    return;
+  if (lua_isnoneornil(L, index)) return;
   char who[64], seen[128];
   orr_who(L, who, sizeof who);
   if (!lua_istable(L, index) || orr_test_slot(L, index) != NULL)
@@ -264,8 +246,7 @@ void orr_check_options(lua_State *L, int index, const char *names) {
       orr_raisef(L, "%s: the options table has %s as a key; name the option",
                  who, orr_describe(L, -2, seen, sizeof seen));
     const char *key = lua_tostring(L, -2);
-    if (among(key, names))
-      continue;
+    if (among(key, names)) continue;
     orr_push_nearest(L, key, names);
     orr_raisef(L, "%s: unknown option %s%s", who, key, lua_tostring(L, -1));
   }
@@ -316,8 +297,7 @@ void orr_push_nearest(lua_State *L, const char *name, const char *names) {
 // blame(message): raises it at the nearest line that is not Orrery's own.
 static int blame(lua_State *L) {
   lua_settop(L, 1);
-  if (lua_type(L, 1) == LUA_TSTRING)
-    return raise_top(L);
+  if (lua_type(L, 1) == LUA_TSTRING) return raise_top(L);
   return lua_error(L);
 }
 

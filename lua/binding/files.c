@@ -50,12 +50,10 @@ static int list(lua_State *L) {
   *dir = NULL;
   luaL_setmetatable(L, "orrery.Folder");
   *dir = opendir(path);
-  if (*dir == NULL)
-    return failed(L, "list", path);
+  if (*dir == NULL) return failed(L, "list", path);
   lua_Integer n = 0;
   for (struct dirent *e; (e = readdir(*dir)) != NULL;) {
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-      continue;
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
     lua_pushstring(L, e->d_name);
     lua_rawseti(L, -3, ++n);
   }
@@ -70,8 +68,7 @@ static int list(lua_State *L) {
 
 static int folder_close(lua_State *L) {
   DIR **dir = luaL_checkudata(L, 1, "orrery.Folder");
-  if (*dir != NULL)
-    closedir(*dir);
+  if (*dir != NULL) closedir(*dir);
   *dir = NULL;
   return 0;
 }
@@ -80,8 +77,7 @@ static int folder_close(lua_State *L) {
 static int status(lua_State *L) {
   const char *path = orr_check_text(L, 1, "path");
   struct stat s;
-  if (stat(path, &s) != 0)
-    return failed(L, "stat", path);
+  if (stat(path, &s) != 0) return failed(L, "stat", path);
   lua_createtable(L, 0, 3);
   lua_pushstring(L,
                  S_ISDIR(s.st_mode)       ? "folder"
@@ -103,8 +99,7 @@ static int exists(lua_State *L) {
 // remove_file(path): a file or an empty folder.
 static int remove_path(lua_State *L) {
   const char *path = orr_check_text(L, 1, "path");
-  if (remove(path) != 0)
-    return failed(L, "remove", path);
+  if (remove(path) != 0) return failed(L, "remove", path);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -112,16 +107,14 @@ static int remove_path(lua_State *L) {
 static int rename_path(lua_State *L) {
   const char *from = orr_check_text(L, 1, "from");
   const char *to = orr_check_text(L, 2, "to");
-  if (rename(from, to) != 0)
-    return failed(L, "rename", from);
+  if (rename(from, to) != 0) return failed(L, "rename", from);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 static int current_folder(lua_State *L) {
   char path[4096];
-  if (getcwd(path, sizeof path) == NULL)
-    return failed(L, "getcwd", ".");
+  if (getcwd(path, sizeof path) == NULL) return failed(L, "getcwd", ".");
   lua_pushstring(L, path);
   return 1;
 }

@@ -14,11 +14,9 @@ static bool collecting;
 
 void orr_collect(lua_State *L) {
   size_t live = orr_memory_stats().live_bytes;
-  if (live <= threshold || collecting)
-    return;
+  if (live <= threshold || collecting) return;
   // A stopped collector: the user's wish, or this is called by a finalizer.
-  if (!lua_gc(L, LUA_GCISRUNNING))
-    return;
+  if (!lua_gc(L, LUA_GCISRUNNING)) return;
   collecting = true;
   lua_gc(L, LUA_GCCOLLECT);
   collecting = false;

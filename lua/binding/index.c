@@ -49,8 +49,7 @@ static void out_of_range(plan *p, int axis, long long at, int64_t n) {
 static int64_t place(plan *p, int axis, lua_Integer at) {
   int64_t n = orr_sizes(p->x)[axis];
   int64_t i = at > 0 ? at - 1 : at + n;
-  if (at == 0 || i < 0 || i >= n)
-    out_of_range(p, axis, at, n);
+  if (at == 0 || i < 0 || i >= n) out_of_range(p, axis, at, n);
   return i;
 }
 
@@ -80,16 +79,14 @@ static step read_range(plan *p, int axis) {
     v[i] = whole_number(p, -1);
     lua_pop(L, 1);
   }
-  if (parts == 1)
-    v[1] = v[0];
+  if (parts == 1) v[1] = v[0];
   if (v[2] < 1)
     orr_raisef(L,
                "index: the step of a range is %lld; use 1 or more, and "
                "flip to go backwards",
                (long long)v[2]);
   step s = {.kind = SLICE, .first = 0, .last = n - 1, .by = v[2]};
-  if (parts == 0)
-    return s;
+  if (parts == 0) return s;
   // {k + 1, k} is an empty range, also just past the end.
   s.first = v[0] == n + 1 ? n : place(p, axis, v[0]);
   s.last = v[1] == 0 ? -1 : place(p, axis, v[1]);
@@ -104,20 +101,16 @@ static step read_range(plan *p, int axis) {
 static orr_tensor *mask_positions(plan *p, orr_tensor *mask) {
   orr_tensor **packed = orr_push_slot(p->L);
   *packed = orr_contiguous(mask);
-  if (*packed == NULL)
-    orr_raise(p->L);
+  if (*packed == NULL) orr_raise(p->L);
   const uint8_t *m = orr_data(*packed);
   int64_t n = orr_count(mask), found = 0;
-  for (int64_t i = 0; i < n; i++)
-    found += m[i] != 0;
+  for (int64_t i = 0; i < n; i++) found += m[i] != 0;
   orr_tensor **slot = orr_push_slot(p->L);
   *slot = orr_empty(ORR_I64, 1, &found);
-  if (*slot == NULL)
-    orr_raise(p->L);
+  if (*slot == NULL) orr_raise(p->L);
   int64_t *to = orr_data(*slot);
   for (int64_t i = 0; i < n; i++)
-    if (m[i] != 0)
-      *to++ = i + 1;
+    if (m[i] != 0) *to++ = i + 1;
   return *slot;
 }
 
@@ -125,10 +118,8 @@ static void check_mask(plan *p, const orr_tensor *mask, int axis) {
   const int64_t *have = orr_sizes(p->x) + axis, *want = orr_sizes(mask);
   int rank = orr_rank(mask);
   bool fits = rank > 0 && axis + rank <= orr_rank(p->x);
-  for (int i = 0; fits && i < rank; i++)
-    fits = have[i] == want[i];
-  if (fits)
-    return;
+  for (int i = 0; fits && i < rank; i++) fits = have[i] == want[i];
+  if (fits) return;
   char what[192], shape[128];
   snprintf(what, sizeof what, "the mask is %s",
            orr_shape_text(mask, shape, sizeof shape));
@@ -163,10 +154,8 @@ static step read_tensor(plan *p, int axis, orr_tensor *t) {
 static step read_entry(plan *p, int axis) {
   lua_State *L = p->L;
   orr_tensor *t = orr_test_tensor(L, -1);
-  if (t != NULL)
-    return read_tensor(p, axis, t);
-  if (lua_istable(L, -1))
-    return read_range(p, axis);
+  if (t != NULL) return read_tensor(p, axis, t);
+  if (lua_istable(L, -1)) return read_range(p, axis);
   int64_t at = place(p, axis, whole_number(p, -1));
   return (step){.kind = SELECT, .first = at};
 }
@@ -195,8 +184,7 @@ static void read_table(plan *p, int index) {
     lua_rawgeti(L, index, i + 1);
     int top = lua_gettop(L);
     p->steps[p->n++] = read_entry(p, i);
-    if (lua_gettop(L) == top && p->steps[i].kind != TAKE)
-      lua_pop(L, 1);
+    if (lua_gettop(L) == top && p->steps[i].kind != TAKE) lua_pop(L, 1);
   }
 }
 
@@ -226,8 +214,7 @@ static plan read_key(lua_State *L, int index) {
   } else if (lua_istable(L, index)) {
     read_table(&p, index);
   } else if (lua_type(L, index) == LUA_TNUMBER) {
-    if (orr_rank(p.x) == 0)
-      orr_raisef(L, "index: x has no axes; use x:item()");
+    if (orr_rank(p.x) == 0) orr_raisef(L, "index: x has no axes; use x:item()");
     p.steps[p.n++] =
         (step){.kind = SELECT, .first = place(&p, 0, whole_number(&p, index))};
   } else {
@@ -242,8 +229,7 @@ static const orr_op *op_select, *op_narrow, *op_take, *op_reshape;
 
 static orr_tensor *apply(const orr_op *op, orr_tensor *x, orr_tensor *y, int n,
                          const double *attr) {
-  if (x == NULL)
-    return NULL;
+  if (x == NULL) return NULL;
   orr_args args;
   orr_default_args(op, &args);
   args.x[0] = x;
@@ -254,8 +240,7 @@ static orr_tensor *apply(const orr_op *op, orr_tensor *x, orr_tensor *y, int n,
 
 static orr_tensor *reshape(orr_tensor *x, int rank, const int64_t *size) {
   double attr[1 + ORR_MAX_RANK] = {rank};
-  for (int i = 0; i < rank; i++)
-    attr[1 + i] = (double)size[i];
+  for (int i = 0; i < rank; i++) attr[1 + i] = (double)size[i];
   return apply(op_reshape, x, NULL, 1 + ORR_MAX_RANK, attr);
 }
 
@@ -303,10 +288,8 @@ static int joined_shape(const plan *p, int64_t *size) {
 static orr_tensor *run_whole(const plan *p) {
   int64_t size[2 * ORR_MAX_RANK], flat[1 + ORR_MAX_RANK] = {1};
   int rank = joined_shape(p, size), left = orr_rank(p->x) - p->covers;
-  if (rank < 0)
-    return NULL;
-  for (int i = 0; i < p->covers; i++)
-    flat[0] *= orr_sizes(p->x)[i];
+  if (rank < 0) return NULL;
+  for (int i = 0; i < p->covers; i++) flat[0] *= orr_sizes(p->x)[i];
   memcpy(flat + 1, orr_sizes(p->x) + p->covers, (size_t)left * sizeof *flat);
   orr_tensor *x = p->covers == 1 ? p->x : reshape(p->x, 1 + left, flat);
   int64_t n = orr_count(p->whole);
@@ -322,8 +305,7 @@ int orr_index_get(lua_State *L) {
   size_t mark = orr_scope_begin();
   *slot = orr_retain(p.whole != NULL ? run_whole(&p) : run_steps(&p));
   orr_scope_end(mark);
-  if (*slot == NULL)
-    return orr_raise(L);
+  if (*slot == NULL) return orr_raise(L);
   orr_collect(L);
   return 1;
 }
@@ -343,15 +325,12 @@ static bool assign_whole(const plan *p, orr_tensor *value) {
   orr_dtype d = orr_tensor_dtype(p->x);
   int64_t size[2 * ORR_MAX_RANK], n = 1;
   int rank = joined_shape(p, size);
-  if (rank < 0)
-    return false;
-  for (int i = 0; i < p->covers; i++)
-    n *= orr_sizes(p->x)[i];
+  if (rank < 0) return false;
+  for (int i = 0; i < p->covers; i++) n *= orr_sizes(p->x)[i];
   orr_tensor *from = spread(d, rank, size, value);
   orr_tensor *to = spread(d, orr_rank(p->x), orr_sizes(p->x), p->x);
   orr_tensor *at = orr_keep(orr_contiguous(p->whole));
-  if (from == NULL || to == NULL || at == NULL)
-    return false;
+  if (from == NULL || to == NULL || at == NULL) return false;
   size_t row = n > 0 ? (size_t)(orr_count(to) / n) * orr_dtype_size(d) : 0;
   const int64_t *place_of = orr_data(at);
   char *source = orr_data(from), *target = orr_data(to);

@@ -5,8 +5,7 @@ static const char tensor_key;  // its address names the metatable
 
 static orr_slot *to_slot(lua_State *L, int index) {
   void *block = lua_touserdata(L, index);
-  if (block == NULL || !lua_getmetatable(L, index))
-    return NULL;
+  if (block == NULL || !lua_getmetatable(L, index)) return NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tensor_key);
   bool same = lua_rawequal(L, -1, -2) != 0;
   lua_pop(L, 2);
@@ -23,10 +22,11 @@ orr_tensor *orr_test_tensor(lua_State *L, int index) {
   return slot == NULL ? NULL : slot->tensor;
 }
 
+// Whoever takes a tensor may run ops: their site is looked for from here.
 orr_tensor *orr_check_tensor(lua_State *L, int index) {
+  orr_site_state(L);
   orr_slot *slot = to_slot(L, index);
-  if (slot != NULL && slot->tensor != NULL)
-    return slot->tensor;
+  if (slot != NULL && slot->tensor != NULL) return slot->tensor;
   char who[64], seen[128];
   orr_who(L, who, sizeof who);
   orr_raisef(L, "%s: argument %d is %s; pass a tensor", who, index,
@@ -50,8 +50,7 @@ static int make_slot(lua_State *L) {
 }
 
 int orr_push_result(lua_State *L, orr_tensor *t) {
-  if (t == NULL)
-    return orr_raise(L);
+  if (t == NULL) return orr_raise(L);
   lua_pushcfunction(L, make_slot);
   if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
     orr_release(t);
@@ -64,8 +63,7 @@ int orr_push_result(lua_State *L, orr_tensor *t) {
 
 static int tensor_free(lua_State *L) {
   orr_slot *slot = to_slot(L, 1);
-  if (slot == NULL)
-    return 0;
+  if (slot == NULL) return 0;
   orr_scope_leave(slot);
   orr_release(slot->tensor);
   slot->tensor = NULL;

@@ -21,8 +21,7 @@ orr_stream *orr_test_stream(lua_State *L, int index) {
 
 orr_stream *orr_check_stream(lua_State *L, int index) {
   orr_stream *s = orr_test_stream(L, index);
-  if (s != NULL)
-    return s;
+  if (s != NULL) return s;
   char who[64], seen[128];
   orr_raisef(L, "%s: argument %d is %s; pass an orrery.Generator",
              orr_who(L, who, sizeof who), index,

@@ -26,8 +26,7 @@ static const char *want_name(orr_want w) {
 }
 
 static void set_text(lua_State *L, const char *key, const char *text) {
-  if (text == NULL)
-    return;
+  if (text == NULL) return;
   lua_pushstring(L, text);
   lua_setfield(L, -2, key);
 }
@@ -60,8 +59,7 @@ static void set_default(lua_State *L, const orr_param *p, const double *attr) {
     break;
   case ORR_CHOICE: {
     const char *c = p->choices;
-    for (int k = (int)v; k > 0; k--)
-      c += strcspn(c, "|") + 1;
+    for (int k = (int)v; k > 0; k--) c += strcspn(c, "|") + 1;
     lua_pushlstring(L, c, strcspn(c, "|"));
     break;
   }
@@ -82,8 +80,7 @@ static void push_param(lua_State *L, const orr_op *op, int i,
   set_text(L, "doc", p->doc);
   set_text(L, "choices", p->choices);
   set_flag(L, "required", tensor ? !p->optional : p->required);
-  if (tensor)
-    set_text(L, "want", want_name(p->want));
+  if (tensor) set_text(L, "want", want_name(p->want));
   if (!tensor && !p->required)
     set_default(L, p, defaults->attr + orr_param_slot(op, i));
 }
@@ -104,15 +101,13 @@ static void push_flags(lua_State *L, unsigned flags) {
              {"functional", ORR_FUNCTIONAL}};
   lua_newtable(L);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (flags & all[i].bit)
-      set_flag(L, all[i].name, true);
+    if (flags & all[i].bit) set_flag(L, all[i].name, true);
 }
 
 // record(name) -> { name, doc, params, samples, flags, outputs } or nil.
 static int record(lua_State *L) {
   const orr_op *op = orr_op_find(orr_check_text(L, 1, "name"));
-  if (op == NULL)
-    return 0;
+  if (op == NULL) return 0;
   int n;
   orr_args defaults;
   memset(&defaults, 0, sizeof defaults);

@@ -22,13 +22,11 @@ static void link_slot(scope *s, orr_slot *slot) {
 }
 
 void orr_scope_enter(orr_slot *slot) {
-  if (innermost != NULL)
-    link_slot(innermost, slot);
+  if (innermost != NULL) link_slot(innermost, slot);
 }
 
 void orr_scope_leave(orr_slot *slot) {
-  if (slot->before == NULL)
-    return;
+  if (slot->before == NULL) return;
   slot->before->after = slot->after;
   slot->after->before = slot->before;
   slot->before = slot->after = NULL;
@@ -37,15 +35,13 @@ void orr_scope_leave(orr_slot *slot) {
 
 static bool is_open(const scope *s) {
   for (const scope *i = innermost; i != NULL; i = i->outer)
-    if (i == s)
-      return true;
+    if (i == s) return true;
   return false;
 }
 
 // Closes s and whatever was opened inside it and left open.
 static void close_scope(scope *s) {
-  if (!s->open || !is_open(s))
-    return;
+  if (!s->open || !is_open(s)) return;
   for (bool last = false; !last;) {
     scope *inner = innermost;
     last = inner == s;
@@ -78,13 +74,10 @@ static int scope_open(lua_State *L) {
 
 // Whether the slot's scope is s or was opened inside it.
 static bool is_within(const orr_slot *slot, const scope *s) {
-  if (slot->scope == NULL)
-    return false;
+  if (slot->scope == NULL) return false;
   for (const scope *i = innermost; i != NULL; i = i->outer) {
-    if (i == slot->scope)
-      return true;
-    if (i == s)
-      return false;
+    if (i == slot->scope) return true;
+    if (i == s) return false;
   }
   return false;
 }
@@ -95,21 +88,17 @@ static bool is_within(const orr_slot *slot, const scope *s) {
 static void keep_value(lua_State *L, scope *from, int seen) {
   orr_slot *slot = (orr_slot *)(void *)orr_test_slot(L, -1);
   if (slot != NULL) {
-    if (from != NULL && !is_within(slot, from))
-      return;
+    if (from != NULL && !is_within(slot, from)) return;
     orr_scope_leave(slot);
-    if (from != NULL && from->outer != NULL)
-      link_slot(from->outer, slot);
+    if (from != NULL && from->outer != NULL) link_slot(from->outer, slot);
     return;
   }
-  if (!lua_istable(L, -1))
-    return;
+  if (!lua_istable(L, -1)) return;
   luaL_checkstack(L, 8, "keep: tables nested too deep");
   lua_pushvalue(L, -1);
   bool visited = lua_rawget(L, seen) != LUA_TNIL;
   lua_pop(L, 1);
-  if (visited)
-    return;
+  if (visited) return;
   lua_pushvalue(L, -1);
   lua_pushboolean(L, 1);
   lua_rawset(L, seen);
@@ -140,9 +129,7 @@ static int scope_keep(lua_State *L) {
 }
 
 // keep(...): no scope frees these (they outlive every one); returns them.
-static int keep(lua_State *L) {
-  return keep_all(L, 1, NULL);
-}
+static int keep(lua_State *L) { return keep_all(L, 1, NULL); }
 
 void orr_open_scope(lua_State *L) {
   luaL_newmetatable(L, SCOPE_TYPE);

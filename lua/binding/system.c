@@ -53,8 +53,7 @@ static int trim(lua_State *L) {
 // fail_after(n): the n-th allocation from now fails once; 0 switches it off.
 static int fail_after(lua_State *L) {
   lua_Integer n = orr_check_int(L, 1, "n");
-  if (n < 0)
-    return orr_raisef(L, "fail_after: n is negative; pass 0 or more");
+  if (n < 0) return orr_raisef(L, "fail_after: n is negative; pass 0 or more");
   orr_memory_fail_after(n);
   return 0;
 }
@@ -108,8 +107,7 @@ static int sleep_for(lua_State *L) {
   struct timespec t = {(time_t)seconds, 0};
   t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
   while (nanosleep(&t, &t) != 0)
-    if (orr_interrupted())
-      return orr_raisef(L, "interrupted");
+    if (orr_interrupted()) return orr_raisef(L, "interrupted");
   return 0;
 }
 
@@ -124,8 +122,7 @@ static int is_terminal(lua_State *L) {
   const char *name =
       lua_isnoneornil(L, 1) ? "stdout" : orr_check_text(L, 1, "file");
   for (int fd = 0; fd < 3; fd++) {
-    if (strcmp(name, names[fd]) != 0)
-      continue;
+    if (strcmp(name, names[fd]) != 0) continue;
     lua_pushboolean(L, isatty(fd));
     return 1;
   }
@@ -136,8 +133,7 @@ static int is_terminal(lua_State *L) {
 // terminal_size() -> columns, rows; nil when stdout is no terminal.
 static int terminal_size(lua_State *L) {
   struct winsize w = {0};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0)
-    return 0;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0) return 0;
   lua_pushinteger(L, w.ws_col);
   lua_pushinteger(L, w.ws_row);
   return 2;
@@ -146,12 +142,9 @@ static int terminal_size(lua_State *L) {
 static const char *instruction_set(void) {
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f"))
-    return "AVX-512";
-  if (__builtin_cpu_supports("avx2"))
-    return "AVX2";
-  if (__builtin_cpu_supports("avx"))
-    return "AVX";
+  if (__builtin_cpu_supports("avx512f")) return "AVX-512";
+  if (__builtin_cpu_supports("avx2")) return "AVX2";
+  if (__builtin_cpu_supports("avx")) return "AVX";
   return "SSE2";
 #elif defined(__aarch64__)
   return "NEON";

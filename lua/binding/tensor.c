@@ -11,8 +11,7 @@ static int sizes_or_one(lua_State *L, const int64_t *sizes, int rank) {
     lua_pushinteger(L, sizes[orr_check_axis(L, 2, rank)]);
     return 1;
   }
-  for (int i = 0; i < rank; i++)
-    lua_pushinteger(L, sizes[i]);
+  for (int i = 0; i < rank; i++) lua_pushinteger(L, sizes[i]);
   return rank;
 }
 
@@ -129,8 +128,7 @@ static int tolist(lua_State *L) {
   orr_tensor **packed = orr_push_slot(L);
   orr_clear_error();
   *packed = orr_contiguous(t);
-  if (*packed == NULL)
-    return orr_raise(L);
+  if (*packed == NULL) return orr_raise(L);
   luaL_checkstack(L, 2 * ORR_MAX_RANK, NULL);
   int64_t at = 0;
   push_nested(L, *packed, 0, &at);
@@ -145,8 +143,7 @@ static int to_string(lua_State *L) {
   }
   orr_clear_error();
   char *text = orr_to_text(orr_check_tensor(L, 1));
-  if (text == NULL)
-    return orr_raise(L);
+  if (text == NULL) return orr_raise(L);
   lua_pushstring(L, text);
   free(text);
   return 1;
@@ -170,8 +167,7 @@ static int copy_(lua_State *L) {
     ok = orr_fill_(t, lua_tonumber(L, 2));
   else
     ok = orr_copy_(t, orr_check_tensor(L, 2));
-  if (!ok)
-    return orr_raise(L);
+  if (!ok) return orr_raise(L);
   lua_settop(L, 1);
   return 1;
 }
@@ -180,16 +176,14 @@ static int fill_(lua_State *L) {
   orr_tensor *t = orr_check_tensor(L, 1);
   double v = orr_check_number(L, 2, "value");
   orr_clear_error();
-  if (!orr_fill_(t, v))
-    return orr_raise(L);
+  if (!orr_fill_(t, v)) return orr_raise(L);
   lua_settop(L, 1);
   return 1;
 }
 
 static int zero_(lua_State *L) {
   orr_clear_error();
-  if (!orr_fill_(orr_check_tensor(L, 1), 0))
-    return orr_raise(L);
+  if (!orr_fill_(orr_check_tensor(L, 1), 0)) return orr_raise(L);
   lua_settop(L, 1);
   return 1;
 }
@@ -231,8 +225,7 @@ static void set_grad(lua_State *L, orr_tensor *t, int index) {
 
 static void set_requires_grad(lua_State *L, orr_tensor *t, bool on) {
   orr_clear_error();
-  if (!orr_set_requires_grad(t, on))
-    orr_raise(L);
+  if (!orr_set_requires_grad(t, on)) orr_raise(L);
 }
 
 // x:requires_grad_(on?) returns x.
@@ -248,8 +241,7 @@ static int requires_grad_(lua_State *L) {
 static int grad_site(lua_State *L) {
   orr_site site = {NULL, 0};
   orr_grad_fn(orr_check_tensor(L, 1), &site);
-  if (site.file == NULL)
-    return 0;
+  if (site.file == NULL) return 0;
   lua_pushstring(L, site.file);
   lua_pushinteger(L, site.line);
   return 2;
@@ -258,8 +250,7 @@ static int grad_site(lua_State *L) {
 // ---- fields
 
 static int get_field(lua_State *L, const orr_tensor *t, const char *key) {
-  if (strcmp(key, "grad") == 0)
-    return push_grad(L, t);
+  if (strcmp(key, "grad") == 0) return push_grad(L, t);
   if (strcmp(key, "dtype") == 0) {
     lua_pushstring(L, orr_dtype_name(orr_tensor_dtype(t)));
   } else if (strcmp(key, "requires_grad") == 0) {
@@ -280,11 +271,9 @@ static int get_field(lua_State *L, const orr_tensor *t, const char *key) {
 
 // Upvalue 1: the methods.
 static int index_get(lua_State *L) {
-  if (lua_type(L, 2) != LUA_TSTRING)
-    return orr_index_get(L);
+  if (lua_type(L, 2) != LUA_TSTRING) return orr_index_get(L);
   lua_pushvalue(L, 2);
-  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
-    return 1;
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   orr_tensor **slot = orr_test_slot(L, 1);
   if (slot == NULL || *slot == NULL) {
     char seen[128];
@@ -295,8 +284,7 @@ static int index_get(lua_State *L) {
 }
 
 static int index_set(lua_State *L) {
-  if (lua_type(L, 2) != LUA_TSTRING)
-    return orr_index_set(L);
+  if (lua_type(L, 2) != LUA_TSTRING) return orr_index_set(L);
   orr_tensor *t = orr_check_tensor(L, 1);
   const char *key = lua_tostring(L, 2);
   if (strcmp(key, "grad") == 0)

@@ -170,3 +170,15 @@ t.test("the reference covers every function written in C", function()
   table.sort(missing)
   t.equal(table.concat(missing, " "), "")
 end)
+
+t.test("the editor's annotations are Lua and name every public op", function()
+  local text = require "orrery.annotations".text()
+  t.ok(load(text, "=annotations", "t", {}))
+  for _, name in ipairs(orrery.op_names()) do
+    local flags = orrery.record(name).flags
+    if not flags.hidden then
+      t.ok(text:find(("function [%%w.]+[.:]%s%%("):format(name)), name)
+    end
+  end
+  t.ok(text:find("---@param keepdim? boolean", 1, true))
+end)
