@@ -109,6 +109,11 @@ t.test("a value or knob given twice is refused", function()
   refuses("sweep: beta is given twice; write beta=1,4", "beta=1", "beta=4")
 end)
 
+t.test("a sweep too large to mean is refused before it is made", function()
+  refuses("sweep: 1000000 trials; sweep fewer values, at most 10000 trials",
+    "beta=1..1000", "seed=1..1000")
+end)
+
 t.test("a word that is no setting says how to write one", function()
   refuses("sweep: beta has no value; write beta=1", "beta")
   refuses("sweep: what is not knob=value; --help lists the knobs", "what")
