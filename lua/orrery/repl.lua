@@ -1,7 +1,8 @@
 --- The prompt: reads an entry, runs it, prints what it gave, and goes on
 --- whatever happens. `repl.session` is the part without a terminal.
 local core = require "orrery.core"
-local inspect = require "orrery.repl.inspect"
+local commands = require "orrery.repl.commands"
+local failure = require "orrery.repl.failure"
 local pretty = require "orrery.repl.pretty"
 local environment = require "orrery.repl.session"
 local repl = {}
@@ -63,61 +64,9 @@ function Session:complain(text)
   self:say(self.color and "\27[31m" .. text .. "\27[0m" or text)
 end
 
--- Message of any error value, one that cannot be shown included.
-local function message_of(err)
-  if type(err) == "string" then return err end
-  local ok, text = pcall(pretty, err)
-  return ok and text or "error value of type " .. type(err)
-end
-
-local here = debug.getinfo(1, "S").source
-local own = here:gsub("repl%.lua$", "")
-
--- Frames in the person's own functions and files: where an error came from,
--- when that is not the entry just typed.
-local function frames()
-  local out = {}
-  for level = host and 4 or 3, 60 do
-    local info = debug.getinfo(level, "Sln")
-    if not info or info.source == here then break end
-    local mine = info.source:sub(1, #own) == own
-    if info.what ~= "C" and not mine and info.currentline > 0 then
-      local who = info.name and " in " .. info.name or ""
-      if info.what == "main" then who = "" end
-      out[#out + 1] = ("%s:%d%s"):format(info.short_src, info.currentline, who)
-    end
-  end
-  return out
-end
-
--- Name of the built-in that raised, such as an operation of the engine.
-local function raised_in()
-  local info = debug.getinfo(host and 4 or 3, "Sn")
-  return info and info.what == "C" and info.name ~= "error" and info.name or nil
-end
-
-local function handler(err)
-  return { message = message_of(err), frames = frames(), raiser = raised_in() }
-end
-if host then handler = host.calm(handler) end
-
--- "stdin:1: " says nothing about an entry of one line.
-local function without_position(message, text)
-  if text:find "\n" then return message end
-  return (message:gsub("^stdin:1: ", ""))
-end
-
--- A name that is not there gets the nearest that is.
-function Session:with_hint(message)
-  local kind, name = message:match "a nil value %((%l+) '([%w_]+)'%)$"
-  local names = kind == "global" and inspect.names(self.env) or
-    kind == "method" and inspect.names(core.Tensor.methods)
-  local near = names and require "orrery.nearest"(name, names)
-  return near and ("%s; did you mean %s?"):format(message, near) or message
-end
-
 function Session:report(err, text)
-  self:complain(self:with_hint(without_position(err.message, text)))
+  self:complain(failure.with_hint(
+    failure.without_position(err.message, text), self.env))
   local where = err.frames or {}
   if #where > 1 then
     for i = 1, math.min(#where, 6) do self:say("    " .. where[i]) end
@@ -136,11 +85,11 @@ end
 
 -- Runs f protected. On an error says so and returns false.
 function Session:protect(text, f, ...)
-  local results = table.pack(xpcall(f, handler, ...))
+  local results = table.pack(xpcall(f, failure.handler, ...))
   if results[1] then return results end
   local err = results[2]
   if type(err) ~= "table" or not err.message then
-    err = { message = message_of(err) }
+    err = { message = failure.message(err) }
   end
   if core.interrupted() then
     clear_interrupt()
@@ -165,11 +114,11 @@ end
 ---@return "done"|"incomplete"|"quit"
 function Session:eval(text)
   if not text:find "%S" then return "done" end
-  if text:match "^%s*[:?]" then return self:command(text) end
+  if text:match "^%s*[:?]" then return commands.run(self, text) end
   local chunk, message, incomplete = self:compile(text)
   if incomplete then return "incomplete" end
   if not chunk then
-    self:complain(without_position(message, text))
+    self:complain(failure.without_position(message, text))
     return "done"
   end
   local results = self:protect(text, chunk)
@@ -183,134 +132,8 @@ end
 -- What remains of an entry that no further line completes: says why.
 function Session:give_up(text)
   local _, message = self:compile(text)
-  self:complain(without_position(message or "the entry is not complete", text))
-end
-
-local commands = {}
-
-commands[":quit"] = function() return "quit" end
-
-commands[":help"] = function(self)
-  self:say [[
-An expression prints its value, and _ is the last one. Unfinished entries go
-on at the next line; an empty line gives them up. Tab completes.
-  ?name         help on a function, module or method: ?conv2d  ?nn.Linear
-  ??name        its source
-  :time EXPR    how long it takes
-  :who          what you have assigned
-  :run FILE ... run a script with its knobs, keep its globals
-  :quit         leave, as Ctrl-D does
-Ctrl-C stops whatever runs; Ctrl-R searches the history.]]
-end
-
-commands[":run"] = function(self, rest)
-  local words = {}
-  for word in rest:gmatch "%S+" do words[#words + 1] = word end
-  local path = table.remove(words, 1)
-  if not path then return self:complain "run: no file; write :run FILE" end
-  self:protect(rest, repl.run_file, path, words,
-    environment.of_file(self.env))
-end
-
-commands[":time"] = function(self, rest)
-  if rest == "" then return self:complain "time: write :time EXPRESSION" end
-  local chunk, message = self:compile(rest)
-  if not chunk then return self:complain(without_position(message, rest)) end
-  self:protect(rest, function()
-    self:say(require "orrery.repl.stopwatch"(chunk))
-  end)
-end
-
-commands[":who"] = function(self)
-  local names, rows, width = {}, {}, 0
-  for name in next, self.env do
-    if type(name) == "string" and not name:match "^_G?$" then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  self:protect("", function()
-    for _, name in ipairs(names) do
-      rows[#rows + 1] = { name, repl.summary(self.env[name]) }
-      width = math.max(width, #name)
-    end
-    for _, row in ipairs(rows) do
-      self:say(("%-" .. width .. "s  %s"):format(row[1], row[2]))
-    end
-    if #rows == 0 then self:say "nothing is assigned yet" end
-  end)
-end
-
---- One line about a value: type and shape, not contents.
----@param value any
----@return string
-function repl.summary(value)
-  if type(value) == "userdata" then
-    local ok, text = pcall(function()
-      return value.dtype .. " " .. value:shape_str()
-    end)
-    if ok then return text end
-  end
-  local text = pretty(value):gsub("%s*\n%s*", " ")
-  return #text > 60 and text:sub(1, 57) .. "..." or text
-end
-
---- Names that start with a colon.
----@return string[]
-function repl.commands()
-  local names = {}
-  for name in pairs(commands) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
-function Session:command(text)
-  local source, name = text:match "^%s*%?(%??)%s*(.-)%s*$"
-  if name == "" or name == "help" then
-    text, name = ":help", nil
-  end
-  if name then
-    local find = source == "?" and inspect.source or inspect.help
-    self:protect(text, function()
-      local found, message = find(name, self.env)
-      if found then self:say(found) else self:complain(message) end
-    end)
-    return "done"
-  end
-  local word, rest = text:match "^%s*(:%w*)%s*(.-)%s*$"
-  local run = commands[word]
-  if not run then
-    local near = require "orrery.nearest"(word, repl.commands())
-    self:complain(("%s is no command; %s"):format(word,
-      near and "did you mean " .. near .. "?" or ":help lists them"))
-    return "done"
-  end
-  return run(self, rest) or "done"
-end
-
---- Runs a script file as the program would, with `arg` set for it. An
---- experiment that it returns unstarted is started.
----@param path string
----@param words string[]  its arguments
----@param env? table  default: the globals
----@return any ...  what the file returns
-function repl.run_file(path, words, env)
-  local chunk, message = loadfile(path, "bt", env or _G)
-  if not chunk then error(message, 0) end
-  local before = rawget(_G, "arg")
-  rawset(_G, "arg", table.move(words, 1, #words, 1, { [0] = path }))
-  local results = table.pack(xpcall(chunk, function(err)
-    return type(err) == "table" and err or handler(err)
-  end, table.unpack(words)))
-  local run = results[2]
-  local experiment = results[1] and type(run) == "table" and
-    type(rawget(run, "trial")) == "function" and not rawget(run, "started")
-  if experiment then
-    results = table.pack(pcall(function() return run(table.unpack(words)) end))
-  end
-  rawset(_G, "arg", before)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  message = message or "the entry is not complete"
+  self:complain(failure.without_position(message, text))
 end
 
 local function banner()
@@ -382,7 +205,7 @@ function repl.run(options)
     host.interrupt_kills(false)
     host.on_complete(function(text, cursor)
       local tab = require("orrery.repl.complete").tab
-      return tab(text:sub(1, cursor), session.env, repl.commands(),
+      return tab(text:sub(1, cursor), session.env, commands.names(),
         (core.terminal_size()) or 80)
     end)
   end

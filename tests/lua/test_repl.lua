@@ -1,6 +1,7 @@
 local t = require "orrery.testing"
 local repl = require "orrery.repl"
 local pretty = require "orrery.repl.pretty"
+local commands = require "orrery.repl.commands"
 local complete = require "orrery.repl.complete"
 local history = require "orrery.repl.history"
 local inspect = require "orrery.repl.inspect"
@@ -176,7 +177,7 @@ t.test("? shows an operation's own help, as a name and as a method", function()
 end)
 
 local function words(left, env)
-  return (complete.words(left, env or repl.session().env, repl.commands()))
+  return (complete.words(left, env or repl.session().env, commands.names()))
 end
 
 local function holds(list, name)
@@ -226,7 +227,7 @@ end)
 
 t.test("Tab completes commands", function()
   t.equal(words ":q", { ":quit" })
-  t.equal(words ":", repl.commands())
+  t.equal(words ":", commands.names())
 end)
 
 t.test("tables print on one line while they fit, keys in order", function()

@@ -28,7 +28,8 @@ end
 
 local function limits(knob)
   if knob.one_of then return " (" .. values.show_list(knob.one_of) .. ")" end
-  local min, max = knob.min and values.show(knob.min), knob.max and values.show(knob.max)
+  local min = knob.min and values.show(knob.min)
+  local max = knob.max and values.show(knob.max)
   if min and max then return (" (%s to %s)"):format(min, max) end
   if min then return (" (at least %s)"):format(min) end
   return max and (" (at most %s)"):format(max) or ""
