@@ -1,5 +1,7 @@
---- The README does what it says: its Lua programs run as they stand.
+--- The README does what it says: its Lua programs run as they stand, its
+--- prompt sessions print what they show.
 local orrery, t = require "orrery", require "orrery.testing"
+local repl = require "orrery.repl"
 
 local root = os.getenv "ORRERY_SOURCE_DIR" or "."
 
@@ -9,13 +11,15 @@ for i = 0, -9, -1 do
   if not (arg and arg[i - 1]) then break end
 end
 
--- Programs of a Markdown file: text between ```lua and ```.
-local function programs(path)
+-- The blocks of a Markdown file between ```language and ```.
+local function blocks(path, language)
   local file = assert(io.open(path))
   local text = file:read "a"
   file:close()
   local list = {}
-  for body in text:gmatch "\n```lua\n(.-)\n```" do list[#list + 1] = body end
+  for body in text:gmatch("\n```" .. language .. "\n(.-)\n```") do
+    list[#list + 1] = body
+  end
   return list
 end
 
@@ -34,7 +38,7 @@ local function run(program)
   return ok, said
 end
 
-local list = programs(root .. "/README.md")
+local list = blocks(root .. "/README.md", "lua")
 
 t.test("the README holds programs", function() t.ok(#list > 0) end)
 
@@ -42,5 +46,28 @@ for i, program in ipairs(list) do
   t.test(("program %d of the README runs"):format(i), function()
     local ok, said = run(program)
     t.ok(ok, said)
+  end)
+end
+
+-- Types what follows each "> " and gives the whole conversation.
+local function converse(console)
+  local out = {}
+  local session = repl.session {
+    write = function(text) out[#out + 1] = text end,
+  }
+  for line in console:gmatch "[^\n]+" do
+    local entry = line:match "^> (.*)$"
+    if entry then
+      out[#out + 1] = line .. "\n"
+      session:eval(entry)
+    end
+  end
+  return table.concat(out)
+end
+
+for i, console in ipairs(blocks(root .. "/README.md", "console")) do
+  t.test(("session %d of the README prints what it shows"):format(i), function()
+    local shown = console:gsub("^%$[^\n]*\n", "") .. "\n"
+    t.equal(converse(shown), shown)
   end)
 end
