@@ -90,6 +90,7 @@ static int call_tracked(lua_State *L, lua_State *co) {
 // coroutine.resume and coroutine.close: the original is upvalue 1.
 static int tracked(lua_State *L) {
   lua_State *co = lua_tothread(L, 1);
+  luaL_argexpected(L, co, 1, "thread");
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   return call_tracked(L, co == L ? NULL : co);
@@ -104,6 +105,7 @@ static int wrapped(lua_State *L) {
 }
 
 static int tracked_wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, 1);

@@ -156,6 +156,39 @@ static void knobs_are_checked_when_the_script_runs(void **state) {
                       "orrery: knobs: unknown knob bta; did you mean beta?\n");
 }
 
+// The program wraps resume, close and wrap to know which coroutine runs.
+static void coroutines_are_as_the_manual_says(void **state) {
+  (void)state;
+  write_file(
+      "co.lua",
+      "local w = coroutine.wrap(function(...)\n"
+      "  local n = select('#', ...) + coroutine.yield(1, 2)\n"
+      "  return n\nend)\n"
+      "local a, b = w('x', nil)\n"
+      "assert(a == 1 and b == 2 and w(5) == 7)\n"
+      "assert(not pcall(w))\n"
+      "local ok, e = pcall(function()\n"
+      "  coroutine.wrap(function() error('deep') end)()\nend)\n"
+      "assert(not ok and e == 'co.lua:9: deep', e)\n"
+      "ok, e = pcall(coroutine.resume, 3)\n"
+      "assert(not ok and e:find 'thread expected, got number', e)\n"
+      "local closed\n"
+      "local co = coroutine.create(function()\n"
+      "  local x <close> = setmetatable({}, {\n"
+      "    __close = function() closed = true end })\n"
+      "  coroutine.yield(coroutine.isyieldable())\nend)\n"
+      "assert(select(2, coroutine.resume(co)) == true)\n"
+      "assert(coroutine.close(co) and closed)\n"
+      "assert(coroutine.status(co) == 'dead')\n"
+      "assert(not coroutine.resume(coroutine.running()))\n"
+      "local t = {}\n"
+      "setmetatable(t, { __index = function() return coroutine.yield() end })\n"
+      "co = coroutine.wrap(function() return t.x end)\n"
+      "co()\nassert(co(9) == 9)\nprint 'fine'\n");
+  assert_int_equal(shell("", "co.lua"), 0);
+  assert_string_equal(output, "fine\n");
+}
+
 // An interrupted script ends with 130; a second Ctrl-C may kill it at once.
 static void an_interrupted_script_says_where(void **state) {
   (void)state;
@@ -479,6 +512,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(modules_load_before_the_rest),
       cmocka_unit_test(help_version_and_doctor_answer),
       cmocka_unit_test(knobs_are_checked_when_the_script_runs),
+      cmocka_unit_test(coroutines_are_as_the_manual_says),
       cmocka_unit_test(an_interrupted_script_says_where),
       cmocka_unit_test(the_prompt_answers_and_ctrl_d_leaves),
       cmocka_unit_test(an_entry_of_many_lines_is_one),
