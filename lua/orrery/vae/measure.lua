@@ -16,10 +16,12 @@ return function(model, images, options)
   orrery.no_grad(function()
     for first = 1, n, batch do
       local x = images:narrow(1, first, math.min(batch, n - first + 1))
-      local r, k, m = model:terms(x, noise)
-      rec = rec + r:to("float64"):sum():item()
-      k = k:to("float64"):sum(1)
-      kl = kl and kl + k or k
+      local r, k, m = orrery.tidy(function()
+        local r, k, m = model:terms(x, noise)
+        return r:to("float64"):sum():item(), k:to("float64"):sum(1),
+          m:contiguous()
+      end)
+      rec, kl = rec + r, kl and kl + k or k
       means[#means + 1] = m
     end
   end)
