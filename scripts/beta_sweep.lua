@@ -6,7 +6,7 @@ beta grows the code gets cheaper (KL falls), the images get blurrier
 rate (KL) and distortion (reconstruction) the sweep draws one curve, and its
 slope at each point is -beta.
 
-About a minute on 2 cores with the 8,000 digits that come with Orrery:
+Half a minute on 2 cores with the 8,000 digits that come with Orrery:
 
   orrery scripts/beta_sweep.lua
   orrery scripts/beta_sweep.lua beta=1,4 seed=1..3 epochs=10

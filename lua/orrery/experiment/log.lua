@@ -100,12 +100,8 @@ function Log:table(options)
     { title = title, columns = names, rows = options.rows })
 end
 
---- A line on the terminal, once.
-function Log:note(text)
-  if self.noted[text] then return end
-  self.noted[text] = true
-  self.shown:say("  " .. text)
-end
+--- A line on the terminal, once in a sweep.
+function Log:note(text) self.shown:note(text) end
 
 --- How far the trial is.
 ---@param fraction number  0 to 1
@@ -194,7 +190,7 @@ function Log:close() self.file:close() end
 ---@return orrery.experiment.Log
 return function(record, progress)
   return setmetatable({
-    record = record, shown = progress, streams = {}, noted = {},
+    record = record, shown = progress, streams = {},
     saved = orrery.clock(),
     file = assert(io.open(record:path "metrics.csv", "ab")),
   }, Log)

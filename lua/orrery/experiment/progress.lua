@@ -26,6 +26,13 @@ function Progress:say(text)
   self.write(text .. "\n")
 end
 
+--- A line that is not said twice.
+function Progress:note(text)
+  if self.noted[text] then return end
+  self.noted[text] = true
+  self:say("  " .. text)
+end
+
 -- Time left for the whole sweep, from the trials and parts done so far here.
 function Progress:eta(fraction)
   local done = self.finished + fraction
@@ -96,7 +103,7 @@ return function(trials, write)
     if t.status ~= "done" then todo = todo + 1 end
   end
   local self = setmetatable({
-    write = write, count = #trials, total = todo, finished = 0,
+    write = write, count = #trials, total = todo, finished = 0, noted = {},
     started = orrery.clock(),
     tty = orrery.isatty(),
   }, Progress)
