@@ -152,19 +152,20 @@ function methods.t(x)
   return x:transpose(1, 2)
 end
 
---- x + weight (y - x): x at weight 0, y at 1.
----@param x orrery.Tensor
----@param y orrery.Tensor
----@param weight orrery.Tensor|number
-both("lerp", function(x, y, weight)
-  check("lerp", x)
-  if not orrery.is_tensor(y) then
-    blame(("lerp: y is %s; pass a tensor"):format(describe(y)))
-  elseif not orrery.is_tensor(weight) and type(weight) ~= "number" then
-    blame(("lerp: weight is %s; pass a number or a tensor"):format(
-      describe(weight)))
+-- clamp with a tensor as a limit is an op of its own.
+local clamp = orrery.clamp
+local function is_limit(x, y, opts)
+  local t = orrery.is_tensor
+  return t(x) or t(y) or type(opts) == "table" and (t(opts.min) or t(opts.max))
+end
+orrery.originals.clamp = clamp
+both("clamp", function(x, min, max, ...)
+  local opts = max == nil and min or max
+  if is_limit(min, max, opts) then
+    if max == nil then return orrery.hidden.clamp_between(x, min) end
+    return orrery.hidden.clamp_between(x, min, max, ...)
   end
-  return x + (y - x) * weight
+  return clamp(x, min, max, ...)
 end)
 
 --- A copy of x in reverse order along the axes.
