@@ -12,7 +12,7 @@ local function count(run, label)
     local verdict, rest = line:match "^%s*(n?o?t? ?ok) %d+%s*(.*)"
     if verdict and line:find "# SKIP" then
       skipped, telling = skipped + 1, false
-      print(("skipped  %s: %s"):format(label, rest))
+      print(("skipped  %s: %s"):format(label, (rest:gsub("^%-? ?# SKIP ", ""))))
     elseif verdict == "ok" then
       passed, telling = passed + 1, false
     elseif verdict then
