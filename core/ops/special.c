@@ -134,9 +134,9 @@ ORR_DEFINE_OP(digamma,
 // with Bernoulli numbers B_2j / (2j)!. Below 0 (s whole), the terms on either
 // side of 0 are sums of the same kind.
 static double zeta(double s, double x) {
-  static const double b[] = {1. / 12,         -1. / 720,     1. / 30240,
-                             -1. / 1209600,   1. / 47900160, -691. / 1307674368e3,
-                             1. / 74724249600};
+  static const double b[] = {
+      1. / 12,       -1. / 720,             1. / 30240,      -1. / 1209600,
+      1. / 47900160, -691. / 1307674368e3, 1. / 74724249600};
   if (x <= 0 && x == floor(x)) return INFINITY;
   if (isinf(x)) return 0;
   if (x < 0) {

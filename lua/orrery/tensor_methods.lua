@@ -161,11 +161,9 @@ end
 orrery.originals.clamp = clamp
 both("clamp", function(x, min, max, ...)
   local opts = max == nil and min or max
-  if is_limit(min, max, opts) then
-    if max == nil then return orrery.hidden.clamp_between(x, min) end
-    return orrery.hidden.clamp_between(x, min, max, ...)
-  end
-  return clamp(x, min, max, ...)
+  local fn = is_limit(min, max, opts) and orrery.hidden.clamp_between or clamp
+  if max == nil then return fn(x, min) end
+  return fn(x, min, max, ...)
 end)
 
 --- A copy of x in reverse order along the axes.

@@ -3,8 +3,12 @@
 local orrery, t = require "orrery", require "orrery.testing"
 local inf, nan, pi = math.huge, 0 / 0, math.pi
 
-local function f64(values) return orrery.tensor(values, { dtype = "float64" }) end
-local function i64(values) return orrery.tensor(values, { dtype = "int64" }) end
+local function f64(values)
+  return orrery.tensor(values, { dtype = "float64" })
+end
+local function i64(values)
+  return orrery.tensor(values, { dtype = "int64" })
+end
 
 -- Relative, to a few units in the last place.
 local function close(x, want, tol)
