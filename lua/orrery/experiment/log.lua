@@ -165,7 +165,8 @@ function Log:due(seconds)
   return orrery.clock() - self.saved > (seconds or 20)
 end
 
---- Keeps everything needed to go on from here.
+--- Keeps everything needed to go on from here. Where that cannot be written
+--- the trial goes on without, and the log says so once.
 ---@param counters? table  plain numbers and lists of the trial's own
 function Log:checkpoint(counters)
   local objects, streams = {}, {}
@@ -179,7 +180,7 @@ function Log:checkpoint(counters)
     default_stream = orrery.default_generator():state(),
     metrics = self.file:seek "end",
   })
-  if not ok then error(why, 0) end
+  if not ok then self:note(why .. "; a stopped trial starts afresh") end
   self.saved = orrery.clock()
 end
 
