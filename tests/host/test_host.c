@@ -195,10 +195,11 @@ static void an_interrupted_script_says_where(void **state) {
   write_file("loop.lua",
              "io.stdout:write('ready\\n'):flush()\n"
              "while true do\nend\n");
-  int status = shell("",
-                     "loop.lua >said 2>&1 & p=$!; "
-                     "until grep -q ready said; do sleep 0.05; done; "
-                     "kill -INT $p; wait $p; s=$?; cat said; exit $s");
+  int status = shell("{",
+                     "loop.lua >said 2>&1 & p=$!; n=0; "
+                     "until grep -q ready said || test $n -gt 600; do "
+                     "sleep 0.05; n=$((n + 1)); done; "
+                     "kill -INT $p; wait $p; s=$?; cat said; exit $s; }");
   // A shell may start background jobs with SIGINT ignored; the program sets
   // its own handler, so that it is stopped all the same.
   assert_int_equal(status, 130);
