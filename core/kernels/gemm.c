@@ -1,9 +1,9 @@
 // gemm.c -- see gemm.h.
 //
-// OpenBLAS is called with one thread, from here only: its own threading
-// changes bits, fights other pools and hangs after a fork. The tile grid
-// depends on the sizes alone, and every tile sums its whole inner size, so
-// any number of threads gives the same bits.
+// OpenBLAS is called with one thread, from here and lapack.c only: its own
+// threading changes bits, fights other pools and hangs after a fork. The tile
+// grid depends on the sizes alone, and every tile sums its whole inner size,
+// so any number of threads gives the same bits.
 #include "gemm.h"
 
 #include <cblas.h>
@@ -25,6 +25,15 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void set_up(void) {
   openblas_set_num_threads(1);
   take_turns = openblas_get_parallel() == 0;
+}
+
+void orr_blas_enter(void) {
+  pthread_once(&once, set_up);
+  if (take_turns) pthread_mutex_lock(&serial_lock);
+}
+
+void orr_blas_leave(void) {
+  if (take_turns) pthread_mutex_unlock(&serial_lock);
 }
 
 static void call(orr_dtype d, const orr_gemm *g) {
@@ -53,10 +62,9 @@ void orr_gemm_serial(orr_dtype d, const orr_gemm *g) {
     if (g->beta == 0) clear(d, g);
     return;
   }
-  pthread_once(&once, set_up);
-  if (take_turns) pthread_mutex_lock(&serial_lock);
+  orr_blas_enter();
   call(d, g);
-  if (take_turns) pthread_mutex_unlock(&serial_lock);
+  orr_blas_leave();
 }
 
 // Tiles of about 128 x 256 outputs, fewer when the inner size is short: a

@@ -17,5 +17,8 @@ typedef struct orr_gemm {
 void orr_gemm_run(orr_dtype d, const orr_gemm *g);
 // On the calling thread; for use inside an orr_parallel chunk.
 void orr_gemm_serial(orr_dtype d, const orr_gemm *g);
+// Around any other call of OpenBLAS: it then runs on the calling thread alone.
+void orr_blas_enter(void);
+void orr_blas_leave(void);
 
 #endif

@@ -4,6 +4,7 @@
 --- parameters (false leaves an optional one out), options by name, and
 ---   low, high   range of the uniform float inputs, -1 to 1 when absent
 ---   distinct    float inputs hold no two equal values
+---   diagonal    is added to the diagonal of the first input's matrices
 ---   ints        { name = { lo, hi } }: that input is int64 in lo..hi
 ---   list        shapes of a list of tensors
 ---   nograd      not differentiated, for the `reason` given
@@ -14,8 +15,9 @@ local orrery = require "orrery"
 
 local samples = {}
 
-local rig_keys = { low = true, high = true, distinct = true, ints = true,
-  list = true, nograd = true, reason = true, contiguous = true, error = true }
+local rig_keys = { low = true, high = true, distinct = true, diagonal = true,
+  ints = true, list = true, nograd = true, reason = true, contiguous = true,
+  error = true }
 
 --- A stream of numbers in [0, 1) that depends on the text alone.
 local function stream(text)
@@ -61,6 +63,14 @@ local function tensor(values, shape, dtype)
   return orrery.tensor(values, { dtype = dtype }):reshape(shape)
 end
 
+local function add_diagonal(values, shape, added)
+  local rows, cols = shape[#shape - 1], shape[#shape]
+  for i = 1, #values do
+    local row, col = (i - 1) // cols % rows, (i - 1) % cols
+    if row == col then values[i] = values[i] + added end
+  end
+end
+
 local function float_input(sample, shape, random, position)
   local n, values = count(shape), {}
   local low, high = sample.rig.low or -1, sample.rig.high or 1
@@ -68,6 +78,9 @@ local function float_input(sample, shape, random, position)
     values = shuffled(random, n, low, high, position)
   else
     for i = 1, n do values[i] = uniform(random, low, high) end
+  end
+  if sample.rig.diagonal and position == 1 then
+    add_diagonal(values, shape, sample.rig.diagonal)
   end
   return tensor(values, shape, "float64")
 end

@@ -1,0 +1,142 @@
+// lapack.c -- see lapack.h. The routines are OpenBLAS's own, by their Fortran
+// names: every build of it has them, whichever C header it comes with.
+#include "lapack.h"
+
+#include <cblas.h>
+#include <string.h>
+
+#include "gemm.h"
+
+// Each character argument has its length at the end of the list.
+extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda,
+                    int *info, size_t);
+extern void dgetrf_(const int *m, const int *n, double *a, const int *lda,
+                    int *pivot, int *info);
+extern void dgetrs_(const char *trans, const int *n, const int *nrhs,
+                    const double *a, const int *lda, const int *pivot,
+                    double *b, const int *ldb, int *info, size_t);
+extern void dsyevd_(const char *jobz, const char *uplo, const int *n,
+                    double *a, const int *lda, double *w, double *work,
+                    const int *lwork, int *iwork, const int *liwork, int *info,
+                    size_t, size_t);
+extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a,
+                    const int *lda, double *s, double *u, const int *ldu,
+                    double *vt, const int *ldvt, double *work,
+                    const int *lwork, int *iwork, int *info, size_t);
+extern void dgeqrf_(const int *m, const int *n, double *a, const int *lda,
+                    double *tau, double *work, const int *lwork, int *info);
+extern void dorgqr_(const int *m, const int *n, const int *k, double *a,
+                    const int *lda, const double *tau, double *work,
+                    const int *lwork, int *info);
+
+static int at_least_1(int n) { return n > 1 ? n : 1; }
+static int min(int a, int b) { return a < b ? a : b; }
+static int max(int a, int b) { return a > b ? a : b; }
+
+int orr_lapack_cholesky(int n, double *a) {
+  const int lda = at_least_1(n);
+  int info = 0;
+  orr_blas_enter();
+  dpotrf_("L", &n, a, &lda, &info, 1);
+  orr_blas_leave();
+  return info;
+}
+
+int orr_lapack_lu(int n, double *a, int *pivot) {
+  const int lda = at_least_1(n);
+  int info = 0;
+  orr_blas_enter();
+  dgetrf_(&n, &n, a, &lda, pivot, &info);
+  orr_blas_leave();
+  return info;
+}
+
+void orr_lapack_lu_solve(int n, int k, const double *lu, const int *pivot,
+                         double *b) {
+  const int lda = at_least_1(n);
+  int info = 0;
+  orr_blas_enter();
+  dgetrs_("N", &n, &k, lu, &lda, pivot, b, &lda, &info, 1);
+  orr_blas_leave();
+}
+
+void orr_lapack_triangular(bool left, bool upper, bool unit, int m, int n,
+                           const double *a, double *b) {
+  if (!m || !n) return;
+  orr_blas_enter();
+  cblas_dtrsm(CblasColMajor, left ? CblasLeft : CblasRight,
+              upper ? CblasUpper : CblasLower, CblasNoTrans,
+              unit ? CblasUnit : CblasNonUnit, m, n, 1, a, left ? m : n, b, m);
+  orr_blas_leave();
+}
+
+// The least LAPACK asks for; the integers lie behind the doubles.
+static int eigh_lwork(int n) { return 1 + 6 * n + 2 * n * n; }
+
+size_t orr_lapack_eigh_work(int n) {
+  return (size_t)eigh_lwork(n) + 3 + 5 * (size_t)n;
+}
+
+int orr_lapack_eigh(int n, double *a, double *w, double *work) {
+  const int lda = at_least_1(n), lwork = eigh_lwork(n), liwork = 3 + 5 * n;
+  int info = 0;
+  int *iwork = (int *)(void *)(work + lwork);
+  orr_blas_enter();
+  dsyevd_("V", "L", &n, a, &lda, w, work, &lwork, iwork, &liwork, &info, 1, 1);
+  orr_blas_leave();
+  return info;
+}
+
+static int svd_lwork(int m, int n) {
+  const int k = min(m, n);
+  return 1 + k * (5 * k + 10) + 64 * max(m, n);
+}
+
+size_t orr_lapack_svd_work(int m, int n) {
+  return (size_t)svd_lwork(m, n) + 8 * (size_t)min(m, n) + 8;
+}
+
+int orr_lapack_svd(int m, int n, double *a, double *s, double *u, double *vt,
+                   double *work) {
+  const int k = min(m, n), ldm = at_least_1(m), ldk = at_least_1(k);
+  const int lwork = svd_lwork(m, n);
+  int info = 0;
+  if (!k) return 0;
+  int *iwork = (int *)(void *)(work + lwork);
+  orr_blas_enter();
+  dgesdd_("S", &m, &n, a, &ldm, s, u, &ldm, vt, &ldk, work, &lwork, iwork,
+          &info, 1);
+  orr_blas_leave();
+  return info;
+}
+
+size_t orr_lapack_qr_work(int m, int n) {
+  return (size_t)min(m, n) + 64 * (size_t)at_least_1(n);
+}
+
+void orr_lapack_qr(int m, int n, double *a, double *r, double *work) {
+  const int k = min(m, n), lda = at_least_1(m), lwork = 64 * at_least_1(n);
+  int info = 0;
+  if (!k) return;
+  double *tau = work + lwork;
+  orr_blas_enter();
+  dgeqrf_(&m, &n, a, &lda, tau, work, &lwork, &info);
+  for (int64_t j = 0; j < n; j++)
+    for (int64_t i = 0; i < k; i++) r[j * k + i] = i <= j ? a[j * m + i] : 0;
+  dorgqr_(&m, &k, &k, a, &lda, tau, work, &lwork, &info);
+  orr_blas_leave();
+}
+
+void orr_lapack_product(bool ta, bool tb, int m, int n, int k, const double *a,
+                        const double *b, double *c) {
+  if (!m || !n) return;
+  if (!k) {
+    memset(c, 0, sizeof *c * (size_t)m * (size_t)n);
+    return;
+  }
+  orr_blas_enter();
+  cblas_dgemm(CblasColMajor, ta ? CblasTrans : CblasNoTrans,
+              tb ? CblasTrans : CblasNoTrans, m, n, k, 1, a, ta ? k : m, b,
+              tb ? n : k, 0, c, m);
+  orr_blas_leave();
+}

@@ -1,0 +1,405 @@
+// solve.c -- linear systems, inverses and determinants, by LU factors.
+#include <math.h>
+#include <string.h>
+
+#include "../kernels/lapack.h"
+#include "matrices.h"
+
+#define A {"a", .doc = "[..., N, N]"}
+#define SINGULAR "is singular: it has no inverse; use pinv or lstsq, or add a " \
+                 "small multiple of the identity"
+
+static size_t squared(int n) { return (size_t)n * (size_t)n; }
+
+// The pivots of LU lie behind the doubles it works on.
+static int *pivots(double *behind) { return (int *)(void *)behind; }
+
+// b is one column per entry, as NumPy and PyTorch decide: it has one axis, or
+// is a's shape without its last one.
+static bool is_vector(const orr_tensor *a, const orr_tensor *b) {
+  return b->rank == 1 ||
+         (b->rank == a->rank - 1 &&
+          !memcmp(a->size, b->size, (size_t)b->rank * sizeof *b->size));
+}
+
+// Output 0 is like b, of the batch both broadcast to.
+static bool solution_shape(orr_call *c, bool vector, bool left) {
+  const orr_tensor *a = c->x[0], *b = c->x[1];
+  const int n = orr_cols(a);
+  char s[128], t[128];
+  orr_matrices m;
+  const bool wide = !vector && !left;
+  if (b->size[b->rank - (vector || wide ? 1 : 2)] != n)
+    return orr_fail(c, "a is %s but b is %s; b must have %d %s",
+                    orr_shape_text(a, s, sizeof s),
+                    orr_shape_text(b, t, sizeof t), n,
+                    wide ? "columns" : "rows");
+  if (!orr_matrices_of(&m, c, vector ? 1 : -1)) return false;
+  const int axes = vector ? 1 : 2;
+  for (int i = 0; i < axes; i++)
+    m.size[m.rank + i] = b->size[b->rank - axes + i];
+  return orr_out(c, 0, b->dtype, m.rank + axes, m.size);
+}
+
+// ---- solve
+
+static bool solve_shape(orr_call *c) {
+  if (!orr_want_square(c, 0) || !orr_want_min_rank(c, 1, 1)) return false;
+  return solution_shape(c, is_vector(c->x[0], c->x[1]), true);
+}
+
+static int solve_cols(const orr_matrices *m) {
+  return m->vector == 1 ? 1 : orr_cols(m->c->x[1]);
+}
+
+static int solve_entry(const orr_matrices *m, int64_t i, double *scratch) {
+  const int n = orr_cols(m->c->x[0]), k = solve_cols(m);
+  double *b = scratch + squared(n);
+  int *pivot = pivots(b + (size_t)n * (size_t)k);
+  orr_matrix_load(m, 0, i, scratch);
+  orr_matrix_load(m, 1, i, b);
+  const int info = orr_lapack_lu(n, scratch, pivot);
+  if (info) return info;
+  orr_lapack_lu_solve(n, k, scratch, pivot, b);
+  orr_matrix_store(m, 0, i, b, n, k);
+  return 0;
+}
+
+static bool solve_forward(orr_call *c) {
+  orr_matrices m;
+  const int vector = is_vector(c->x[0], c->x[1]) ? 1 : -1;
+  if (!orr_matrices_of(&m, c, vector)) return false;
+  const int n = orr_cols(c->x[0]);
+  const size_t doubles =
+      squared(n) + (size_t)n * (size_t)solve_cols(&m) + (size_t)n;
+  return orr_matrices_run(&m, solve_entry, doubles) ||
+         orr_matrices_fail(&m, 0, SINGULAR);
+}
+
+static orr_tensor *column(orr_tensor *x, bool vector) {
+  return vector ? ORR(unsqueeze, x, .attr = {-1}) : x;
+}
+
+// x = a^-1 b: gb = a^-T gx, ga = -gb x^T.
+static void solve_vjp(orr_vjp *v) {
+  const bool vector = is_vector(v->x[0], v->x[1]);
+  orr_tensor *at = orr_transpose_last(v->x[0]);
+  orr_tensor *gb = vector ? ORR(squeeze, ORR(solve, at, column(v->gy, true)),
+                                .attr = {1, -1})
+                          : ORR(solve, at, v->gy);
+  if (v->needs[0]) {
+    orr_tensor *xt = orr_transpose_last(column(v->y[0], vector));
+    v->gx[0] = ORR(neg, orr_matmul(column(gb, vector), xt));
+  }
+  if (v->needs[1]) v->gx[1] = gb;
+}
+
+ORR_DEFINE_OP(solve,
+              .doc = "The x of a x = b, for b [..., N, K] or vectors [..., N]; "
+                     "the axes before broadcast.",
+              .params = {A, {"b", .doc = "[..., N, K] or [..., N]"}},
+              .shape = solve_shape, .forward = solve_forward,
+              .vjp = solve_vjp, .flags = ORR_KEEPS_Y,
+              .samples = {"{ {3,3}, {3,2}, diagonal = 3 }",
+                          "{ {3,3}, {3}, diagonal = 3 }",
+                          "{ {2,3,3}, {2,3}, diagonal = 3 }",
+                          "{ {2,3,3}, {3}, diagonal = 3 }",
+                          "{ {3,3}, {2,3,1}, diagonal = 3 }",
+                          "{ {0,2,2}, {0,2,3} }", "{ {0,0}, {0,3} }",
+                          "{ {2,2}, {2,0}, diagonal = 3 }",
+                          "{ {2,3}, {2,2}, error = 'solve: a is [2, 3] but its "
+                          "last two axes must be of equal size' }",
+                          "{ {2,2}, {3,2}, error = 'solve: a is [2, 2] but b is "
+                          "[3, 2]; b must have 2 rows' }",
+                          "{ {2,2,2}, {3,2,2}, error = 'solve: a is [2, 2, 2], "
+                          "b is [3, 2, 2]: the batch axes do not broadcast; "
+                          "sizes must be equal or 1' }",
+                          "{ {2,2,2}, {2,1}, low = 0, high = 0, error = 'solve: "
+                          "batch entry 1 of a " SINGULAR "' }"});
+
+// ---- solve_triangular: attr upper, left, unitriangular
+
+static bool triangular_shape(orr_call *c) {
+  return orr_want_square(c, 0) && orr_want_min_rank(c, 1, 2) &&
+         solution_shape(c, false, c->attr[1] != 0);
+}
+
+static int triangular_entry(const orr_matrices *m, int64_t i,
+                            double *scratch) {
+  const int n = orr_cols(m->c->x[0]);
+  const int rows = orr_rows(m->c->x[1]), cols = orr_cols(m->c->x[1]);
+  const bool unit = m->c->attr[2] != 0;
+  double *b = scratch + squared(n);
+  orr_matrix_load(m, 0, i, scratch);
+  orr_matrix_load(m, 1, i, b);
+  for (int64_t k = 0; k < n && !unit; k++)
+    if (scratch[k * n + k] == 0) return (int)k + 1;
+  orr_lapack_triangular(m->c->attr[1] != 0, m->c->attr[0] != 0, unit, rows,
+                        cols, scratch, b);
+  orr_matrix_store(m, 0, i, b, rows, cols);
+  return 0;
+}
+
+static bool triangular_forward(orr_call *c) {
+  orr_matrices m;
+  if (!orr_matrices_of(&m, c, -1)) return false;
+  const orr_tensor *b = c->x[1];
+  const size_t doubles = squared(orr_cols(c->x[0])) +
+                         (size_t)orr_rows(b) * (size_t)orr_cols(b);
+  return orr_matrices_run(&m, triangular_entry, doubles) ||
+         orr_matrices_fail(&m, 0,
+                           "has a 0 on its diagonal: it has no inverse; add a "
+                           "small multiple of the identity");
+}
+
+// As for solve; of ga only the triangle that is read counts.
+static void triangular_vjp(orr_vjp *v) {
+  const bool upper = v->attr[0] != 0, left = v->attr[1] != 0;
+  const bool unit = v->attr[2] != 0;
+  orr_tensor *gb = ORR(solve_triangular, orr_transpose_last(v->x[0]), v->gy,
+                       .attr = {!upper, left, unit});
+  if (v->needs[1]) v->gx[1] = gb;
+  if (!v->needs[0]) return;
+  orr_tensor *xt = orr_transpose_last(v->y[0]);
+  orr_tensor *ga = ORR(neg, left ? orr_matmul(gb, xt) : orr_matmul(xt, gb));
+  v->gx[0] = upper ? ORR(triu, ga, .attr = {unit ? 1 : 0})
+                   : ORR(tril, ga, .attr = {unit ? -1 : 0});
+}
+
+ORR_DEFINE_OP(solve_triangular,
+              .doc = "The x of a x = b, or x a = b with left = false, for a "
+                     "triangular a; its other triangle is not read.",
+              .params = {A, {"b", .doc = "[..., N, K], or [..., K, N]"},
+                         {"upper", ORR_BOOL, .required = true,
+                          .doc = "whether a is upper triangular"},
+                         {"left", ORR_BOOL, .def = 1, .doc = "a x = b"},
+                         {"unitriangular", ORR_BOOL,
+                          .doc = "take a's diagonal as ones"}},
+              .shape = triangular_shape, .forward = triangular_forward,
+              .vjp = triangular_vjp, .flags = ORR_KEEPS_Y,
+              .samples = {"{ {3,3}, {3,2}, upper = true, diagonal = 3 }",
+                          "{ {3,3}, {2,3}, upper = false, left = false, "
+                          "diagonal = 3 }",
+                          "{ {3,3}, {2,3}, upper = true, left = false, diagonal "
+                          "= 3 }",
+                          "{ {2,3,3}, {3,1}, upper = false, unitriangular = "
+                          "true }",
+                          "{ {3,3}, {2,3,1}, upper = true, unitriangular = true "
+                          "}",
+                          "{ {0,2,2}, {0,2,3}, upper = true }",
+                          "{ {0,0}, {0,3}, upper = true }",
+                          "{ {2,2}, {3,2}, upper = true, error = "
+                          "'solve_triangular: a is [2, 2] but b is [3, 2]; b "
+                          "must have 2 rows' }",
+                          "{ {2,2}, {2,3}, upper = true, left = false, error = "
+                          "'solve_triangular: a is [2, 2] but b is [2, 3]; b "
+                          "must have 2 columns' }",
+                          "{ {2,2}, {2,1}, upper = true, low = 0, high = 0, "
+                          "error = 'solve_triangular: a has a 0 on its "
+                          "diagonal: it has no inverse; add a small multiple "
+                          "of the identity' }"});
+
+// ---- inverse
+
+static bool square_shape(orr_call *c) {
+  return orr_want_square(c, 0) && orr_out_like(c, c->x[0]);
+}
+
+static int inverse_entry(const orr_matrices *m, int64_t i, double *scratch) {
+  const int n = orr_cols(m->c->x[0]);
+  double *b = scratch + squared(n);
+  int *pivot = pivots(b + squared(n));
+  orr_matrix_load(m, 0, i, scratch);
+  memset(b, 0, squared(n) * sizeof *b);
+  for (int64_t k = 0; k < n; k++) b[k * n + k] = 1;
+  const int info = orr_lapack_lu(n, scratch, pivot);
+  if (info) return info;
+  orr_lapack_lu_solve(n, n, scratch, pivot, b);
+  orr_matrix_store(m, 0, i, b, n, n);
+  return 0;
+}
+
+static bool inverse_forward(orr_call *c) {
+  orr_matrices m;
+  const int n = orr_cols(c->x[0]);
+  return orr_matrices_of(&m, c, -1) &&
+         (orr_matrices_run(&m, inverse_entry, 2 * squared(n) + (size_t)n) ||
+          orr_matrices_fail(&m, 0, SINGULAR));
+}
+
+static void inverse_vjp(orr_vjp *v) {
+  orr_tensor *t = orr_transpose_last(v->y[0]);
+  v->gx[0] = ORR(neg, orr_matmul(orr_matmul(t, v->gy), t));
+}
+
+#define NOT_SQUARE(NAME)                                              \
+  "{ {2,3}, error = '" NAME ": x is [2, 3] but its last two axes must " \
+  "be of equal size' }"
+
+ORR_DEFINE_OP(inverse,
+              .doc = "Inverse of square matrices. To solve a system, solve is "
+                     "faster and more precise.",
+              .params = {{"x"}}, .shape = square_shape,
+              .forward = inverse_forward, .vjp = inverse_vjp,
+              .flags = ORR_KEEPS_Y,
+              .samples = {"{ {3,3}, diagonal = 3 }",
+                          "{ {2,1,3,3}, diagonal = -3 }",
+                          "{ {1,1}, low = 0.5, high = 2 }", "{ {0,0} }",
+                          "{ {0,2,2} }", NOT_SQUARE("inverse"),
+                          "{ {2,2}, low = 0, high = 0, error = 'inverse: x "
+                          SINGULAR "' }",
+                          "{ {2,2,1,1}, low = 0, high = 0, error = 'inverse: "
+                          "batch entry [1, 1] of x " SINGULAR "' }"});
+
+// ---- det, slogdet
+
+static bool det_shape(orr_call *c) {
+  return orr_want_square(c, 0) && orr_out_matrix(c, 0, 0, 0, 0);
+}
+
+// The sign of det(x), with log|det(x)|; x is lost.
+static double log_det(int n, double *x, int *pivot, double *log_size) {
+  double sign = 1;
+  *log_size = 0;
+  orr_lapack_lu(n, x, pivot);
+  for (int64_t k = 0; k < n; k++) {
+    const double u = x[k * n + k];
+    if (pivot[k] != k + 1) sign = -sign;
+    sign *= u == 0 ? 0 : u < 0 ? -1 : u > 0 ? 1 : NAN;
+    *log_size += log(fabs(u));
+  }
+  return sign;
+}
+
+static int det_entry(const orr_matrices *m, int64_t i, double *scratch) {
+  const int n = orr_cols(m->c->x[0]);
+  int *pivot = pivots(scratch + squared(n));
+  double det = 1;
+  orr_matrix_load(m, 0, i, scratch);
+  orr_lapack_lu(n, scratch, pivot);
+  for (int64_t k = 0; k < n; k++) {
+    det *= scratch[k * n + k];
+    if (pivot[k] != k + 1) det = -det;
+  }
+  orr_matrix_store(m, 0, i, &det, 1, 1);
+  return 0;
+}
+
+static bool det_forward(orr_call *c) {
+  orr_matrices m;
+  const int n = orr_cols(c->x[0]);
+  return orr_matrices_of(&m, c, -1) &&
+         orr_matrices_run(&m, det_entry, squared(n) + (size_t)n);
+}
+
+static orr_tensor *as_matrices(orr_tensor *x) {
+  return ORR(unsqueeze, ORR(unsqueeze, x, .attr = {-1}), .attr = {-1});
+}
+
+// d det = <cofactors, dx>: unlike det x^-T it holds for singular x too.
+static void det_vjp(orr_vjp *v) {
+  v->gx[0] = ORR(mul, as_matrices(v->gy), ORR(cofactor, v->x[0]));
+}
+
+ORR_DEFINE_OP(det,
+              .doc = "Determinant of square matrices. Large ones overflow; "
+                     "slogdet does not.",
+              .params = {{"x"}}, .shape = det_shape, .forward = det_forward,
+              .vjp = det_vjp,
+              .samples = {"{ {3,3} }", "{ {2,1,2,2}, low = -2, high = 2 }",
+                          "{ {4,4}, diagonal = 2 }", "{ {1,1} }", "{ {0,0} }",
+                          "{ {0,2,2} }", NOT_SQUARE("det")});
+
+// x = U S V^T gives cof(x) = det(U) det(V) U cof(S) V^T, and the cofactors of
+// a diagonal are the products of all other entries.
+static int cofactor_entry(const orr_matrices *m, int64_t i, double *scratch) {
+  const int n = orr_cols(m->c->x[0]);
+  double *u = scratch + squared(n), *vt = u + squared(n);
+  double *s = vt + squared(n), *work = s + n, unused;
+  if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
+  const int info = orr_lapack_svd(n, n, scratch, s, u, vt, work);
+  if (info) return info;
+  int *pivot = pivots(work);
+  memcpy(scratch, u, squared(n) * sizeof *u);
+  double sign = log_det(n, scratch, pivot, &unused);
+  memcpy(scratch, vt, squared(n) * sizeof *vt);
+  sign *= log_det(n, scratch, pivot, &unused);
+  for (int64_t k = 0; k < n; k++) {
+    double others = sign;
+    for (int64_t j = 0; j < n; j++)
+      if (j != k) others *= s[j];
+    for (int64_t r = 0; r < n; r++) u[k * n + r] *= others;
+  }
+  orr_lapack_product(false, false, n, n, n, u, vt, scratch);
+  orr_matrix_store(m, 0, i, scratch, n, n);
+  return 0;
+}
+
+static bool cofactor_forward(orr_call *c) {
+  orr_matrices m;
+  const int n = orr_cols(c->x[0]);
+  const size_t doubles =
+      3 * squared(n) + (size_t)n + orr_lapack_svd_work(n, n);
+  return orr_matrices_of(&m, c, -1) &&
+         (orr_matrices_run(&m, cofactor_entry, doubles) ||
+          orr_matrices_odd(&m, 0));
+}
+
+// With w = x^-T, cof = det w and d cof = det (<w, dx> w - w dx^T w).
+static void cofactor_vjp(orr_vjp *v) {
+  orr_tensor *w = orr_transpose_last(ORR(inverse, v->x[0]));
+  orr_tensor *along = ORR(mul, v->gy, w);
+  along = ORR(sum, along, .attr = {2, -2, -1, [9] = true});
+  orr_tensor *turned =
+      orr_matmul(orr_matmul(w, orr_transpose_last(v->gy)), w);
+  orr_tensor *d = as_matrices(ORR(det, v->x[0]));
+  v->gx[0] = ORR(mul, d, ORR(sub, ORR(mul, along, w), turned));
+}
+
+ORR_DEFINE_OP(cofactor,
+              .doc = "Cofactors of square matrices: the gradient of det.",
+              .params = {{"x"}}, .shape = square_shape,
+              .forward = cofactor_forward, .vjp = cofactor_vjp,
+              .flags = ORR_HIDDEN,
+              .samples = {"{ {3,3}, diagonal = 2 }",
+                          "{ {2,2,2}, diagonal = -2 }",
+                          "{ {1,1}, diagonal = 2 }", "{ {0,0} }",
+                          "{ {0,2,2} }"});
+
+static bool slogdet_shape(orr_call *c) {
+  return orr_want_square(c, 0) && orr_out_matrix(c, 0, 0, 0, 0) &&
+         orr_out_matrix(c, 1, 0, 0, 0);
+}
+
+static int slogdet_entry(const orr_matrices *m, int64_t i, double *scratch) {
+  const int n = orr_cols(m->c->x[0]);
+  double size;
+  orr_matrix_load(m, 0, i, scratch);
+  const double sign =
+      log_det(n, scratch, pivots(scratch + squared(n)), &size);
+  orr_matrix_store(m, 0, i, &sign, 1, 1);
+  orr_matrix_store(m, 1, i, &size, 1, 1);
+  return 0;
+}
+
+static bool slogdet_forward(orr_call *c) {
+  orr_matrices m;
+  const int n = orr_cols(c->x[0]);
+  return orr_matrices_of(&m, c, -1) &&
+         orr_matrices_run(&m, slogdet_entry, squared(n) + (size_t)n);
+}
+
+static void slogdet_vjp(orr_vjp *v) {
+  if (!v->gys[1]) return;
+  v->gx[0] = ORR(mul, as_matrices(v->gys[1]),
+                 orr_transpose_last(ORR(inverse, v->x[0])));
+}
+
+ORR_DEFINE_OP(slogdet,
+              .doc = "Sign of the determinant, and the log of its size: 0 and "
+                     "-infinity for a singular matrix.",
+              .params = {{"x"}}, .outputs = 2, .shape = slogdet_shape,
+              .forward = slogdet_forward, .vjp = slogdet_vjp,
+              .samples = {"{ {3,3}, diagonal = 3 }",
+                          "{ {2,1,2,2}, diagonal = -2 }", "{ {1,1} }",
+                          "{ {0,0} }", "{ {0,2,2} }", NOT_SQUARE("slogdet")});
