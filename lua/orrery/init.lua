@@ -24,6 +24,7 @@ local homes = {
   help = "help",
   jacobian = "derivatives", hessian = "derivatives", hvp = "derivatives",
   gradcheck = "derivatives",
+  einsum = "einsum",
 }
 
 local function submodule(name)
