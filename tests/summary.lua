@@ -18,8 +18,8 @@ local function count(run, label)
     elseif verdict then
       n, telling = n + 1, true
       print(("FAILED   %s: %s"):format(label, (rest:gsub("^%- ", ""))))
-    elseif telling and line:find "^#" then
-      print("         " .. line:sub(3))
+    elseif telling and line:find "%g" and not line:find "^%d+%.%.%d" then
+      print("         " .. line:gsub("^# ?", ""):sub(1, 400))
     end
   end
   return n
@@ -58,7 +58,7 @@ local function count_run(run, folder)
       passed = passed + 1
     end
   elseif n > 0 and run.returncode ~= 0 then
-    if (run.stderr or ""):find "Sanitizer" then tail(run.stderr, 60) end
+    tail(run.stderr, (run.stderr or ""):find "Sanitizer" and 60 or 12)
   end
 end
 
