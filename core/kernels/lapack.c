@@ -15,14 +15,13 @@ extern void dgetrf_(const int *m, const int *n, double *a, const int *lda,
 extern void dgetrs_(const char *trans, const int *n, const int *nrhs,
                     const double *a, const int *lda, const int *pivot,
                     double *b, const int *ldb, int *info, size_t);
-extern void dsyevd_(const char *jobz, const char *uplo, const int *n,
-                    double *a, const int *lda, double *w, double *work,
-                    const int *lwork, int *iwork, const int *liwork, int *info,
-                    size_t, size_t);
+extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
+                    const int *lda, double *w, double *work, const int *lwork,
+                    int *iwork, const int *liwork, int *info, size_t, size_t);
 extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a,
                     const int *lda, double *s, double *u, const int *ldu,
-                    double *vt, const int *ldvt, double *work,
-                    const int *lwork, int *iwork, int *info, size_t);
+                    double *vt, const int *ldvt, double *work, const int *lwork,
+                    int *iwork, int *info, size_t);
 extern void dgeqrf_(const int *m, const int *n, double *a, const int *lda,
                     double *tau, double *work, const int *lwork, int *info);
 extern void dorgqr_(const int *m, const int *n, const int *k, double *a,

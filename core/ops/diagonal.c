@@ -5,8 +5,10 @@
 #include "../kernels/iterate.h"
 #include "op.h"
 
-#define ANY {"x", .want = ORR_WANT_ANY}
-#define OFFSET {"offset", ORR_INT, .doc = "which diagonal: above 0, below < 0"}
+#define ANY \
+  { "x", .want = ORR_WANT_ANY }
+#define OFFSET \
+  { "offset", ORR_INT, .doc = "which diagonal: above 0, below < 0" }
 
 // How many elements the diagonal has, and where it begins.
 static int64_t diagonal_length(int64_t rows, int64_t cols, int64_t offset) {
@@ -52,8 +54,12 @@ static void copy_triangle_rows(void *context, int64_t begin, int64_t end) {
 static bool triangle_forward(orr_call *c, bool lower) {
   const orr_tensor *x = c->x[0];
   if (!x->count) return true;
-  triangle t = {lower, x->size[x->rank - 2], x->size[x->rank - 1],
-                (int64_t)c->attr[0], orr_dtype_size(x->dtype), orr_data(x),
+  triangle t = {lower,
+                x->size[x->rank - 2],
+                x->size[x->rank - 1],
+                (int64_t)c->attr[0],
+                orr_dtype_size(x->dtype),
+                orr_data(x),
                 orr_data(c->y[0])};
   orr_parallel_range(x->count / t.cols, 1 + ORR_GRAIN_CHEAP / t.cols,
                      copy_triangle_rows, &t);
@@ -70,11 +76,14 @@ static void triu_vjp(orr_vjp *v) {
   v->gx[0] = ORR(triu, v->gy, .attr = {v->attr[0]});
 }
 
-#define TRIANGLE_SAMPLES(NAME)                                              \
-  {"{ {3,3} }", "{ {2,3,5}, offset = 1 }", "{ {5,3}, offset = -2 }",        \
-   "{ {2,2}, offset = 7 }", "{ {2,2}, offset = -7 }", "{ {0,4} }",          \
-   "{ {4}, error = '" NAME ": x is [4] but must have at least 2 axes; use " \
-   ":view or :unsqueeze' }"}
+#define TRIANGLE_SAMPLES(NAME)                                          \
+  {                                                                     \
+    "{ {3,3} }", "{ {2,3,5}, offset = 1 }", "{ {5,3}, offset = -2 }",   \
+        "{ {2,2}, offset = 7 }", "{ {2,2}, offset = -7 }", "{ {0,4} }", \
+        "{ {4}, error = '" NAME                                         \
+        ": x is [4] but must have at least 2 axes; use "                \
+        ":view or :unsqueeze' }"                                        \
+  }
 
 ORR_DEFINE_OP(tril,
               .doc = "x on and below a diagonal of its last two axes, 0 above.",
@@ -132,9 +141,9 @@ static orr_tensor *move_axes(orr_tensor *x, int a, int b, bool back) {
 static void diagonal_vjp(orr_vjp *v) {
   const orr_tensor *x = v->x[0];
   const int a = (int)v->attr[1], b = (int)v->attr[2];
-  orr_tensor *g = ORR(diagonal_dx, v->gy, .attr = {v->attr[0],
-                                                   (double)x->size[a],
-                                                   (double)x->size[b]});
+  orr_tensor *g =
+      ORR(diagonal_dx, v->gy,
+          .attr = {v->attr[0], (double)x->size[a], (double)x->size[b]});
   v->gx[0] = move_axes(g, a, b, true);
 }
 
@@ -163,8 +172,9 @@ static bool diagonal_dx_shape(orr_call *c) {
   const int64_t n = x->size[x->rank - 1];
   if (rows < 0 || cols < 0 ||
       diagonal_length(rows, cols, (int64_t)c->attr[0]) != n)
-    return orr_fail(c, "%lld elements are not diagonal %lld of [%lld, %lld]; "
-                       "match them",
+    return orr_fail(c,
+                    "%lld elements are not diagonal %lld of [%lld, %lld]; "
+                    "match them",
                     (long long)n, (long long)c->attr[0], (long long)rows,
                     (long long)cols);
   int64_t size[ORR_MAX_RANK + 1];
@@ -209,8 +219,7 @@ ORR_DEFINE_OP(diagonal_dx,
 
 static orr_tensor *square_around(orr_tensor *x, int64_t offset) {
   const int64_t n = x->size[x->rank - 1] + (offset < 0 ? -offset : offset);
-  return ORR(diagonal_dx, x,
-             .attr = {(double)offset, (double)n, (double)n});
+  return ORR(diagonal_dx, x, .attr = {(double)offset, (double)n, (double)n});
 }
 
 static orr_tensor *diag_embed_compose(orr_call *c) {

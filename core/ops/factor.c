@@ -55,8 +55,9 @@ static bool cholesky_forward(orr_call *c) {
   if (!orr_matrices_of(&m, c, -1)) return false;
   if (orr_matrices_run(&m, cholesky_entry, area(n, n))) return true;
   if (m.info < 0) return orr_matrices_odd(&m, 0);
-  return orr_matrices_fail(&m, 0, "is not positive definite; add a small "
-                                  "multiple of the identity");
+  return orr_matrices_fail(&m, 0,
+                           "is not positive definite; add a small "
+                           "multiple of the identity");
 }
 
 // x = L L^T: gx = L^-T phi(L^T gL) L^-1 made symmetric, where phi keeps the
@@ -125,8 +126,7 @@ static bool eigh_forward(orr_call *c) {
   const int n = orr_cols(c->x[0]);
   const size_t doubles = area(n, n) + (size_t)n + orr_lapack_eigh_work(n);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, eigh_entry, doubles) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, eigh_entry, doubles) || orr_matrices_odd(&m, 0));
 }
 
 // e[i, j] = w[j] - w[i], and 1 on the diagonal.
@@ -181,8 +181,7 @@ static bool svd_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   const int k = shorter(x);
   return orr_out_matrix(c, 0, 2, orr_rows(x), k) &&
-         orr_out_matrix(c, 1, 1, k, 0) &&
-         orr_out_matrix(c, 2, 2, k, orr_cols(x));
+      orr_out_matrix(c, 1, 1, k, 0) && orr_out_matrix(c, 2, 2, k, orr_cols(x));
 }
 
 static int svd_entry(const orr_matrices *m, int64_t i, double *scratch) {
@@ -209,10 +208,9 @@ static bool svd_forward(orr_call *c) {
   const orr_tensor *x = c->x[0];
   const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
   const size_t doubles = area(rows, cols) + area(rows, k) + area(k, cols) +
-                         (size_t)k + orr_lapack_svd_work(rows, cols);
+      (size_t)k + orr_lapack_svd_work(rows, cols);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, svd_entry, doubles) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, svd_entry, doubles) || orr_matrices_odd(&m, 0));
 }
 
 // (x - x^T) / e
@@ -294,7 +292,7 @@ static bool qr_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   const int k = shorter(x);
   return orr_out_matrix(c, 0, 2, orr_rows(x), k) &&
-         orr_out_matrix(c, 1, 2, k, orr_cols(x));
+      orr_out_matrix(c, 1, 2, k, orr_cols(x));
 }
 
 static int qr_entry(const orr_matrices *m, int64_t i, double *scratch) {
@@ -313,9 +311,8 @@ static bool qr_forward(orr_call *c) {
   const orr_tensor *x = c->x[0];
   const int rows = orr_rows(x), cols = orr_cols(x);
   const size_t doubles = area(rows, cols) + area(shorter(x), cols) +
-                         orr_lapack_qr_work(rows, cols);
-  return orr_matrices_of(&m, c, -1) &&
-         orr_matrices_run(&m, qr_entry, doubles);
+      orr_lapack_qr_work(rows, cols);
+  return orr_matrices_of(&m, c, -1) && orr_matrices_run(&m, qr_entry, doubles);
 }
 
 static orr_tensor *columns(orr_tensor *x, int first, int n) {
@@ -328,11 +325,9 @@ static orr_tensor *qr_tall(orr_tensor *q, orr_tensor *r, orr_tensor *gq,
                            orr_tensor *gr) {
   orr_tensor *m = NULL;
   if (gr) m = orr_matmul(r, orr_transpose_last(gr));
-  if (gq)
-    m = sum2(m, ORR(neg, orr_matmul(orr_transpose_last(gq), q)));
+  if (gq) m = sum2(m, ORR(neg, orr_matmul(orr_transpose_last(gq), q)));
   if (!m) return NULL;
-  m = ORR(add, ORR(tril, m),
-          orr_transpose_last(ORR(tril, m, .attr = {-1})));
+  m = ORR(add, ORR(tril, m), orr_transpose_last(ORR(tril, m, .attr = {-1})));
   orr_tensor *g = sum2(gq, orr_matmul(q, m));
   return ORR(solve_triangular, orr_transpose_last(r), g,
              .attr = {false, false});
@@ -348,11 +343,10 @@ static void qr_vjp(orr_vjp *v) {
     return;
   }
   orr_tensor *b = columns(v->x[0], m, rest), *g = columns(gr, m, rest);
-  orr_tensor *gb = g ? orr_matmul(q, g)
-                     : ORR(zeros_like, b, .attr = {-1});
+  orr_tensor *gb = g ? orr_matmul(q, g) : ORR(zeros_like, b, .attr = {-1});
   if (g) gq = sum2(gq, orr_matmul(b, orr_transpose_last(g)));
-  orr_tensor *parts[2] = {
-      qr_tall(q, columns(r, 0, m), gq, columns(gr, 0, m)), gb};
+  orr_tensor *parts[2] = {qr_tall(q, columns(r, 0, m), gq, columns(gr, 0, m)),
+                          gb};
   if (!parts[0] || !parts[1]) return;
   const orr_args args = {.list = parts, .n = 2, .attr = {-1}};
   v->gx[0] = orr_keep(orr_apply(&orr_op_cat, &args));

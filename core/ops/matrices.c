@@ -18,8 +18,9 @@ bool orr_matrices_of(orr_matrices *m, orr_call *c, int vector) {
     orr_tensor batch = *c->x[k];  // a header without the matrix axes
     batch.rank -= matrix_axes(m, k);
     if (!orr_broadcast_shape(&m->rank, m->size, &batch))
-      return orr_fail(c, "%s is %s, %s is %s: the batch axes do not broadcast; "
-                         "sizes must be equal or 1",
+      return orr_fail(c,
+                      "%s is %s, %s is %s: the batch axes do not broadcast; "
+                      "sizes must be equal or 1",
                       orr_input_name(c, 0),
                       orr_shape_text(c->x[0], a, sizeof a),
                       orr_input_name(c, k),

@@ -39,10 +39,20 @@ static void blend(int n, double *y, const double *c, const double *a,
 // Scaling and squaring with the [13/13] Pade approximant, whose error is below
 // the rounding of float64 up to a norm of 5.37 (Higham 2005).
 static void exponential(int n, double *a, double *work, int *pivot) {
-  static const double b[] = {64764752532480000., 32382376266240000.,
-      7771770303897600., 1187353796428800., 129060195264000., 10559470521600.,
-      670442572800., 33522128640., 1323241920., 40840800., 960960., 16380.,
-      182., 1.};
+  static const double b[] = {64764752532480000.,
+                             32382376266240000.,
+                             7771770303897600.,
+                             1187353796428800.,
+                             129060195264000.,
+                             10559470521600.,
+                             670442572800.,
+                             33522128640.,
+                             1323241920.,
+                             40840800.,
+                             960960.,
+                             16380.,
+                             182.,
+                             1.};
   const size_t size = squared(n);
   double *a2 = work, *a4 = a2 + size, *a6 = a4 + size, *u = a6 + size;
   double *v = u + size, *t = v + size;
@@ -87,8 +97,8 @@ static bool exp_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, exp_entry, 7 * squared(n) + (size_t)n) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, exp_entry, 7 * squared(n) + (size_t)n) ||
+       orr_matrices_odd(&m, 0));
 }
 
 static orr_tensor *join(orr_tensor *a, orr_tensor *b, int axis) {
@@ -207,7 +217,7 @@ static int sqrtm_dx_entry(const orr_matrices *m, int64_t i, double *scratch) {
 
 static bool sqrtm_dx_shape(orr_call *c) {
   return orr_want_square(c, 0) && orr_want_same(c, 0, 1) &&
-         orr_out_like(c, c->x[0]);
+      orr_out_like(c, c->x[0]);
 }
 
 static bool sqrtm_dx_forward(orr_call *c) {
@@ -215,8 +225,8 @@ static bool sqrtm_dx_forward(orr_call *c) {
   const int n = orr_cols(c->x[0]);
   const size_t doubles = 3 * squared(n) + (size_t)n + orr_lapack_eigh_work(n);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, sqrtm_dx_entry, doubles) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, sqrtm_dx_entry, doubles) ||
+       orr_matrices_odd(&m, 0));
 }
 
 // The map g -> y is its own transpose; moving s gives

@@ -5,10 +5,14 @@
 #include "matrices.h"
 
 // Singular values up to rtol times the largest count as 0.
-#define RTOL {"rtol", ORR_NUM, .def = -1,                                     \
-              .doc = "singular values up to this part of the largest count " \
-                     "as 0; -1 stands for max(M, N) times the machine "      \
-                     "precision"}
+#define RTOL                                                           \
+  {                                                                    \
+    "rtol", ORR_NUM,                                                   \
+        .def = -1,                                                     \
+        .doc = "singular values up to this part of the largest count " \
+               "as 0; -1 stands for max(M, N) times the machine "      \
+               "precision"                                             \
+  }
 
 static size_t area(int m, int n) { return (size_t)m * (size_t)n; }
 
@@ -41,7 +45,7 @@ static size_t layout_doubles(const orr_tensor *x) {
   const int rows = orr_rows(x), cols = orr_cols(x);
   const int k = rows < cols ? rows : cols;
   return area(rows, cols) + area(rows, k) + area(k, cols) + (size_t)k +
-         orr_lapack_svd_work(rows, cols);
+      orr_lapack_svd_work(rows, cols);
 }
 
 // Decomposes input 0; the columns of u are then divided by s, or 0.
@@ -65,7 +69,7 @@ static orr_tensor *turned(orr_tensor *x) { return orr_transpose_last(x); }
 static bool pinv_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   return orr_want_min_rank(c, 0, 2) &&
-         orr_out_matrix(c, 0, 2, orr_cols(x), orr_rows(x));
+      orr_out_matrix(c, 0, 2, orr_cols(x), orr_rows(x));
 }
 
 static int pinv_entry(const orr_matrices *m, int64_t i, double *scratch) {
@@ -80,8 +84,8 @@ static int pinv_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool pinv_forward(orr_call *c) {
   orr_matrices m;
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, pinv_entry, layout_doubles(c->x[0])) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, pinv_entry, layout_doubles(c->x[0])) ||
+       orr_matrices_odd(&m, 0));
 }
 
 // With p = x^+ and a rank that stays (Golub and Pereyra 1973):
@@ -148,10 +152,9 @@ static bool lstsq_forward(orr_call *c) {
   const parts p = layout(c->x[0], NULL);
   const int n = orr_cols(c->x[1]);
   const size_t doubles = layout_doubles(c->x[0]) + area(p.rows, n) +
-                         area(p.k, n) + area(p.cols, n);
+      area(p.k, n) + area(p.cols, n);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, lstsq_entry, doubles) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, lstsq_entry, doubles) || orr_matrices_odd(&m, 0));
 }
 
 // y = a^+ b with dp of pinv: k = p^T gy, r = b - a y,

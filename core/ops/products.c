@@ -9,7 +9,8 @@ static orr_tensor *outer_compose(orr_call *c) {
   return ORR(mul, ORR(unsqueeze, c->x[0], .attr = {-1}), c->x[1]);
 }
 
-#define ANY(NAME) {NAME, .want = ORR_WANT_ANY}
+#define ANY(NAME) \
+  { NAME, .want = ORR_WANT_ANY }
 ORR_DEFINE_OP(outer, .doc = "All products of the elements of two vectors: "
                             "[N], [M] -> [N, M].",
               .params = {ANY("x"), ANY("y")}, .compose = outer_compose,
@@ -68,8 +69,10 @@ static orr_tensor *addmm_compose(orr_call *c) {
   return add_product(c, ORR(matmul, c->x[1], c->x[2]));
 }
 
-#define FACTORS {"beta", ORR_NUM, .def = 1, .doc = "factor of input"},        \
-                {"alpha", ORR_NUM, .def = 1, .doc = "factor of the product"}
+#define FACTORS                                                \
+  {"beta", ORR_NUM, .def = 1, .doc = "factor of input"}, {     \
+    "alpha", ORR_NUM, .def = 1, .doc = "factor of the product" \
+  }
 ORR_DEFINE_OP(addmm,
               .doc = "beta * input + alpha * x y for matrices x [M, K], y [K, "
                      "N]; input broadcasts. beta = 0 ignores the input.",
@@ -126,8 +129,7 @@ static orr_tensor *kron_compose(orr_call *c) {
     return NULL;
   }
   int64_t size[ORR_MAX_RANK];
-  orr_tensor *product =
-      ORR(mul, spread(x, rank, false), spread(y, rank, true));
+  orr_tensor *product = ORR(mul, spread(x, rank, false), spread(y, rank, true));
   for (int i = 0; i < rank; i++) {
     const int a = i - (rank - x->rank), b = i - (rank - y->rank);
     size[i] = (a < 0 ? 1 : x->size[a]) * (b < 0 ? 1 : y->size[b]);
@@ -152,10 +154,11 @@ static bool cdist_check(orr_call *c) {
   const orr_tensor *x = c->x[0], *y = c->x[1];
   if (!orr_want_min_rank(c, 0, 2) || !orr_want_min_rank(c, 1, 2)) return false;
   if (orr_cols(x) == orr_cols(y)) return true;
-  return orr_fail(c, "x is %s, y is %s: their points have %d and %d "
-                     "coordinates; make the last axes equal",
-                  orr_shape_text(x, a, sizeof a), orr_shape_text(y, b, sizeof b),
-                  orr_cols(x), orr_cols(y));
+  return orr_fail(c,
+                  "x is %s, y is %s: their points have %d and %d "
+                  "coordinates; make the last axes equal",
+                  orr_shape_text(x, a, sizeof a),
+                  orr_shape_text(y, b, sizeof b), orr_cols(x), orr_cols(y));
 }
 
 static bool euclid_shape(orr_call *c) {
@@ -181,8 +184,7 @@ static int euclid_entry(const orr_matrices *m, int64_t i, double *scratch) {
     for (int k = 0; k < n; k++) {
       const double *xk = x + (size_t)k * (size_t)p;
       const double at = y[(size_t)k * (size_t)r + (size_t)b];
-      for (int a = 0; a < p; a++)
-        column[a] += (xk[a] - at) * (xk[a] - at);
+      for (int a = 0; a < p; a++) column[a] += (xk[a] - at) * (xk[a] - at);
     }
     for (int a = 0; a < p; a++) column[a] = sqrt(column[a]);
   }
@@ -195,7 +197,7 @@ static bool euclid_forward(orr_call *c) {
   const size_t p = (size_t)orr_rows(c->x[0]), r = (size_t)orr_rows(c->x[1]);
   const size_t n = (size_t)orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-         orr_matrices_run(&m, euclid_entry, p * n + r * n + p * r);
+      orr_matrices_run(&m, euclid_entry, p * n + r * n + p * r);
 }
 
 // x sum_j w_ij - w y, with w = gy / d, 0 where d is.
@@ -211,8 +213,7 @@ static void euclid_vjp(orr_vjp *v) {
   orr_tensor *w = ORR(div, v->gy, ORR(where, apart, d, orr_num(d, 1)));
   w = ORR(where, apart, w, zero);
   if (v->needs[0]) v->gx[0] = pulled(w, v->x[0], v->x[1]);
-  if (v->needs[1])
-    v->gx[1] = pulled(orr_transpose_last(w), v->x[1], v->x[0]);
+  if (v->needs[1]) v->gx[1] = pulled(orr_transpose_last(w), v->x[1], v->x[0]);
 }
 
 ORR_DEFINE_OP(cdist_euclid,

@@ -5,9 +5,11 @@
 #include "../kernels/lapack.h"
 #include "matrices.h"
 
-#define A {"a", .doc = "[..., N, N]"}
-#define SINGULAR "is singular: it has no inverse; use pinv or lstsq, or add a " \
-                 "small multiple of the identity"
+#define A \
+  { "a", .doc = "[..., N, N]" }
+#define SINGULAR                                                 \
+  "is singular: it has no inverse; use pinv or lstsq, or add a " \
+  "small multiple of the identity"
 
 static size_t squared(int n) { return (size_t)n * (size_t)n; }
 
@@ -18,8 +20,8 @@ static int *pivots(double *behind) { return (int *)(void *)behind; }
 // is a's shape without its last one.
 static bool is_vector(const orr_tensor *a, const orr_tensor *b) {
   return b->rank == 1 ||
-         (b->rank == a->rank - 1 &&
-          !memcmp(a->size, b->size, (size_t)b->rank * sizeof *b->size));
+      (b->rank == a->rank - 1 &&
+       !memcmp(a->size, b->size, (size_t)b->rank * sizeof *b->size));
 }
 
 // Output 0 is like b, of the batch both broadcast to.
@@ -73,7 +75,7 @@ static bool solve_forward(orr_call *c) {
   const size_t doubles =
       squared(n) + (size_t)n * (size_t)solve_cols(&m) + (size_t)n;
   return orr_matrices_run(&m, solve_entry, doubles) ||
-         orr_matrices_fail(&m, 0, SINGULAR);
+      orr_matrices_fail(&m, 0, SINGULAR);
 }
 
 static orr_tensor *column(orr_tensor *x, bool vector) {
@@ -84,9 +86,9 @@ static orr_tensor *column(orr_tensor *x, bool vector) {
 static void solve_vjp(orr_vjp *v) {
   const bool vector = is_vector(v->x[0], v->x[1]);
   orr_tensor *at = orr_transpose_last(v->x[0]);
-  orr_tensor *gb = vector ? ORR(squeeze, ORR(solve, at, column(v->gy, true)),
-                                .attr = {1, -1})
-                          : ORR(solve, at, v->gy);
+  orr_tensor *gb = vector
+      ? ORR(squeeze, ORR(solve, at, column(v->gy, true)), .attr = {1, -1})
+      : ORR(solve, at, v->gy);
   if (v->needs[0]) {
     orr_tensor *xt = orr_transpose_last(column(v->y[0], vector));
     v->gx[0] = ORR(neg, orr_matmul(column(gb, vector), xt));
@@ -121,11 +123,10 @@ ORR_DEFINE_OP(solve,
 
 static bool triangular_shape(orr_call *c) {
   return orr_want_square(c, 0) && orr_want_min_rank(c, 1, 2) &&
-         solution_shape(c, false, c->attr[1] != 0);
+      solution_shape(c, false, c->attr[1] != 0);
 }
 
-static int triangular_entry(const orr_matrices *m, int64_t i,
-                            double *scratch) {
+static int triangular_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
   const int rows = orr_rows(m->c->x[1]), cols = orr_cols(m->c->x[1]);
   const bool unit = m->c->attr[2] != 0;
@@ -144,12 +145,12 @@ static bool triangular_forward(orr_call *c) {
   orr_matrices m;
   if (!orr_matrices_of(&m, c, -1)) return false;
   const orr_tensor *b = c->x[1];
-  const size_t doubles = squared(orr_cols(c->x[0])) +
-                         (size_t)orr_rows(b) * (size_t)orr_cols(b);
+  const size_t doubles =
+      squared(orr_cols(c->x[0])) + (size_t)orr_rows(b) * (size_t)orr_cols(b);
   return orr_matrices_run(&m, triangular_entry, doubles) ||
-         orr_matrices_fail(&m, 0,
-                           "has a 0 on its diagonal: it has no inverse; add a "
-                           "small multiple of the identity");
+      orr_matrices_fail(&m, 0,
+                        "has a 0 on its diagonal: it has no inverse; add a "
+                        "small multiple of the identity");
 }
 
 // As for solve; of ga only the triangle that is read counts.
@@ -223,8 +224,8 @@ static bool inverse_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, inverse_entry, 2 * squared(n) + (size_t)n) ||
-          orr_matrices_fail(&m, 0, SINGULAR));
+      (orr_matrices_run(&m, inverse_entry, 2 * squared(n) + (size_t)n) ||
+       orr_matrices_fail(&m, 0, SINGULAR));
 }
 
 static void inverse_vjp(orr_vjp *v) {
@@ -232,7 +233,7 @@ static void inverse_vjp(orr_vjp *v) {
   v->gx[0] = ORR(neg, orr_matmul(orr_matmul(t, v->gy), t));
 }
 
-#define NOT_SQUARE(NAME)                                              \
+#define NOT_SQUARE(NAME)                                                \
   "{ {2,3}, error = '" NAME ": x is [2, 3] but its last two axes must " \
   "be of equal size' }"
 
@@ -289,7 +290,7 @@ static bool det_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-         orr_matrices_run(&m, det_entry, squared(n) + (size_t)n);
+      orr_matrices_run(&m, det_entry, squared(n) + (size_t)n);
 }
 
 static orr_tensor *as_matrices(orr_tensor *x) {
@@ -338,11 +339,10 @@ static int cofactor_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool cofactor_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
-  const size_t doubles =
-      3 * squared(n) + (size_t)n + orr_lapack_svd_work(n, n);
+  const size_t doubles = 3 * squared(n) + (size_t)n + orr_lapack_svd_work(n, n);
   return orr_matrices_of(&m, c, -1) &&
-         (orr_matrices_run(&m, cofactor_entry, doubles) ||
-          orr_matrices_odd(&m, 0));
+      (orr_matrices_run(&m, cofactor_entry, doubles) ||
+       orr_matrices_odd(&m, 0));
 }
 
 // With w = x^-T, cof = det w and d cof = det (<w, dx> w - w dx^T w).
@@ -350,8 +350,7 @@ static void cofactor_vjp(orr_vjp *v) {
   orr_tensor *w = orr_transpose_last(ORR(inverse, v->x[0]));
   orr_tensor *along = ORR(mul, v->gy, w);
   along = ORR(sum, along, .attr = {2, -2, -1, [9] = true});
-  orr_tensor *turned =
-      orr_matmul(orr_matmul(w, orr_transpose_last(v->gy)), w);
+  orr_tensor *turned = orr_matmul(orr_matmul(w, orr_transpose_last(v->gy)), w);
   orr_tensor *d = as_matrices(ORR(det, v->x[0]));
   v->gx[0] = ORR(mul, d, ORR(sub, ORR(mul, along, w), turned));
 }
@@ -368,15 +367,14 @@ ORR_DEFINE_OP(cofactor,
 
 static bool slogdet_shape(orr_call *c) {
   return orr_want_square(c, 0) && orr_out_matrix(c, 0, 0, 0, 0) &&
-         orr_out_matrix(c, 1, 0, 0, 0);
+      orr_out_matrix(c, 1, 0, 0, 0);
 }
 
 static int slogdet_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
   double size;
   orr_matrix_load(m, 0, i, scratch);
-  const double sign =
-      log_det(n, scratch, pivots(scratch + squared(n)), &size);
+  const double sign = log_det(n, scratch, pivots(scratch + squared(n)), &size);
   orr_matrix_store(m, 0, i, &sign, 1, 1);
   orr_matrix_store(m, 1, i, &size, 1, 1);
   return 0;
@@ -386,7 +384,7 @@ static bool slogdet_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-         orr_matrices_run(&m, slogdet_entry, squared(n) + (size_t)n);
+      orr_matrices_run(&m, slogdet_entry, squared(n) + (size_t)n);
 }
 
 static void slogdet_vjp(orr_vjp *v) {

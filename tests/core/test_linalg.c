@@ -21,9 +21,7 @@ static void expect(orr_tensor *y, entry_fn *f, double tolerance) {
 }
 
 // The covariance of a random walk, its inverse and its factor.
-static double walk(int64_t i, int64_t j) {
-  return (double)(i < j ? i : j) + 1;
-}
+static double walk(int64_t i, int64_t j) { return (double)(i < j ? i : j) + 1; }
 static double steps(int64_t i, int64_t j) { return i >= j ? 1 : 0; }
 static double later(int64_t i, int64_t j) { return i <= j ? 1 : 0; }
 enum { LONG = 150 };
@@ -64,8 +62,8 @@ static void string_has_known_frequencies(void **state) {
   orr_tensor *x = matrix(ORR_F64, n, n, string);
   orr_tensor *w = ORR(eigvalsh, x), *s = ORR(svdvals, x);
   for (int64_t k = 0; k < n; k++) {
-    const double want = 2 - 2 * cos(3.14159265358979323846 * (double)(k + 1) /
-                                    (double)(n + 1));
+    const double want =
+        2 - 2 * cos(3.14159265358979323846 * (double)(k + 1) / (double)(n + 1));
     near(orr_get(w, k), want, 1e-13);
     near(orr_get(s, n - 1 - k), want, 1e-13);
   }
@@ -100,10 +98,11 @@ static void svd_and_qr_rebuild_every_shape(void **state) {
 }
 
 // Every op of one matrix; its sum needs both directions too.
-static const orr_op *const ops[] = {
-    &orr_op_cholesky, &orr_op_inverse, &orr_op_det,  &orr_op_slogdet,
-    &orr_op_eigh,     &orr_op_svd,     &orr_op_qr,   &orr_op_pinv,
-    &orr_op_sqrtm,    &orr_op_matrix_exp};
+static const orr_op *const ops[] = {&orr_op_cholesky, &orr_op_inverse,
+                                    &orr_op_det,      &orr_op_slogdet,
+                                    &orr_op_eigh,     &orr_op_svd,
+                                    &orr_op_qr,       &orr_op_pinv,
+                                    &orr_op_sqrtm,    &orr_op_matrix_exp};
 
 static bool forward_and_back(const orr_op *op, orr_tensor *x) {
   const orr_args args = {.x = {x}, .attr = {op == &orr_op_pinv ? -1 : 0}};
@@ -163,10 +162,8 @@ static void failures_name_the_entry(void **state) {
 #define T(NAME) cmocka_unit_test_teardown(NAME, check_clean)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      T(random_walk_has_known_factors),
-      T(string_has_known_frequencies),
-      T(svd_and_qr_rebuild_every_shape),
-      T(a_failed_allocation_leaves_nothing),
+      T(random_walk_has_known_factors),  T(string_has_known_frequencies),
+      T(svd_and_qr_rebuild_every_shape), T(a_failed_allocation_leaves_nothing),
       T(failures_name_the_entry),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
