@@ -99,6 +99,61 @@ function derivatives.hvp(fn, x, v, opts)
     create_graph = opts and opts.create_graph or false })[1]
 end
 
+local function match_direction(who, v, name, like)
+  if orrery.is_tensor(v) and v:shape_str() == like:shape_str() then return end
+  orrery.blame(("%s: v is %s but %s is %s; match them"):format(who,
+    orrery.is_tensor(v) and v:shape_str() or orrery.describe(v), name,
+    like:shape_str()))
+end
+
+--- The value of fn at x, and v times its Jacobian there, from one gradient.
+---@param fn fun(x: orrery.Tensor): orrery.Tensor
+---@param x orrery.Tensor
+---@param v? orrery.Tensor  like the value; ones when absent
+---@param opts? { create_graph?: boolean }
+---@return orrery.Tensor y
+---@return orrery.Tensor product  like x
+function derivatives.vjp(fn, x, v, opts)
+  check("vjp", fn, x)
+  x = input(x, opts)
+  local y = result("vjp", fn, x)
+  v = v == nil and orrery.ones_like(y:detach()) or v
+  match_direction("vjp", v, "fn(x)", y)
+  local keep = opts and opts.create_graph or false
+  if not y.requires_grad then return y, orrery.zeros_like(x:detach()) end
+  local g = orrery.grad((y * v):sum(), { x }, { create_graph = keep,
+    allow_unused = true })[1]
+  return keep and y or y:detach(), g
+end
+
+--- The value of fn at x, and its Jacobian there times v: the derivative along
+--- v. The gradient is linear in its weights; differentiating it by them turns
+--- it round, for the cost of two gradients.
+---@param fn fun(x: orrery.Tensor): orrery.Tensor
+---@param x orrery.Tensor
+---@param v orrery.Tensor  like x
+---@param opts? { create_graph?: boolean }
+---@return orrery.Tensor y
+---@return orrery.Tensor product  like y
+function derivatives.jvp(fn, x, v, opts)
+  check("jvp", fn, x)
+  match_direction("jvp", v, "x", x)
+  x = input(x, opts)
+  local y = result("jvp", fn, x)
+  local keep = opts and opts.create_graph or false
+  if not y.requires_grad then return y, orrery.zeros_like(y) end
+  local w = orrery.ones_like(y:detach()):requires_grad_()
+  local g = orrery.grad(orrery.enable_grad(function() return (y * w):sum() end),
+    { x }, { create_graph = true, allow_unused = true })[1]
+  local product = orrery.zeros_like(w:detach())
+  if g.requires_grad then
+    local along = orrery.enable_grad(function() return (g * v):sum() end)
+    product = orrery.grad(along, { w }, { create_graph = keep,
+      allow_unused = true })[1]
+  end
+  return keep and y or y:detach(), product
+end
+
 --- Whether the gradients of fn at the inputs agree with central differences,
 --- in float64; see orrery.testing.gradcheck.
 ---@param fn fun(...): orrery.Tensor ...
@@ -117,6 +172,20 @@ function derivatives.gradcheck(fn, inputs, opts)
   if inputs[1] == nil then check("gradcheck", fn, nil) end
   if type(fn) ~= "function" then check("gradcheck", fn, inputs[1]) end
   return require "orrery.testing.gradcheck" (fn, inputs, opts)
+end
+
+--- Whether the gradients of fn, and the gradients of those, agree with
+--- central differences: gradcheck of order 2.
+---@param fn fun(...): orrery.Tensor ...
+---@param inputs orrery.Tensor[]
+---@param opts? { tol?: number, step?: number }
+---@return boolean ok
+---@return string? why
+function derivatives.gradgradcheck(fn, inputs, opts)
+  local all = {}
+  for key, value in pairs(opts or {}) do all[key] = value end
+  all.order = 2
+  return derivatives.gradcheck(fn, inputs, all)
 end
 
 return derivatives

@@ -23,7 +23,8 @@ local homes = {
   save = "io", load = "io",
   help = "help",
   jacobian = "derivatives", hessian = "derivatives", hvp = "derivatives",
-  gradcheck = "derivatives",
+  vjp = "derivatives", jvp = "derivatives",
+  gradcheck = "derivatives", gradgradcheck = "derivatives",
   einsum = "einsum",
 }
 
