@@ -135,7 +135,10 @@ static orr_op_info *push_info(lua_State *L, const orr_op *op) {
     o->slot[i] = orr_param_slot(op, i);
     if (k == ORR_TENSOR) o->input[i] = inputs++;
     bool next_number = i + 1 < o->n && takes_numbers(o->params[i + 1].kind);
-    o->variadic[i] = k == ORR_SIZES || (k == ORR_AXES && !next_number);
+    // roll(x, 1, 2): a shift and its axis, not two shifts.
+    bool next_axes = i + 1 < o->n && o->params[i + 1].kind == ORR_AXES;
+    o->variadic[i] = (k == ORR_SIZES && !next_axes) ||
+                     (k == ORR_AXES && !next_number);
   }
   orr_default_args(op, &o->defaults);
   return o;

@@ -127,5 +127,6 @@ function orrery.tidy(fn, ...)
 end
 
 require "orrery.tensor_methods"
+require "orrery.placing"
 
 return orrery

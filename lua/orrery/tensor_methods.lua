@@ -166,22 +166,6 @@ both("clamp", function(x, min, max, ...)
   return fn(x, min, max, ...)
 end)
 
---- A copy of x in reverse order along the axes.
----@param x orrery.Tensor
----@param ... integer  at least one axis
-both("flip", function(x, ...)
-  check("flip", x)
-  local first = ...
-  local axes = type(first) == "table" and first or { ... }
-  if #axes == 0 then blame "flip: axis is missing; name at least one" end
-  for _, axis in ipairs(axes) do
-    axis = resolve("flip", x, axis)
-    local back = orrery.range(x:size(axis), 1, { step = -1, dtype = "int64" })
-    x = x:index_select(axis, back)
-  end
-  return x
-end)
-
 --- x with one axis split into several of the sizes given; one may be -1.
 ---@param x orrery.Tensor
 ---@param axis integer
