@@ -2,32 +2,14 @@
 --- its own, under the program and under stock Lua.
 local orrery, t = require "orrery", require "orrery.testing"
 local json, plot = require "orrery.json", require "orrery.plot"
+local files = require "orrery.testing.files"
 
 local root = os.getenv "ORRERY_SOURCE_DIR" or "."
 local build = os.getenv "ORRERY_BUILD_DIR" or root .. "/build"
 local script = root .. "/scripts/beta_sweep.lua"
 
-local interpreter = "lua5.4"
-for i = 0, -9, -1 do
-  interpreter = arg and arg[i] or interpreter
-  if not (arg and arg[i - 1]) then break end
-end
-
-local function slurp(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then file:close() end
-  return text
-end
-
-local function folder()
-  local path = os.tmpname()
-  os.remove(path)
-  assert(orrery.fs.mkdir(path))
-  return path
-end
-
-local function drop(path) os.execute(("rm -rf '%s'"):format(path)) end
+local interpreter = files.interpreter()
+local folder, drop, slurp = files.folder, files.drop, files.read
 
 -- What the sweep printed, and whether it ended well.
 local function sweep(program, words)
@@ -115,11 +97,11 @@ t.test("the convolutional network draws the plane of its codes", function()
     "--quick model=conv images=200 beta=1 decoder=gaussian out=" .. out)
   t.ok(ok, said)
   local pipe = io.popen(("ls '%s'/beta_sweep/*/*.png"):format(out))
-  local files = pipe:read "a"
+  local pictures = pipe:read "a"
   pipe:close()
-  t.ok(files:find "plane.png", files)
-  if plot.available() then t.ok(files:find "codes.png", files) end
-  for path in files:gmatch "[^\n]+" do t.ok(is_png(path), path) end
+  t.ok(pictures:find "plane.png", pictures)
+  if plot.available() then t.ok(pictures:find "codes.png", pictures) end
+  for path in pictures:gmatch "[^\n]+" do t.ok(is_png(path), path) end
   drop(out)
 end)
 

@@ -1,5 +1,6 @@
 -- Datasets and batches: what is delivered, in which order, and again.
 local orrery, t = require "orrery", require "orrery.testing"
+local files = require "orrery.testing.files"
 local data = orrery.data
 
 local function numbers(n)
@@ -195,13 +196,6 @@ end)
 
 -- ------------------------------------------------------------ files on disk
 
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  assert(orrery.fs.mkdir(path))
-  return path
-end
-
 local function write_set(dir, stem, n, ending)
   local bytes = orrery.range(1, n * 6):reshape(n, 2, 3):byte()
   local labels = orrery.range(1, n):remainder(10):byte()
@@ -211,15 +205,8 @@ local function write_set(dir, stem, n, ending)
     ending), labels))
 end
 
-local function clean(dir)
-  for _, name in ipairs(orrery.fs.list(dir)) do
-    os.remove(dir .. "/" .. name)
-  end
-  os.remove(dir)
-end
-
 t.test("a folder of IDX files is read, gzip or plain", function()
-  local dir = temporary()
+  local dir = files.folder()
   write_set(dir, "train", 12, ".gz")
   write_set(dir, "t10k", 5, "")
   for _, load in ipairs { data.mnist, data.fashion } do
@@ -228,11 +215,11 @@ t.test("a folder of IDX files is read, gzip or plain", function()
     t.equal(set.test.labels:tolist(), { 2, 3, 4, 5, 6 })
     t.equal(set.test.images[1]:tolist(), { { 1, 2, 3 }, { 4, 5, 6 } })
   end
-  clean(dir)
+  files.drop(dir)
 end)
 
 t.test("files that are missing or do not fit are a sentence", function()
-  local dir = temporary()
+  local dir = files.folder()
   local set, why = data.mnist { dir = dir }
   t.ok(set == nil)
   t.equal(why, ("mnist: %s/train-images-idx3-ubyte is missing, with or without "
@@ -244,7 +231,7 @@ t.test("files that are missing or do not fit are a sentence", function()
   local bad, why_bad = data.mnist { dir = dir }
   t.ok(bad == nil)
   t.ok(why_bad:find("holds [5, 2, 3] images and [4] labels", 1, true), why_bad)
-  clean(dir)
+  files.drop(dir)
 end)
 
 local shared = (os.getenv "ORRERY_DATA"

@@ -1,21 +1,14 @@
 --- The README does what it says: its Lua programs run as they stand, its
 --- prompt sessions print what they show.
-local orrery, t = require "orrery", require "orrery.testing"
+local t = require "orrery.testing"
+local files = require "orrery.testing.files"
 local repl = require "orrery.repl"
 
 local root = os.getenv "ORRERY_SOURCE_DIR" or "."
 
-local interpreter = "lua5.4"
-for i = 0, -9, -1 do
-  interpreter = arg and arg[i] or interpreter
-  if not (arg and arg[i - 1]) then break end
-end
-
 -- The blocks of a Markdown file between ```language and ```.
 local function blocks(path, language)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
+  local text = assert(files.read(path))
   local list = {}
   for body in text:gmatch("\n```" .. language .. "\n(.-)\n```") do
     list[#list + 1] = body
@@ -24,17 +17,15 @@ local function blocks(path, language)
 end
 
 local function run(program)
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(orrery.fs.mkdir(folder))
+  local folder = files.folder()
   local file = assert(io.open(folder .. "/program.lua", "w"))
   file:write(program, "\n")
   file:close()
   local pipe = io.popen(("cd '%s' && '%s' program.lua 2>&1"):format(folder,
-    interpreter))
+    files.interpreter()))
   local said = pipe:read "a"
   local ok = pipe:close()
-  os.execute(("rm -rf '%s'"):format(folder))
+  files.drop(folder)
   return ok, said
 end
 

@@ -1,29 +1,10 @@
 --- Experiments: trials run once, go on where they were killed, fail alone.
 local orrery, t = require "orrery", require "orrery.testing"
 local json = require "orrery.json"
+local files = require "orrery.testing.files"
 
--- The program that runs this file, to run others with.
-local interpreter
-for i = 0, -9, -1 do
-  interpreter = arg and arg[i] or interpreter
-  if not (arg and arg[i - 1]) then break end
-end
-
-local function folder()
-  local path = os.tmpname()
-  os.remove(path)
-  assert(orrery.fs.mkdir(path))
-  return path
-end
-
-local function drop(path) os.execute(("rm -rf '%s'"):format(path)) end
-
-local function slurp(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then file:close() end
-  return text
-end
+local interpreter = files.interpreter()
+local folder, drop, slurp = files.folder, files.drop, files.read
 
 -- An experiment that keeps what it prints.
 local function quiet(spec, trial)

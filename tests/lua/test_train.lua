@@ -1,6 +1,7 @@
 -- Training: the same bits however a run is stopped, resumed, interrupted or
 -- made to fail, and what the loop shows and refuses.
 local orrery, t = require "orrery", require "orrery.testing"
+local files = require "orrery.testing.files"
 local train, nn, optim = orrery.train, orrery.nn, orrery.optim
 
 local source = os.getenv "ORRERY_SOURCE_DIR" or "."
@@ -8,25 +9,13 @@ local script = source .. "/tests/lua/small_run.lua"
 local small = dofile(script)
 
 local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  assert(orrery.fs.mkdir(path))
+  local path = files.folder()
   return path, path .. "/run.safetensors"
 end
 
-local function clean(dir)
-  for _, name in ipairs(orrery.fs.list(dir)) do
-    os.remove(dir .. "/" .. name)
-  end
-  os.remove(dir)
-end
+local clean = files.drop
 
-local function bytes(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local function bytes(path) return assert(files.read(path)) end
 
 local function finished(steps, more)
   local run = small.run(steps, more)
@@ -91,20 +80,13 @@ t.test("stopped after any step and resumed, a run ends in the same file",
     clean(dir)
   end)
 
---- The Lua that runs this, as a shell word.
-local function interpreter()
-  local i = -1
-  while arg[i - 1] do i = i - 1 end
-  return "'" .. arg[i] .. "'"
-end
-
 --- Runs the script, killed with SIGKILL after so many seconds if it still
 --- runs. True when it came to its end.
 local function killed_after(seconds, path, steps)
-  local command = ("%s '%s' '%s' %d 1 0.005 2>'%s.log' & p=$!; "
+  local command = ("'%s' '%s' '%s' %d 1 0.005 2>'%s.log' & p=$!; "
     .. "(sleep %.3f; kill -9 $p) 2>/dev/null & k=$!; "
     .. "wait $p 2>/dev/null; r=$?; kill $k 2>/dev/null; exit $r"):format(
-    interpreter(), script, path, steps, path, seconds)
+    files.interpreter(), script, path, steps, path, seconds)
   local _, _, status = os.execute("sh -c \"" .. command:gsub("[$\"]", "\\%0")
     .. "\" 2>/dev/null")
   if status == 0 then return true end
