@@ -123,3 +123,17 @@ t.test("meshgrid spans the points, either way round", function()
   t.fails("meshgrid: argument 1 is [1, 1]; it must have one axis",
     orrery.meshgrid, f64 { { 1 } })
 end)
+
+t.test("diff, movedim, masked_scatter and cosine_similarity", function()
+  t.equal(i64({ 1, 4, 9, 16 }):diff(), i64 { 3, 5, 7 })
+  t.equal(i64({ 1, 4, 9, 16 }):diff(2), i64 { 2, 2 })
+  t.equal({ f64({ 1 }):diff(3):shape() }, { 0 })
+  local x = orrery.zeros(2, 3, 4)
+  t.equal({ x:movedim(1, -1):shape() }, { 3, 4, 2 })
+  t.equal({ x:movedim({ 1, 3 }, { 2, 1 }):shape() }, { 4, 2, 3 })
+  t.equal(f64({ 1, 2, 3 }):masked_scatter(u8 { 1, 0, 1 }, f64 { 7, 8, 9 }),
+    f64 { 7, 2, 8 })
+  local a, b = f64 { { 1, 0 }, { 3, 4 } }, f64 { { 1, 1 }, { 4, 3 } }
+  t.near(orrery.functional.cosine_similarity(a, b),
+    f64 { math.sqrt(0.5), 24 / 25 }, 1e-15)
+end)

@@ -183,3 +183,22 @@ t.test("gumbel_softmax is a draw, one-hot when hard, and passes gradients",
     t.near(orrery.grad((y * w):sum(), logits)[1],
       orrery.grad((soft * w):sum(), logits)[1], 1e-12)
   end)
+
+t.test("logit, xlogy, sinc and the shrinks have their defining values",
+  function()
+    local x = f64 { -2, 0, 0.3 }
+    t.near(x:sigmoid():logit(), x, 1e-14)
+    t.near(f64({ 0, 1 }):logit(0.25), f64 { -math.log(3), math.log(3) }, 1e-14)
+    t.equal(f64({ 0, 0, 0, 0 }):xlogy(f64 { 0, inf, 2, nan }),
+      f64 { 0, 0, 0, nan })
+    t.near(f64({ 2 }):xlogy(3), f64 { 2 * math.log(3) }, 1e-14)
+    t.near(f64({ 0, 0.5, 1, 1.5 }):sinc(), f64 { 1, 2 / pi, 0,
+      -2 / (3 * pi) }, 1e-15)
+    local zero = f64({ 0 }):requires_grad_()
+    local slope = orrery.grad(zero:sinc(), zero, { create_graph = true })[1]
+    t.near(orrery.grad(slope, zero)[1], f64 { -pi ^ 2 / 3 }, 1e-13)
+    t.equal(f64({ -2, 0.25, 1 }):softshrink(), f64 { -1.5, 0, 0.5 })
+    t.equal(f64({ -2, 0.25, 1 }):hardshrink(), f64 { -2, 0, 1 })
+    t.equal(f64({ 1 }):addcmul(f64 { 2 }, f64 { 3 }, 0.5), f64 { 4 })
+    t.equal(f64({ 1 }):addcdiv(f64 { 3 }, f64 { 2 }, 2), f64 { 4 })
+  end)
