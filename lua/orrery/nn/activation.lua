@@ -39,17 +39,35 @@ layer("Tanh", function(x) return F.tanh(x) end, {}, {})
 layer("Sigmoid", function(x) return F.sigmoid(x) end, {}, {})
 layer("SiLU", function(x) return F.silu(x) end, {}, {})
 layer("GELU", function(x) return F.gelu(x) end, {}, {})
+layer("Mish", function(x) return F.mish(x) end, {}, {})
+layer("SELU", function(x) return F.selu(x) end, {}, {})
+layer("ReLU6", function(x) return F.relu6(x) end, {}, {})
+layer("LogSigmoid", function(x) return F.logsigmoid(x) end, {}, {})
+layer("Softsign", function(x) return F.softsign(x) end, {}, {})
+layer("Tanhshrink", function(x) return F.tanhshrink(x) end, {}, {})
+layer("Hardsigmoid", function(x) return F.hardsigmoid(x) end, {}, {})
+layer("Hardswish", function(x) return F.hardswish(x) end, {}, {})
 layer("LeakyReLU",
   function(x, self) return F.leaky_relu(x, self.negative_slope) end,
   { "negative_slope" }, { 0.01 })
 layer("ELU", function(x, self) return F.elu(x, self.alpha) end,
   { "alpha" }, { 1 })
+layer("CELU", function(x, self) return F.celu(x, self.alpha) end,
+  { "alpha" }, { 1 })
+layer("Softshrink", function(x, self) return F.softshrink(x, self.lambda) end,
+  { "lambda" }, { 0.5 })
+layer("Hardshrink", function(x, self) return F.hardshrink(x, self.lambda) end,
+  { "lambda" }, { 0.5 })
+layer("GLU", function(x, self) return F.glu(x, self.axis) end,
+  { "axis" }, { -1 })
 layer("Softplus", function(x, self) return F.softplus(x, self.beta) end,
   { "beta" }, { 1 })
 layer("Hardtanh",
   function(x, self) return F.hardtanh(x, self.min_val, self.max_val) end,
   { "min_val", "max_val" }, { -1, 1 })
 layer("Softmax", function(x, self) return F.softmax(x, self.axis) end,
+  { "axis" }, {})
+layer("Softmin", function(x, self) return F.softmin(x, self.axis) end,
   { "axis" }, {})
 layer("LogSoftmax", function(x, self) return F.log_softmax(x, self.axis) end,
   { "axis" }, {})
