@@ -177,7 +177,7 @@ ORR_DEFINE_OP(eigvalsh,
 // ---- svd
 
 static bool svd_shape(orr_call *c) {
-  if (!orr_want_min_rank(c, 0, 2)) return false;
+  if (!orr_want_matrix(c, 0)) return false;
   const orr_tensor *x = c->x[0];
   const int k = shorter(x);
   return orr_out_matrix(c, 0, 2, orr_rows(x), k) &&
@@ -273,7 +273,7 @@ ORR_DEFINE_OP(svd,
 static orr_tensor *svdvals_compose(orr_call *c) {
   const orr_args args = {.x = {c->x[0]}};
   orr_tensor *y[ORR_MAX_OUTPUT];
-  if (!orr_want_min_rank(c, 0, 2)) return NULL;
+  if (!orr_want_matrix(c, 0)) return NULL;
   if (!orr_apply_all(&orr_op_svd, &args, y)) return NULL;
   for (int i = 0; i < 3; i++) orr_keep(y[i]);
   return y[1];
@@ -288,7 +288,7 @@ ORR_DEFINE_OP(svdvals, .doc = "Singular values, falling.",
 // ---- qr
 
 static bool qr_shape(orr_call *c) {
-  if (!orr_want_min_rank(c, 0, 2)) return false;
+  if (!orr_want_matrix(c, 0)) return false;
   const orr_tensor *x = c->x[0];
   const int k = shorter(x);
   return orr_out_matrix(c, 0, 2, orr_rows(x), k) &&

@@ -161,10 +161,26 @@ void orr_matrix_store(const orr_matrices *m, int k, int64_t i,
     }
 }
 
-bool orr_want_square(orr_call *c, int input) {
+enum { SHORT_SIDE = 1 << 14, LONG_SIDE = 1 << 24 };
+
+bool orr_want_matrix(orr_call *c, int input) {
   const orr_tensor *x = c->x[input];
   char text[128];
   if (!orr_want_min_rank(c, input, 2)) return false;
+  const int64_t m = x->size[x->rank - 2], n = x->size[x->rank - 1];
+  if ((m < n ? m : n) <= SHORT_SIDE && (m < n ? n : m) <= LONG_SIDE)
+    return true;
+  return orr_fail(c,
+                  "%s is %s; matrices over %d in both axes, or %d in one, are "
+                  "too large",
+                  orr_input_name(c, input),
+                  orr_shape_text(x, text, sizeof text), SHORT_SIDE, LONG_SIDE);
+}
+
+bool orr_want_square(orr_call *c, int input) {
+  const orr_tensor *x = c->x[input];
+  char text[128];
+  if (!orr_want_matrix(c, input)) return false;
   if (x->size[x->rank - 2] == x->size[x->rank - 1]) return true;
   return orr_fail(c, "%s is %s but its last two axes must be of equal size",
                   orr_input_name(c, input),

@@ -49,6 +49,8 @@ void orr_matrix_store(const orr_matrices *m, int k, int64_t i,
                       const double *from, int rows, int cols);
 
 // ---- for shape()
+// At least two axes, whose sizes LAPACK can count its scratch for.
+bool orr_want_matrix(orr_call *c, int input);
 bool orr_want_square(orr_call *c, int input);
 // Output i: x's batch axes, then the `n` sizes.
 bool orr_out_matrix(orr_call *c, int i, int n, int64_t rows, int64_t cols);

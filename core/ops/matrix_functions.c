@@ -251,3 +251,34 @@ ORR_DEFINE_OP(sqrtm_dx,
                           "{ {0,0}, {0,0} }",
                           "{ {2,2}, {3,3}, error = 'sqrtm_dx: s is [2, 2] but "
                           "g is [3, 3]; match them' }"});
+
+// ---- matrix_power
+
+// By squaring.
+static orr_tensor *matrix_power_compose(orr_call *c) {
+  orr_tensor *x = c->x[0], *y = NULL;
+  const double n = c->attr[0];
+  if (!orr_want_square(c, 0)) return NULL;
+  if (n == 0) {
+    orr_tensor *d = ORR(diagonal, x, .attr = {0, -2, -1});
+    d = ORR(ones_like, d, .attr = {-1});
+    return ORR(diag_embed, d, .attr = {0, -2, -1});
+  }
+  if (n == 1) return ORR(clone, x);
+  if (n < 0) x = ORR(inverse, x);
+  for (uint64_t left = (uint64_t)fabs(n); x && left; left /= 2) {
+    if (left % 2) y = y ? orr_matmul(y, x) : x;
+    if (left > 1) x = orr_matmul(x, x);
+  }
+  return x ? y : NULL;
+}
+
+ORR_DEFINE_OP(matrix_power,
+    .doc = "The n-th power of square matrices; below 0, of the inverse.",
+    .params = {{"x"}, {"n", ORR_INT, .required = true, .doc = "exponent"}},
+    .compose = matrix_power_compose,
+    .samples = {"{ {3,3}, n = 3 }", "{ {2,2,2}, n = 6 }",
+        "{ {3,3}, n = -2, diagonal = 3 }", "{ {3,3}, n = 1 }",
+        "{ {2,3,3}, n = 0 }", "{ {0,0}, n = 5 }", "{ {0,2,2}, n = 2 }",
+        "{ {2,3}, n = 2, error = 'matrix_power: x is [2, 3] but its last two "
+        "axes must be of equal size' }"});

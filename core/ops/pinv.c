@@ -68,7 +68,7 @@ static orr_tensor *turned(orr_tensor *x) { return orr_transpose_last(x); }
 
 static bool pinv_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
-  return orr_want_min_rank(c, 0, 2) &&
+  return orr_want_matrix(c, 0) &&
       orr_out_matrix(c, 0, 2, orr_cols(x), orr_rows(x));
 }
 
@@ -122,7 +122,7 @@ ORR_DEFINE_OP(pinv,
 static bool lstsq_shape(orr_call *c) {
   char s[128], t[128];
   orr_matrices m;
-  if (!orr_want_min_rank(c, 0, 2) || !orr_want_min_rank(c, 1, 2)) return false;
+  if (!orr_want_matrix(c, 0) || !orr_want_matrix(c, 1)) return false;
   if (orr_rows(c->x[0]) != orr_rows(c->x[1]))
     return orr_fail(c, "a is %s but b is %s; b must have %d rows",
                     orr_shape_text(c->x[0], s, sizeof s),
@@ -188,3 +188,30 @@ ORR_DEFINE_OP(lstsq,
                           "{ {2,2,2}, {3,2,2}, error = 'lstsq: a is [2, 2, 2], "
                           "b is [3, 2, 2]: the batch axes do not broadcast; "
                           "sizes must be equal or 1' }"});
+
+// ---- matrix_rank
+
+static orr_tensor *matrix_rank_compose(orr_call *c) {
+  orr_tensor *x = c->x[0];
+  if (!orr_want_matrix(c, 0)) return NULL;
+  const int rows = orr_rows(x), cols = orr_cols(x);
+  const double eps = x->dtype == ORR_F32 ? FLT_EPSILON : DBL_EPSILON;
+  const double rtol =
+      c->attr[0] < 0 ? (rows > cols ? rows : cols) * eps : c->attr[0];
+  orr_tensor *s = ORR(svdvals, x), *least = orr_num(s, 0);
+  if (rows && cols) {
+    orr_tensor *first = ORR(narrow, s, .attr = {-1, 0, 1, 1});
+    least = ORR(mul, first, orr_num(s, rtol));
+  }
+  orr_tensor *counted = orr_cast(ORR(gt, s, least), ORR_I64);
+  return ORR(sum, counted, .attr = {1, -1});
+}
+
+ORR_DEFINE_OP(matrix_rank,
+    .doc = "How many singular values count as more than 0.",
+    .params = {{"x"}, RTOL}, .compose = matrix_rank_compose,
+    .flags = ORR_NO_GRAD,
+    .samples = {"{ {3,4} }", "{ {2,3,3}, rtol = 0.5 }", "{ {0,3} }",
+        "{ {0,2,2} }",
+        "{ {3}, error = 'matrix_rank: x is [3] but must have at least 2 axes; "
+        "use :view or :unsqueeze' }"});

@@ -18,6 +18,42 @@ ORR_DEFINE_OP(outer, .doc = "All products of the elements of two vectors: "
                           "{ {2,3}, {3}, error = 'outer: x is [2, 3] but must "
                           "have 1 axes; use :view or :unsqueeze' }"});
 
+static orr_tensor *dot_compose(orr_call *c) {
+  if (!orr_want_rank(c, 0, 1) || !orr_want_rank(c, 1, 1)) return NULL;
+  if (!orr_want_same(c, 0, 1)) return NULL;
+  return ORR(sum, ORR(mul, c->x[0], c->x[1]));
+}
+
+ORR_DEFINE_OP(dot,
+    .doc = "Sum of the products of two vectors' elements.",
+    .params = {ANY("x"), ANY("y")}, .compose = dot_compose,
+    .samples = {"{ {4}, {4} }", "{ {1}, {1} }", "{ {0}, {0} }",
+        "{ {3}, {4}, error = 'dot: x is [3] but y is [4]; match them' }",
+        "{ {2,3}, {3}, error = 'dot: x is [2, 3] but must have 1 axes; use "
+        ":view or :unsqueeze' }"});
+
+static orr_tensor *mv_compose(orr_call *c) {
+  char a[128], b[128];
+  if (!orr_want_rank(c, 0, 2) || !orr_want_rank(c, 1, 1)) return NULL;
+  if (c->x[0]->size[1] != c->x[1]->size[0]) {
+    orr_fail(c, "x is %s, y is %s; y must be [%lld]",
+             orr_shape_text(c->x[0], a, sizeof a),
+             orr_shape_text(c->x[1], b, sizeof b), (long long)c->x[0]->size[1]);
+    return NULL;
+  }
+  orr_tensor *y = ORR(unsqueeze, c->x[1], .attr = {-1});
+  return ORR(squeeze, ORR(matmul, c->x[0], y), .attr = {1, -1});
+}
+
+ORR_DEFINE_OP(mv,
+    .doc = "Product of a matrix and a vector: [M, N], [N] -> [M].",
+    .params = {{"x"}, {"y"}}, .compose = mv_compose,
+    .samples = {"{ {3,4}, {4} }", "{ {1,1}, {1} }", "{ {0,4}, {4} }",
+        "{ {3,0}, {0} }",
+        "{ {3,4}, {3}, error = 'mv: x is [3, 4], y is [3]; y must be [4]' }",
+        "{ {4}, {4}, error = 'mv: x is [4] but must have 2 axes; use :view "
+        "or :unsqueeze' }"});
+
 static orr_tensor *bmm_compose(orr_call *c) {
   char a[128], b[128];
   if (!orr_want_rank(c, 0, 3) || !orr_want_rank(c, 1, 3)) return NULL;
@@ -152,7 +188,7 @@ ORR_DEFINE_OP(kron,
 static bool cdist_check(orr_call *c) {
   char a[128], b[128];
   const orr_tensor *x = c->x[0], *y = c->x[1];
-  if (!orr_want_min_rank(c, 0, 2) || !orr_want_min_rank(c, 1, 2)) return false;
+  if (!orr_want_matrix(c, 0) || !orr_want_matrix(c, 1)) return false;
   if (orr_cols(x) == orr_cols(y)) return true;
   return orr_fail(c,
                   "x is %s, y is %s: their points have %d and %d "

@@ -47,7 +47,8 @@ static bool solution_shape(orr_call *c, bool vector, bool left) {
 
 static bool solve_shape(orr_call *c) {
   if (!orr_want_square(c, 0) || !orr_want_min_rank(c, 1, 1)) return false;
-  return solution_shape(c, is_vector(c->x[0], c->x[1]), true);
+  const bool vector = is_vector(c->x[0], c->x[1]);
+  return (vector || orr_want_matrix(c, 1)) && solution_shape(c, vector, true);
 }
 
 static int solve_cols(const orr_matrices *m) {
@@ -122,7 +123,7 @@ ORR_DEFINE_OP(solve,
 // ---- solve_triangular: attr upper, left, unitriangular
 
 static bool triangular_shape(orr_call *c) {
-  return orr_want_square(c, 0) && orr_want_min_rank(c, 1, 2) &&
+  return orr_want_square(c, 0) && orr_want_matrix(c, 1) &&
       solution_shape(c, false, c->attr[1] != 0);
 }
 
@@ -401,3 +402,51 @@ ORR_DEFINE_OP(slogdet,
               .samples = {"{ {3,3}, diagonal = 3 }",
                           "{ {2,1,2,2}, diagonal = -2 }", "{ {1,1} }",
                           "{ {0,0} }", "{ {0,2,2} }", NOT_SQUARE("slogdet")});
+
+// ---- made of these
+
+static orr_tensor *logdet_compose(orr_call *c) {
+  const orr_args args = {.x = {c->x[0]}};
+  orr_tensor *y[ORR_MAX_OUTPUT];
+  if (!orr_want_square(c, 0)) return NULL;
+  if (!orr_apply_all(&orr_op_slogdet, &args, y)) return NULL;
+  orr_keep(y[0]), orr_keep(y[1]);
+  orr_tensor *negative = ORR(lt, y[0], orr_num(y[0], 0));
+  return ORR(where, negative, orr_num(y[1], NAN), y[1]);
+}
+
+ORR_DEFINE_OP(logdet,
+    .doc = "Log of the determinant: -infinity for 0, NaN below. slogdet gives "
+           "the sign apart.",
+    .params = {{"x"}}, .compose = logdet_compose,
+    .samples = {"{ {3,3}, diagonal = 3 }", "{ {2,1,2,2}, diagonal = 3 }",
+        "{ {1,1}, diagonal = 2 }", "{ {0,0} }", "{ {0,2,2} }",
+        "{ {1,1}, diagonal = -2, nograd = true, reason = 'it is NaN' }",
+        NOT_SQUARE("logdet")});
+
+static orr_tensor *cholesky_solve_compose(orr_call *c) {
+  orr_tensor *b = c->x[0], *l = c->x[1];
+  const bool upper = c->attr[0] != 0;
+  char s[128], t[128];
+  if (!orr_want_matrix(c, 0) || !orr_want_square(c, 1)) return NULL;
+  if (orr_rows(b) != orr_rows(l)) {
+    orr_fail(c, "l is %s but b is %s; b must have %d rows",
+             orr_shape_text(l, s, sizeof s), orr_shape_text(b, t, sizeof t),
+             orr_rows(l));
+    return NULL;
+  }
+  orr_tensor *lt = orr_transpose_last(l);
+  b = ORR(solve_triangular, upper ? lt : l, b, .attr = {false, true});
+  return ORR(solve_triangular, upper ? l : lt, b, .attr = {true, true});
+}
+
+ORR_DEFINE_OP(cholesky_solve,
+    .doc = "The x of l l^T x = b, from the factor that cholesky gives.",
+    .params = {{"b", .doc = "[..., N, K]"}, {"l", .doc = "[..., N, N]"},
+        {"upper", ORR_BOOL, .doc = "l is the factor's transpose"}},
+    .compose = cholesky_solve_compose,
+    .samples = {"{ {3,2}, {3,3}, low = 0.5, high = 2 }",
+        "{ {3,1}, {2,3,3}, upper = true, low = 0.5, high = 2 }",
+        "{ {0,2}, {0,0} }", "{ {2,0}, {2,2}, low = 0.5, high = 2 }",
+        "{ {2,2}, {3,3}, error = 'cholesky_solve: l is [3, 3] but b is [2, "
+        "2]; b must have 3 rows' }"});

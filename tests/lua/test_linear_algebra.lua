@@ -193,6 +193,19 @@ t.test("failures name the entry of the batch", function()
     function() return orrery.cat({ y, x:narrow(1, 1, 1) * -1 }, 1):sqrtm() end)
 end)
 
+t.test("matrices beyond LAPACK's counting are refused", function()
+  local limit = "; matrices over 16384 in both axes, or 16777216 in one, are "
+    .. "too large"
+  local big = f64 { { 1 } }:expand { 20000, 20000 }
+  t.fails("inverse: x is [20000, 20000]" .. limit,
+    function() return big:inverse() end)
+  t.fails("svd: x is [20000000, 0]" .. limit,
+    function() return orrery.zeros(20000000, 0):svd() end)
+  t.fails("solve: b is [0, 3000000000]" .. limit,
+    function() return orrery.zeros(0, 0):solve(orrery.zeros(0, 3000000000))
+    end)
+end)
+
 t.test("solve broadcasts its batches", function()
   local a, b = spd(3, 4), randn(2, 1, 3, 5)
   local x = a:solve(b)
@@ -219,6 +232,32 @@ t.test("kron lays out blocks", function()
   t.near(f64 { { 1, 2 } }:kron(f64 { { 1 }, { 10 } }),
     { { 1, 2 }, { 10, 20 } })
   t.near(f64 { 1, 2 }:kron(f64 { 1, 10 }), { 1, 10, 2, 20 })
+end)
+
+t.test("powers are repeated products, Fibonacci's among them", function()
+  local x = f64 { { 1, 1 }, { 1, 0 } }
+  t.near(x:matrix_power(30), { { 1346269, 832040 }, { 832040, 514229 } })
+  t.near(x:matrix_power(-1), { { 0, 1 }, { 1, -1 } })
+  t.near(x:matrix_power(0), { { 1, 0 }, { 0, 1 } })
+end)
+
+t.test("the rank counts independent rows", function()
+  t.equal(f64 { { 1, 2 }, { 2, 4 }, { 3, 6 } }:matrix_rank():item(), 1)
+  t.equal(orrery.zeros(2, 3, 3):matrix_rank():tolist(), { 0, 0 })
+  t.equal(hilbert(8):matrix_rank():item(), 8)
+  t.equal(hilbert(8):matrix_rank { rtol = 1e-3 }:item(), 3)
+end)
+
+t.test("logdet and cholesky_solve agree with det and solve", function()
+  local a, b = spd(4, 3), randn(3, 4, 2)
+  close(a:logdet(), a:det():log(), 1e-12)
+  close(b:cholesky_solve(a:cholesky()), a:solve(b), 1e-10)
+  close(b:cholesky_solve(a:cholesky { upper = true }, { upper = true }),
+    a:solve(b), 1e-10)
+  local singular = f64 { { 1, 2 }, { 2, 4 } }:logdet():item()
+  t.ok(singular == -math.huge, "of 0")
+  local negative = f64 { { 0, 1 }, { 1, 0 } }:logdet():item()
+  t.ok(negative ~= negative, "below 0")
 end)
 
 t.test("orrery.linalg has PyTorch's names", function()

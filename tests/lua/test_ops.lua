@@ -229,7 +229,7 @@ local function gradients(sample, arguments, floats, order, tol, most)
   if y.requires_grad then
     gs = orrery.grad(y, xs, { allow_unused = true })
   else  -- constant as far as autograd knows, as the gradient of floor is
-    for i, x in ipairs(xs) do gs[i] = orrery.tensor(x) * 0 end
+    for i, x in ipairs(xs) do gs[i] = orrery.zeros_like(x:detach()) end
   end
   for i, name in ipairs(floats) do
     local x = arguments[name]
