@@ -202,3 +202,19 @@ t.test("logit, xlogy, sinc and the shrinks have their defining values",
     t.equal(f64({ 1 }):addcmul(f64 { 2 }, f64 { 3 }, 0.5), f64 { 4 })
     t.equal(f64({ 1 }):addcdiv(f64 { 3 }, f64 { 2 }, 2), f64 { 4 })
   end)
+
+t.test("huber_loss, kl_div and gaussian_nll_loss by their definitions",
+  function()
+    local F, log = orrery.functional, math.log
+    t.near(F.huber_loss(f64 { 0, 5 }, f64 { 1, 1 }, "none", 2),
+      f64 { 0.5, 6 }, 1e-15)
+    local p, q = f64 { { 0.5, 0.5 }, { 0, 1 } }, f64 { { 0.25, 0.75 },
+      { 0.5, 0.5 } }
+    local want = 0.5 * log(2) + 0.5 * log(2 / 3) + log(2)
+    t.near(F.kl_div(q:log(), p, "sum"), f64(want), 1e-15)
+    t.near(F.kl_div(q:log(), p, "batchmean"), f64(want / 2), 1e-15)
+    t.near(F.kl_div(p:clamp(0.1):log(), q:log(), "sum", true),
+      F.kl_div(p:clamp(0.1):log(), q, "sum"), 1e-14)
+    t.near(F.gaussian_nll_loss(f64 { 1 }, f64 { 3 }, f64 { 4 },
+      { full = true }), f64((log(2 * pi) + log(4) + 1) / 2), 1e-15)
+  end)
