@@ -14,8 +14,8 @@ local nn = {
   utils = require "orrery.nn.utils",
 }
 
-for _, part in ipairs { "linear", "conv", "activation", "norm", "pool",
-  "container" } do
+for _, part in ipairs { "linear", "conv", "activation", "norm",
+  "norm_layers", "pool", "image", "container" } do
   for name, class in pairs(require("orrery.nn." .. part)) do
     nn[name] = class
   end

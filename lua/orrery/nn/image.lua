@@ -1,0 +1,201 @@
+--- Layers for images and sequences: moving pixels, padding, one-dimensional
+--- convolutions and pools.
+local F = require "orrery.nn.functional"
+local Layer = require "orrery.nn.layer"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+local layers = {}
+
+--- A layer around one function of the input and a whole number.
+local function one_number(name, option, fn)
+  local class = Layer:subclass(name)
+  function class:init(n)
+    self[option] = options.count(name:lower(), option, n)
+  end
+  function class:forward(x) return fn()(x, self[option]) end
+  function class:extra_repr() return tostring(self[option]) end
+  layers[name] = class
+end
+
+--- Channels to pixels: [N, C r^2, H, W] to [N, C, H r, W r].
+one_number("PixelShuffle", "upscale_factor",
+  function() return F.pixel_shuffle end)
+--- Pixels to channels: [N, C, H r, W r] to [N, C r^2, H, W].
+one_number("PixelUnshuffle", "downscale_factor",
+  function() return F.pixel_unshuffle end)
+
+-- ------------------------------------------------------------------ padding
+
+--- { left, right, top, bottom }, as F.pad wants it.
+local function four(who, padding)
+  if type(padding) ~= "table" then
+    local n = options.count(who, "padding", padding, 0)
+    return { n, n, n, n }
+  end
+  if #padding ~= 4 then
+    blame("%s: padding has %d entries; give one number or { left, right, top, "
+      .. "bottom }", who, #padding)
+  end
+  local list = {}
+  for i = 1, 4 do
+    list[i] = options.count(who, "padding " .. i, padding[i], 0)
+  end
+  return list
+end
+
+--- A layer that pads images [N, C, H, W] in one mode.
+local function padding_layer(name, mode)
+  local class = Layer:subclass(name)
+  local who = name:lower()
+  function class:init(padding, value)
+    self.padding = four(who, padding)
+    self.value = options.number(who, "value", value or 0)
+  end
+  function class:forward(x)
+    if x:dim() ~= 4 then
+      self:fail("x is %s but [N, C, H, W] is wanted; change the layer or its "
+        .. "input", x:shape_str())
+    end
+    return F.pad(x, self.padding, { mode = mode, value = self.value })
+  end
+  function class:extra_repr()
+    return ("{ %d, %d, %d, %d }"):format(table.unpack(self.padding))
+  end
+  layers[name] = class
+end
+
+--- Mirror images without the edge itself.
+padding_layer("ReflectionPad2d", "reflect")
+--- The edge, repeated.
+padding_layer("ReplicationPad2d", "replicate")
+--- The opposite side.
+padding_layer("CircularPad2d", "circular")
+padding_layer("ZeroPad2d", "constant")
+--- ConstantPad2d(padding, value).
+padding_layer("ConstantPad2d", "constant")
+
+-- ---------------------------------------------------------------- sequences
+
+local function check_sequence(self, x)
+  if x:dim() ~= 3 or x:size(2) ~= self.in_channels then
+    self:fail("x is %s but [N, %d, L] is wanted; change the layer or its "
+      .. "input", x:shape_str(), self.in_channels)
+  end
+end
+
+local function set_up(self, who, channels_in, channels_out, kernel_size, opts,
+  extra)
+  local defaults = { stride = 1, padding = 0, dilation = 1, groups = 1,
+    bias = true, dtype = "float32" }
+  for name, value in pairs(extra or {}) do defaults[name] = value end
+  opts = options.take(who, opts, defaults, { "generator" })
+  self.in_channels = options.count(who, "in_channels", channels_in)
+  self.out_channels = options.count(who, "out_channels", channels_out)
+  self.kernel_size = options.count(who, "kernel_size", kernel_size)
+  self.stride = options.count(who, "stride", opts.stride)
+  self.padding = options.count(who, "padding", opts.padding, 0)
+  self.dilation = options.count(who, "dilation", opts.dilation)
+  self.groups = options.count(who, "groups", opts.groups)
+  if channels_in % self.groups ~= 0 or channels_out % self.groups ~= 0 then
+    blame("%s: %d and %d channels do not split into %d groups; change groups",
+      who, channels_in, channels_out, self.groups)
+  end
+  return opts
+end
+
+--- Weight and bias, uniform in +- 1 / sqrt(fan_in) as PyTorch computes it.
+local function set_weights(self, first, second, opts)
+  local bound = 1 / math.sqrt(second * self.kernel_size)
+  self.weight = Layer.fresh({ first, second, self.kernel_size }, bound, opts)
+  if opts.bias then
+    self.bias = Layer.fresh({ self.out_channels }, bound, opts)
+  end
+end
+
+local function describe(self)
+  return ("%d, %d, %d"):format(self.in_channels, self.out_channels,
+    self.kernel_size)
+end
+
+--- Cross-correlation of sequences with `out_channels` kernels.
+---@class orrery.nn.Conv1d: orrery.nn.Module
+---@field weight orrery.Tensor  [out_channels, in_channels / groups, k]
+---@field bias orrery.Tensor?  [out_channels]
+local Conv1d = Layer:subclass "Conv1d"
+layers.Conv1d, Conv1d.extra_repr = Conv1d, describe
+
+---@param in_channels integer
+---@param out_channels integer
+---@param kernel_size integer
+---@param opts? { stride?: integer, padding?: integer, dilation?: integer,
+---   groups?: integer, bias?: boolean, dtype?: string,
+---   generator?: orrery.Generator }
+function Conv1d:init(in_channels, out_channels, kernel_size, opts)
+  opts = set_up(self, "conv1d", in_channels, out_channels, kernel_size, opts)
+  set_weights(self, out_channels, in_channels // self.groups, opts)
+end
+
+---@param x orrery.Tensor  [N, in_channels, L]
+---@return orrery.Tensor  [N, out_channels, L']
+function Conv1d:forward(x)
+  check_sequence(self, x)
+  return F.conv1d(x, self.weight, self.bias, { stride = self.stride,
+    padding = self.padding, dilation = self.dilation, groups = self.groups })
+end
+
+--- The gradient of Conv1d with respect to its input, as a layer.
+---@class orrery.nn.ConvTranspose1d: orrery.nn.Module
+---@field weight orrery.Tensor  [in_channels, out_channels / groups, k]
+---@field bias orrery.Tensor?  [out_channels]
+local ConvTranspose1d = Layer:subclass "ConvTranspose1d"
+layers.ConvTranspose1d, ConvTranspose1d.extra_repr = ConvTranspose1d, describe
+
+---@param in_channels integer
+---@param out_channels integer
+---@param kernel_size integer
+---@param opts? { stride?: integer, padding?: integer,
+---   output_padding?: integer, dilation?: integer, groups?: integer,
+---   bias?: boolean, dtype?: string, generator?: orrery.Generator }
+function ConvTranspose1d:init(in_channels, out_channels, kernel_size, opts)
+  local who = "convtranspose1d"
+  opts = set_up(self, who, in_channels, out_channels, kernel_size, opts,
+    { output_padding = 0 })
+  self.output_padding = options.count(who, "output_padding",
+    opts.output_padding, 0)
+  set_weights(self, in_channels, out_channels // self.groups, opts)
+end
+
+---@param x orrery.Tensor  [N, in_channels, L]
+---@return orrery.Tensor  [N, out_channels, L']
+function ConvTranspose1d:forward(x)
+  check_sequence(self, x)
+  return F.conv_transpose1d(x, self.weight, self.bias,
+    { stride = self.stride, padding = self.padding,
+      output_padding = self.output_padding, dilation = self.dilation,
+      groups = self.groups })
+end
+
+local function pooling(name, fn)
+  local class = Layer:subclass(name)
+  local who = name:lower()
+  function class:init(kernel_size, opts)
+    opts = options.take(who, opts, { padding = 0 }, { "stride" })
+    self.kernel_size = options.count(who, "kernel_size", kernel_size)
+    self.stride = options.count(who, "stride", opts.stride or kernel_size)
+    self.padding = options.count(who, "padding", opts.padding, 0)
+  end
+  function class:forward(x)
+    return fn()(x, { kernel_size = self.kernel_size, stride = self.stride,
+      padding = self.padding })
+  end
+  function class:extra_repr() return tostring(self.kernel_size) end
+  layers[name] = class
+end
+
+--- The largest of each window; { stride = kernel_size, padding = 0 }.
+pooling("MaxPool1d", function() return F.max_pool1d end)
+--- The mean of each window; { stride = kernel_size, padding = 0 }.
+pooling("AvgPool1d", function() return F.avg_pool1d end)
+
+return layers

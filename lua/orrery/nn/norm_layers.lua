@@ -1,0 +1,180 @@
+--- Normalisation within each example (layer, group, instance), and tables of
+--- vectors.
+local orrery = require "orrery"
+local F = require "orrery.nn.functional"
+local Layer = require "orrery.nn.layer"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+local layers = {}
+
+--- Ones to scale by and zeros to add, trainable.
+local function set_affine(self, shape, opts)
+  local kind = { dtype = opts.dtype }
+  if opts.affine then
+    self.weight = orrery.ones(shape, kind):requires_grad_()
+    if opts.bias then
+      self.bias = orrery.zeros(shape, kind):requires_grad_()
+    end
+  end
+end
+
+local function want_channels(self, x, channels, least)
+  if x:dim() < least or x:size(2) ~= channels then
+    self:fail("x is %s but [N, %d, ...] is wanted; change the layer or its "
+      .. "input", x:shape_str(), channels)
+  end
+end
+
+--- Mean 0 and variance 1 over the last axes (Ba et al. 2016).
+---@class orrery.nn.LayerNorm: orrery.nn.Module
+---@field weight orrery.Tensor?  normalized_shape
+---@field bias orrery.Tensor?  normalized_shape
+local LayerNorm = Layer:subclass "LayerNorm"
+layers.LayerNorm = LayerNorm
+
+---@param normalized_shape integer|integer[]  x's last sizes
+---@param opts? { eps?: number, elementwise_affine?: boolean, bias?: boolean,
+---   dtype?: string }
+function LayerNorm:init(normalized_shape, opts)
+  opts = options.take("layernorm", opts, { eps = 1e-5, bias = true,
+    elementwise_affine = true, dtype = "float32" })
+  if type(normalized_shape) ~= "table" then
+    normalized_shape = { normalized_shape }
+  end
+  if #normalized_shape == 0 then
+    blame("layernorm: normalized_shape is empty; give x's last sizes")
+  end
+  self.normalized_shape = {}
+  for i, n in ipairs(normalized_shape) do
+    self.normalized_shape[i] = options.count("layernorm", "size " .. i, n)
+  end
+  self.eps = options.number("layernorm", "eps", opts.eps)
+  set_affine(self, self.normalized_shape,
+    { affine = opts.elementwise_affine, bias = opts.bias, dtype = opts.dtype })
+end
+
+function LayerNorm:forward(x)
+  local sizes = self.normalized_shape
+  for i, n in ipairs(sizes) do
+    local axis = x:dim() - #sizes + i
+    if axis < 1 or x:size(axis) ~= n then
+      self:fail("x is %s but [..., %s] is wanted; change the layer or its "
+        .. "input", x:shape_str(), table.concat(sizes, ", "))
+    end
+  end
+  return F.layer_norm(x, { normalized_shape = sizes, weight = self.weight,
+    bias = self.bias, eps = self.eps })
+end
+
+function LayerNorm:extra_repr()
+  return table.concat(self.normalized_shape, ", ")
+end
+
+--- Mean 0 and variance 1 in each group of channels of each example
+--- (Wu & He 2018).
+---@class orrery.nn.GroupNorm: orrery.nn.Module
+---@field weight orrery.Tensor?  [C]
+---@field bias orrery.Tensor?  [C]
+local GroupNorm = Layer:subclass "GroupNorm"
+layers.GroupNorm = GroupNorm
+
+---@param num_groups integer
+---@param num_channels integer
+---@param opts? { eps?: number, affine?: boolean, dtype?: string }
+function GroupNorm:init(num_groups, num_channels, opts)
+  opts = options.take("groupnorm", opts, { eps = 1e-5, affine = true,
+    dtype = "float32" })
+  self.num_groups = options.count("groupnorm", "num_groups", num_groups)
+  self.num_channels = options.count("groupnorm", "num_channels", num_channels)
+  if self.num_channels % self.num_groups ~= 0 then
+    blame("groupnorm: %d channels do not split into %d groups; change "
+      .. "num_groups", self.num_channels, self.num_groups)
+  end
+  self.eps = options.number("groupnorm", "eps", opts.eps)
+  set_affine(self, { self.num_channels },
+    { affine = opts.affine, bias = true, dtype = opts.dtype })
+end
+
+function GroupNorm:forward(x)
+  want_channels(self, x, self.num_channels, 2)
+  return F.group_norm(x, { num_groups = self.num_groups, weight = self.weight,
+    bias = self.bias, eps = self.eps })
+end
+
+function GroupNorm:extra_repr()
+  return ("%d, %d"):format(self.num_groups, self.num_channels)
+end
+
+--- Mean 0 and variance 1 in each channel of each image (Ulyanov et al. 2016).
+--- Without weight and bias unless { affine = true }, as in PyTorch.
+---@class orrery.nn.InstanceNorm2d: orrery.nn.Module
+---@field weight orrery.Tensor?  [C]
+---@field bias orrery.Tensor?  [C]
+local InstanceNorm2d = Layer:subclass "InstanceNorm2d"
+layers.InstanceNorm2d = InstanceNorm2d
+
+---@param num_features integer
+---@param opts? { eps?: number, affine?: boolean, dtype?: string }
+function InstanceNorm2d:init(num_features, opts)
+  local who = "instancenorm2d"
+  opts = options.take(who, opts, { eps = 1e-5, affine = false,
+    dtype = "float32" })
+  self.num_features = options.count(who, "num_features", num_features)
+  self.eps = options.number(who, "eps", opts.eps)
+  set_affine(self, { self.num_features },
+    { affine = opts.affine, bias = true, dtype = opts.dtype })
+end
+
+function InstanceNorm2d:forward(x)
+  want_channels(self, x, self.num_features, 4)
+  return F.instance_norm(x, { weight = self.weight, bias = self.bias,
+    eps = self.eps })
+end
+
+function InstanceNorm2d:extra_repr() return tostring(self.num_features) end
+
+--- A table of vectors, looked up by position from 1. Standard normal at
+--- first; the row padding_idx is zero and gets no gradient.
+---@class orrery.nn.Embedding: orrery.nn.Module
+---@field weight orrery.Tensor  [num_embeddings, embedding_dim]
+local Embedding = Layer:subclass "Embedding"
+layers.Embedding = Embedding
+
+---@param num_embeddings integer
+---@param embedding_dim integer
+---@param opts? { padding_idx?: integer, dtype?: string,
+---   generator?: orrery.Generator }
+function Embedding:init(num_embeddings, embedding_dim, opts)
+  local who = "embedding"
+  opts = options.take(who, opts, { dtype = "float32" },
+    { "padding_idx", "generator" })
+  self.num_embeddings = options.count(who, "num_embeddings", num_embeddings)
+  self.embedding_dim = options.count(who, "embedding_dim", embedding_dim)
+  local weight = orrery.randn({ num_embeddings, embedding_dim },
+    { dtype = opts.dtype, generator = opts.generator })
+  if opts.padding_idx then
+    self.padding_idx = options.count(who, "padding_idx", opts.padding_idx)
+    if self.padding_idx > self.num_embeddings then
+      blame("embedding: padding_idx is %d; use 1 to %d", self.padding_idx,
+        self.num_embeddings)
+    end
+    weight[self.padding_idx] = 0
+  end
+  self.weight = weight:requires_grad_()
+end
+
+---@param index orrery.Tensor  int64 [...]
+---@return orrery.Tensor  [..., embedding_dim]
+function Embedding:forward(index)
+  local y = F.embedding(index, self.weight)
+  if not self.padding_idx then return y end
+  local fill = index:eq(self.padding_idx):unsqueeze(-1)
+  return orrery.where(fill, y:detach(), y)
+end
+
+function Embedding:extra_repr()
+  return ("%d, %d"):format(self.num_embeddings, self.embedding_dim)
+end
+
+return layers
