@@ -198,4 +198,70 @@ pooling("MaxPool1d", function() return F.max_pool1d end)
 --- The mean of each window; { stride = kernel_size, padding = 0 }.
 pooling("AvgPool1d", function() return F.avg_pool1d end)
 
+-- ------------------------------------------------------------------ windows
+
+--- A pool whose windows follow from the size wanted.
+local function adaptive(name, images, fn)
+  local class = Layer:subclass(name)
+  local check = images and options.pair or options.count
+  function class:init(output_size)
+    self.output_size = check(name:lower(), "output_size", output_size)
+  end
+  function class:forward(x) return fn()(x, self.output_size) end
+  function class:extra_repr()
+    return images and ("{ %d, %d }"):format(table.unpack(self.output_size))
+      or tostring(self.output_size)
+  end
+  layers[name] = class
+end
+
+adaptive("AdaptiveAvgPool1d", false,
+  function() return F.adaptive_avg_pool1d end)
+adaptive("AdaptiveMaxPool1d", false,
+  function() return F.adaptive_max_pool1d end)
+adaptive("AdaptiveAvgPool2d", true,
+  function() return F.adaptive_avg_pool2d end)
+adaptive("AdaptiveMaxPool2d", true,
+  function() return F.adaptive_max_pool2d end)
+
+local function set_window(self, who, kernel_size, opts)
+  opts = options.take(who, opts, { dilation = 1, padding = 0, stride = 1 })
+  self.window = {
+    kernel_size = options.pair(who, "kernel_size", kernel_size),
+    dilation = options.pair(who, "dilation", opts.dilation),
+    padding = options.pair(who, "padding", opts.padding, 0),
+    stride = options.pair(who, "stride", opts.stride),
+  }
+end
+
+--- Windows of images as columns: [N, C, H, W] to [N, C kh kw, L].
+---@class orrery.nn.Unfold: orrery.nn.Module
+local Unfold = Layer:subclass "Unfold"
+layers.Unfold = Unfold
+
+---@param kernel_size integer|integer[]
+---@param opts? { dilation?: integer|integer[], padding?: integer|integer[],
+---   stride?: integer|integer[] }
+function Unfold:init(kernel_size, opts)
+  set_window(self, "unfold", kernel_size, opts)
+end
+
+function Unfold:forward(x) return F.unfold(x, self.window) end
+
+--- Sums such columns into images of output_size.
+---@class orrery.nn.Fold: orrery.nn.Module
+local Fold = Layer:subclass "Fold"
+layers.Fold = Fold
+
+---@param output_size integer|integer[]
+---@param kernel_size integer|integer[]
+---@param opts? { dilation?: integer|integer[], padding?: integer|integer[],
+---   stride?: integer|integer[] }
+function Fold:init(output_size, kernel_size, opts)
+  set_window(self, "fold", kernel_size, opts)
+  self.window.output_size = options.pair("fold", "output_size", output_size)
+end
+
+function Fold:forward(x) return F.fold(x, self.window) end
+
 return layers
