@@ -1,0 +1,89 @@
+--- Building blocks: a sum around a module, a linear layer with holes, a
+--- rectifier whose slope is learnt.
+local orrery = require "orrery"
+local F = require "orrery.nn.functional"
+local Layer = require "orrery.nn.layer"
+local Linear = require("orrery.nn.linear").Linear
+local Module = require "orrery.nn.module"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+--- x + body(x) (He et al. 2016).
+---@class orrery.nn.Residual: orrery.nn.Module
+---@field body orrery.nn.Module
+local Residual = Layer:subclass "Residual"
+
+---@param body orrery.nn.Module  gives back the shape it gets
+function Residual:init(body)
+  if not Module.is_module(body) then
+    blame("residual: body is %s; give a module", options.shown(body))
+  end
+  self.body = body
+end
+
+function Residual:forward(x)
+  local y = self.body(x)
+  if not options.is_tensor(y) or y:shape_str() ~= x:shape_str() then
+    self:fail("x is %s but the body gives %s; they must have one shape",
+      x:shape_str(), options.is_tensor(y) and y:shape_str()
+        or options.shown(y))
+  end
+  return x + y
+end
+
+--- A linear layer whose weight is multiplied by a mask of zeros and ones
+--- (Germain et al. 2015, MADE).
+---@class orrery.nn.MaskedLinear: orrery.nn.Linear
+---@field mask orrery.Tensor  [out_features, in_features], a buffer
+local MaskedLinear = Linear:subclass "MaskedLinear"
+
+---@param in_features integer
+---@param out_features integer
+---@param opts? { bias?: boolean, dtype?: string,
+---   generator?: orrery.Generator }
+function MaskedLinear:init(in_features, out_features, opts)
+  Linear.init(self, in_features, out_features, opts)
+  self:register_buffer("mask", orrery.ones({ out_features, in_features },
+    { dtype = self.weight.dtype }))
+end
+
+--- Says which inputs (columns) each output (row) sees.
+---@param mask orrery.Tensor  [out_features, in_features]
+---@return self
+function MaskedLinear:set_mask(mask)
+  options.tensor("set_mask", "mask", mask)
+  if mask:shape_str() ~= self.mask:shape_str() then
+    blame("set_mask: mask is %s but the weight is %s; match them",
+      mask:shape_str(), self.mask:shape_str())
+  end
+  self.mask:copy_(mask:to(self.mask.dtype))
+  return self
+end
+
+function MaskedLinear:forward(x)
+  if x:dim() == 0 or x:size(-1) ~= self.in_features then
+    self:fail("x is %s but in_features is %d; change the layer or its input",
+      x:shape_str(), self.in_features)
+  end
+  return F.linear(x, self.weight * self.mask, self.bias)
+end
+
+--- x where positive, else weight x: one slope for all channels, or one each
+--- (He et al. 2015).
+---@class orrery.nn.PReLU: orrery.nn.Module
+---@field weight orrery.Tensor  [num_parameters]
+local PReLU = Layer:subclass "PReLU"
+
+---@param num_parameters? integer  1
+---@param init? number  0.25
+function PReLU:init(num_parameters, init)
+  local n = options.count("prelu", "num_parameters", num_parameters or 1)
+  local value = options.number("prelu", "init", init or 0.25)
+  self.weight = (orrery.ones { n } * value):requires_grad_()
+end
+
+function PReLU:forward(x) return F.prelu(x, self.weight) end
+
+function PReLU:extra_repr() return tostring(self.weight:numel()) end
+
+return { Residual = Residual, MaskedLinear = MaskedLinear, PReLU = PReLU }
