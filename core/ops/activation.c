@@ -1,13 +1,8 @@
 // activation.c -- the usual activations of networks, elementwise.
-#include "../kernels/elementwise.h"
-
-static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
+#include "pointwise.h"
 
 #define FLAGS (ORR_STRIDED_OK | ORR_INPLACE)
 
-static orr_tensor *times(orr_vjp *v, orr_tensor *d) {
-  return ORR(mul, v->gy, d);
-}
 // v->gy where the mask is 1, else gy * slope.
 static orr_tensor *gate(orr_vjp *v, orr_tensor *mask, orr_tensor *otherwise) {
   return ORR(where, mask, v->gy, otherwise);

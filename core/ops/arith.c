@@ -1,38 +1,5 @@
 // arith.c -- elementwise arithmetic with broadcasting.
-#include "../kernels/elementwise.h"
-
-static bool binary_shape(orr_call *c) { return orr_out_broadcast(c, -1); }
-static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
-
-// Loops for all four dtypes; the operands have been brought to one.
-#define LOOPS2(NAME, EXPR)                                               \
-  ORR_LOOP2(NAME##_f32, float, float, EXPR)                              \
-  ORR_LOOP2(NAME##_f64, double, double, EXPR)                            \
-  ORR_LOOP2(NAME##_i64, int64_t, int64_t, EXPR)                          \
-  ORR_LOOP2(NAME##_u8, uint8_t, uint8_t, EXPR)                           \
-  static bool NAME##_forward(orr_call *c) {                              \
-    static orr_loop *const loops[] = {NAME##_f32, NAME##_f64, NAME##_i64, \
-                                      NAME##_u8};                        \
-    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);      \
-  }
-
-#define LOOPS1(NAME, EXPR)                                               \
-  ORR_LOOP1(NAME##_f32, float, float, EXPR)                              \
-  ORR_LOOP1(NAME##_f64, double, double, EXPR)                            \
-  ORR_LOOP1(NAME##_i64, int64_t, int64_t, EXPR)                          \
-  ORR_LOOP1(NAME##_u8, uint8_t, uint8_t, EXPR)                           \
-  static bool NAME##_forward(orr_call *c) {                              \
-    static orr_loop *const loops[] = {NAME##_f32, NAME##_f64, NAME##_i64, \
-                                      NAME##_u8};                        \
-    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);      \
-  }
-
-#define BINARY_FLAGS (ORR_STRIDED_OK | ORR_PROMOTE | ORR_INPLACE)
-#define UNARY_FLAGS (ORR_STRIDED_OK | ORR_INPLACE)
-#define XY {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}}
-#define BAD_BROADCAST(NAME)                                                 \
-  "{ {2,3}, {2,4}, error = '" NAME ": x is [2, 3], y is [2, 4]: they do not " \
-  "broadcast; sizes must be equal or 1, matched from the last axis' }"
+#include "pointwise.h"
 
 // Integers wrap, as unsigned arithmetic does (signed overflow is undefined).
 #define WRAP(OP) _Generic(x, int64_t: (int64_t)((uint64_t)x OP(uint64_t) z), \
@@ -233,10 +200,6 @@ static inline int64_t sign_int(int64_t x) { return (x > 0) - (x < 0); }
 static inline uint8_t sign_byte(uint8_t x) { return x > 0; }
 LOOPS1(sign, (_Generic(x, float: sign_float, double: sign_double,
                        int64_t: sign_int, uint8_t: sign_byte)(x)))
-
-static void zero_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(mul, v->gy, orr_num(v->gy, 0));
-}
 
 ORR_DEFINE_OP(sign, .doc = "-1, 0 or 1 by the sign of x; its gradient is 0.",
               .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,

@@ -2,23 +2,8 @@
 // division with a remainder of x's sign, and what replaces odd values.
 #include <float.h>
 
-#include "../kernels/elementwise.h"
+#include "pointwise.h"
 #include "reduction.h"
-
-static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
-static bool binary_shape(orr_call *c) { return orr_out_broadcast(c, -1); }
-
-#define UNARY_FLAGS (ORR_STRIDED_OK | ORR_INPLACE)
-#define BINARY_FLAGS (UNARY_FLAGS | ORR_PROMOTE)
-#define XY {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}}
-#define BAD_BROADCAST(NAME)                                                 \
-  "{ {2,3}, {2,4}, error = '" NAME ": x is [2, 3], y is [2, 4]: they do not " \
-  "broadcast; sizes must be equal or 1, matched from the last axis' }"
-
-static void zero_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(mul, v->gy, orr_num(v->gy, 0));
-}
-static void pass_vjp(orr_vjp *v) { v->gx[0] = v->gy; }
 
 ORR_MAP1(trunc, ORR_GRAIN_CHEAP, V_GENERIC(x, truncf, trunc))
 ORR_DEFINE_OP(trunc,
@@ -35,17 +20,6 @@ ORR_DEFINE_OP(frac,
     .vjp = pass_vjp, .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, low = 1.1, high = 1.9 }",
         "{ {3}, low = -1.9, high = -1.1 }", "{ {0,4} }"});
-
-#define LOOPS2(NAME, EXPR)                                               \
-  ORR_LOOP2(NAME##_f32, float, float, EXPR)                              \
-  ORR_LOOP2(NAME##_f64, double, double, EXPR)                            \
-  ORR_LOOP2(NAME##_i64, int64_t, int64_t, EXPR)                          \
-  ORR_LOOP2(NAME##_u8, uint8_t, uint8_t, EXPR)                           \
-  static bool NAME##_forward(orr_call *c) {                              \
-    static orr_loop *const loops[] = {NAME##_f32, NAME##_f64, NAME##_i64, \
-                                      NAME##_u8};                        \
-    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);      \
-  }
 
 // INT64_MIN % -1 and / -1 trap.
 static inline int64_t mod_int(int64_t x, int64_t z) {

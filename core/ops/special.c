@@ -3,22 +3,9 @@
 //
 // float32 is computed in float64 and rounded, so it is exact to half an ulp
 // or so; these functions are never where the time goes.
-#include "../kernels/elementwise.h"
+#include "pointwise.h"
 #include "reduction.h"
 
-static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
-static bool binary_shape(orr_call *c) { return orr_out_broadcast(c, -1); }
-
-#define UNARY_FLAGS (ORR_STRIDED_OK | ORR_INPLACE | ORR_INT_TO_FLOAT)
-#define BINARY_FLAGS (UNARY_FLAGS | ORR_PROMOTE)
-#define XY {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}}
-#define BAD_BROADCAST(NAME)                                                 \
-  "{ {2,3}, {2,4}, error = '" NAME ": x is [2, 3], y is [2, 4]: they do not " \
-  "broadcast; sizes must be equal or 1, matched from the last axis' }"
-
-static orr_tensor *times(orr_vjp *v, orr_tensor *d) {
-  return ORR(mul, v->gy, d);
-}
 static orr_tensor *scaled(orr_tensor *x, double factor) {
   return ORR(mul, x, orr_num(x, factor));
 }
@@ -36,7 +23,7 @@ static void erfc_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(erfc,
     .doc = "1 - erf(x), elementwise, exact where erf is close to 1.",
     .params = {{"x"}}, .shape = unary_shape, .forward = erfc_forward,
-    .vjp = erfc_vjp, .flags = UNARY_FLAGS,
+    .vjp = erfc_vjp, .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, low = -2, high = 2 }", "{ {0,4} }",
         "{ {6}, low = 4, high = 30 }"});
 
@@ -70,7 +57,7 @@ static void erfinv_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(erfinv,
     .doc = "Inverse of erf, elementwise; -inf at -1, inf at 1, NaN outside.",
     .params = {{"x"}}, .shape = unary_shape, .forward = erfinv_forward,
-    .vjp = erfinv_vjp, .flags = UNARY_FLAGS | ORR_KEEPS_Y | ORR_DROPS_X,
+    .vjp = erfinv_vjp, .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT | ORR_KEEPS_Y | ORR_DROPS_X,
     .samples = {"{ {3,4}, low = -0.9, high = 0.9 }", "{ {0,4} }",
         "{ {5}, low = 0.45, high = 0.55 }",
         "{ {6}, low = -1e-9, high = 1e-9 }",
@@ -92,7 +79,7 @@ static void lgamma_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(lgamma,
     .doc = "log |Gamma(x)|, elementwise; inf at 0, -1, -2 ...",
     .params = {{"x"}}, .shape = unary_shape, .forward = lgamma_forward,
-    .vjp = lgamma_vjp, .flags = UNARY_FLAGS,
+    .vjp = lgamma_vjp, .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, low = 0.3, high = 6 }", "{ {0,4} }",
         "{ {4}, low = -2.7, high = -2.3 }",
         "{ {6}, low = 1e3, high = 1e6, nograd = true, reason = 'differences "
@@ -126,7 +113,7 @@ static void digamma_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(digamma,
     .doc = "Derivative of lgamma, elementwise; NaN at -1, -2 ...",
     .params = {{"x"}}, .shape = unary_shape, .forward = digamma_forward,
-    .vjp = digamma_vjp, .flags = UNARY_FLAGS,
+    .vjp = digamma_vjp, .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, low = 0.3, high = 6 }", "{ {0,4} }",
         "{ {4}, low = -2.7, high = -2.3 }", "{ {4}, low = 20, high = 1e4 }"});
 
@@ -176,7 +163,7 @@ ORR_DEFINE_OP(polygamma,
     .doc = "The n-th derivative of digamma, elementwise.",
     .params = {{"x"}, {"n", ORR_INT, .required = true, .doc = "0 or more"}},
     .shape = polygamma_shape, .forward = polygamma_forward,
-    .vjp = polygamma_vjp, .flags = UNARY_FLAGS,
+    .vjp = polygamma_vjp, .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, n = 0, low = 0.5, high = 4 }",
         "{ {3,4}, n = 1, low = 0.5, high = 4 }",
         "{ {4}, n = 2, low = 0.8, high = 15 }",
@@ -203,7 +190,7 @@ ORR_DEFINE_OP(atan2,
            "radians from -pi to pi, elementwise with broadcasting. At the "
            "origin its gradient is 0.",
     .params = XY, .shape = binary_shape, .forward = atan2_forward,
-    .vjp = atan2_vjp, .flags = BINARY_FLAGS,
+    .vjp = atan2_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, {3,4}, low = 0.3, high = 2 }",
         "{ {3,1}, {4}, low = -2, high = -0.3 }", "{ {0,4}, {4} }",
         BAD_BROADCAST("atan2")});
@@ -221,7 +208,7 @@ ORR_DEFINE_OP(hypot,
     .doc = "sqrt(x^2 + y^2) without overflow, elementwise with broadcasting. "
            "Where it is 0 its gradient is 0.",
     .params = XY, .shape = binary_shape, .forward = hypot_forward,
-    .vjp = hypot_vjp, .flags = BINARY_FLAGS | ORR_KEEPS_Y,
+    .vjp = hypot_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT | ORR_KEEPS_Y,
     .samples = {"{ {3,4}, {3,4}, low = 0.3, high = 2 }",
         "{ {3,1}, {4}, low = -2, high = -0.3 }", "{ {0,4}, {4} }",
         "{ {4}, {4}, low = 1e15, high = 1e18, nograd = true, reason = "
@@ -247,7 +234,7 @@ static void logaddexp_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(logaddexp,
     .doc = "log(e^x + e^y) without overflow, elementwise with broadcasting.",
     .params = XY, .shape = binary_shape, .forward = logaddexp_forward,
-    .vjp = logaddexp_vjp, .flags = BINARY_FLAGS,
+    .vjp = logaddexp_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, {3,4}, low = -3, high = 3 }", "{ {3,1}, {4} }",
         "{ {0,4}, {4} }", "{ {6}, {6}, low = -900, high = 900 }",
         BAD_BROADCAST("logaddexp")});
@@ -258,7 +245,7 @@ ORR_DEFINE_OP(logaddexp,
   ORR_MAP1(NAME, ORR_GRAIN_DEAR, EXPR)                                    \
   ORR_DEFINE_OP(NAME, .doc = DOC, .params = {{"x"}}, .shape = unary_shape, \
                 .forward = NAME##_forward, .vjp = NAME##_vjp,             \
-                .flags = UNARY_FLAGS | (EXTRA), .samples = {__VA_ARGS__});
+                .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT | (EXTRA), .samples = {__VA_ARGS__});
 
 static void log2_vjp(orr_vjp *v) {
   v->gx[0] = ORR(div, v->gy, scaled(v->x[0], 0.69314718055994531));

@@ -1,7 +1,5 @@
 // transcendental.c -- exp, log, roots, trigonometry, elementwise.
-#include "../kernels/elementwise.h"
-
-static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
+#include "pointwise.h"
 
 #define FLAGS (ORR_STRIDED_OK | ORR_INPLACE | ORR_INT_TO_FLOAT)
 
@@ -12,9 +10,6 @@ static bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
                 .forward = NAME##_forward, .vjp = NAME##_vjp,            \
                 .flags = FLAGS | (EXTRA), .samples = {__VA_ARGS__});
 
-static orr_tensor *times(orr_vjp *v, orr_tensor *d) {
-  return ORR(mul, v->gy, d);
-}
 static orr_tensor *one(orr_vjp *v) { return orr_num(v->gy, 1); }
 // 1 - s x^2 and the like.
 static orr_tensor *one_minus_square(orr_vjp *v, orr_tensor *x) {
