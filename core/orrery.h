@@ -25,9 +25,9 @@
 
 #define ORR_VERSION "0.1.0"
 #define ORR_MAX_RANK 8
-#define ORR_MAX_INPUT 6   // tensors of a fixed-arity op
+#define ORR_MAX_INPUT 6  // tensors of a fixed-arity op
 #define ORR_MAX_OUTPUT 3
-#define ORR_MAX_ATTR 24   // doubles an op's options are stored in
+#define ORR_MAX_ATTR 24  // doubles an op's options are stored in
 #define ORR_MAX_PARAM 16
 #define ORR_MAX_SAMPLES 24
 
@@ -178,16 +178,16 @@ typedef enum {
 typedef enum {
   ORR_WANT_FLOAT,  // float32 or float64, all such inputs alike
   ORR_WANT_ANY,
-  ORR_WANT_INT,    // int64 (positions, labels)
-  ORR_WANT_MASK    // uint8
+  ORR_WANT_INT,  // int64 (positions, labels)
+  ORR_WANT_MASK  // uint8
 } orr_want;
 
 typedef struct orr_param {
   const char *name;
   orr_kind kind;
-  double def;           // default of an option (both slots of a pair)
-  bool required;        // an option without default
-  bool optional;        // a tensor that may be absent
+  double def;     // default of an option (both slots of a pair)
+  bool required;  // an option without default
+  bool optional;  // a tensor that may be absent
   orr_want want;
   const char *choices;  // ORR_CHOICE: "mean|sum|none"
   const char *doc;
@@ -206,20 +206,20 @@ ORR_API int orr_op_outputs(const orr_op *op);
 ORR_API int orr_param_slot(const orr_op *op, int i);
 ORR_API void orr_default_args(const orr_op *op, orr_args *args);
 
-enum {  // flags
-  ORR_VIEW = 1,         // the output is a view of x0; no forward
-  ORR_STRIDED_OK = 2,   // forward reads strides itself
-  ORR_NO_GRAD = 4,      // results are constants for autograd
-  ORR_RANDOM = 8,       // draws from a stream
-  ORR_PROMOTE = 16,     // mixed dtypes are brought to the widest first
-  ORR_INT_TO_FLOAT = 32,  // integer inputs become float32 first
-  ORR_INPLACE = 64,     // has a form ending in _ that writes over x0
-  ORR_KEEPS_Y = 128,    // vjp reads outputs
-  ORR_DROPS_X = 256,    // vjp reads only the shapes of inputs
-  ORR_CREATES = 512,    // makes a tensor from options alone
-  ORR_HIDDEN = 1024,    // for other ops' gradients; not a user's function
-  ORR_METHOD_ONLY = 2048,    // not in the function table
-  ORR_FUNCTIONAL = 4096  // also in nn.functional; not a tensor method
+enum {                     // flags
+  ORR_VIEW = 1,            // the output is a view of x0; no forward
+  ORR_STRIDED_OK = 2,      // forward reads strides itself
+  ORR_NO_GRAD = 4,         // results are constants for autograd
+  ORR_RANDOM = 8,          // draws from a stream
+  ORR_PROMOTE = 16,        // mixed dtypes are brought to the widest first
+  ORR_INT_TO_FLOAT = 32,   // integer inputs become float32 first
+  ORR_INPLACE = 64,        // has a form ending in _ that writes over x0
+  ORR_KEEPS_Y = 128,       // vjp reads outputs
+  ORR_DROPS_X = 256,       // vjp reads only the shapes of inputs
+  ORR_CREATES = 512,       // makes a tensor from options alone
+  ORR_HIDDEN = 1024,       // for other ops' gradients; not a user's function
+  ORR_METHOD_ONLY = 2048,  // not in the function table
+  ORR_FUNCTIONAL = 4096    // also in nn.functional; not a tensor method
 };
 
 // Applies op; returns its first output. y gets ORR_MAX_OUTPUT slots (extra
@@ -240,7 +240,7 @@ ORR_API orr_tensor *orr_keep(orr_tensor *t);  // borrows t to the scope's end
 ORR_API bool orr_requires_grad(const orr_tensor *t);
 ORR_API bool orr_is_leaf(const orr_tensor *t);
 ORR_API bool orr_set_requires_grad(orr_tensor *t, bool on);  // leaves only
-ORR_API orr_tensor *orr_grad_of(const orr_tensor *t);  // borrows t.grad
+ORR_API orr_tensor *orr_grad_of(const orr_tensor *t);        // borrows t.grad
 ORR_API void orr_set_grad(orr_tensor *t, orr_tensor *grad);  // retains
 ORR_API bool orr_grad_enabled(void);
 ORR_API bool orr_enable_grad(bool on);  // returns the previous setting
@@ -298,13 +298,13 @@ ORR_API bool orr_adam_step(const orr_adam *o, int n, orr_tensor *const *param,
                            orr_tensor *const *grad, orr_tensor *const *m,
                            orr_tensor *const *v);
 ORR_API bool orr_rmsprop_step(const orr_rmsprop *o, int n,
-                              orr_tensor *const *param,
-                              orr_tensor *const *grad, orr_tensor *const *square,
+                              orr_tensor *const *param, orr_tensor *const *grad,
+                              orr_tensor *const *square,
                               orr_tensor *const *mean,
                               orr_tensor *const *velocity);
 // Scales the gradients so that their joint 2-norm is at most max_norm;
 // returns that norm through *norm.
-ORR_API bool orr_clip_grad_norm(int n, orr_tensor *const *grad,
-                                double max_norm, double *norm);
+ORR_API bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,
+                                double *norm);
 
 #endif

@@ -30,8 +30,8 @@ static void *list_add(list *l) {
 static void list_free(list *l) { orr_free(l->items, l->room * l->size); }
 
 typedef struct pass {
-  list nodes;   // orr_node *, reachable, then sorted by sequence
-  list leaves;  // leaf_grad
+  list nodes;                 // orr_node *, reachable, then sorted by sequence
+  list leaves;                // leaf_grad
   orr_tensor *const *target;  // NULL: every leaf
   orr_tensor **found;         // gradient of each target
   int targets;
@@ -164,7 +164,7 @@ static bool check_node(const orr_node *n) {
 
 static bool fits(const orr_tensor *g, const orr_tensor *x) {
   return g->rank == x->rank &&
-         !memcmp(g->size, x->size, (size_t)x->rank * sizeof *x->size);
+      !memcmp(g->size, x->size, (size_t)x->rank * sizeof *x->size);
 }
 
 // A saved output stands for this node again, so that the gradient of the
@@ -190,8 +190,15 @@ static bool call_vjp(pass *p, orr_node *n, orr_tensor **gx, bool *needs) {
   for (int i = 0; i < ORR_MAX_OUTPUT; i++) gys[i] = n->gy[i];
   if (!gys[0] && orr_dtype_is_float(n->y[0]->dtype))
     gys[0] = orr_keep(orr_zeros(n->y[0]->dtype, n->y[0]->rank, n->y[0]->size));
-  orr_vjp v = {.op = n->op, .nx = n->nx, .ny = n->ny, .x = n->x, .y = y,
-               .gy = gys[0], .gys = gys, .attr = n->attr, .needs = needs,
+  orr_vjp v = {.op = n->op,
+               .nx = n->nx,
+               .ny = n->ny,
+               .x = n->x,
+               .y = y,
+               .gy = gys[0],
+               .gys = gys,
+               .attr = n->attr,
+               .needs = needs,
                .gx = gx};
   n->op->vjp(&v);
   return orr_error()[0] == '\0';
@@ -203,8 +210,9 @@ static bool pass_on(pass *p, orr_node *n, orr_tensor *const *gx,
     if (!needs[i] || !gx[i]) continue;
     orr_tensor *g = gx[i];
     if (!fits(g, n->x[i])) g = orr_sum_to(g, n->x[i]->rank, n->x[i]->size);
-    if (!g || (orr_anomaly_detected_on() &&
-               !orr_check_finite("backward", n->op, g, n->site)))
+    if (!g ||
+        (orr_anomaly_detected_on() &&
+         !orr_check_finite("backward", n->op, g, n->site)))
       return false;
     if (!give(p, &n->edge[i], g)) return false;
   }
@@ -264,7 +272,8 @@ static bool walk_back(pass *p, bool retain_graph) {
 
 static orr_tensor *ones_like(const orr_tensor *y) {
   orr_tensor *one = orr_empty(y->dtype, y->rank, y->size);
-  if (one) for (int64_t i = 0; i < one->count; i++) orr_set(one, i, 1);
+  if (one)
+    for (int64_t i = 0; i < one->count; i++) orr_set(one, i, 1);
   return one;
 }
 
@@ -273,10 +282,12 @@ static bool seed(pass *p, orr_tensor *y, orr_tensor *gy, const char *who) {
   if (!orr_requires_grad(y))
     return orr_set_error("%s: the result does not depend on anything that "
                          "requires grad; call requires_grad_() on inputs "
-                         "first", who);
+                         "first",
+                         who);
   if (gy && (!orr_same_shape(gy, y) || gy->dtype != y->dtype))
     return orr_set_error("%s: the cotangent is %s %s but the result is %s %s; "
-                         "match them", who, orr_dtype_name(gy->dtype),
+                         "match them",
+                         who, orr_dtype_name(gy->dtype),
                          orr_shape_text(gy, a, sizeof a),
                          orr_dtype_name(y->dtype),
                          orr_shape_text(y, b, sizeof b));
@@ -298,12 +309,10 @@ static bool run_pass(pass *p, int n, orr_tensor *const *y,
   p->visit = ++visits;
   bool ok = collect(p, n, y);
   if (ok) mark_needed(p);
-  for (int i = 0; ok && i < n; i++)
-    ok = seed(p, y[i], gy ? gy[i] : NULL, who);
+  for (int i = 0; ok && i < n; i++) ok = seed(p, y[i], gy ? gy[i] : NULL, who);
   ok = ok && walk_back(p, retain_graph);
   if (!ok)
-    for (size_t i = 0; i < p->nodes.count; i++)
-      drop_cotangents(nodes_of(p)[i]);
+    for (size_t i = 0; i < p->nodes.count; i++) drop_cotangents(nodes_of(p)[i]);
   orr_enable_grad(recording);
   return ok;
 }
@@ -359,8 +368,8 @@ bool orr_backward(orr_tensor *y, orr_tensor *gy, bool retain_graph,
                          "element or give a cotangent",
                          orr_shape_text(y, text, sizeof text));
   pass p = new_pass(create_graph);
-  const bool ok = run_pass(&p, 1, &y, &gy, retain_graph, "backward") &&
-                  hand_over(&p);
+  const bool ok =
+      run_pass(&p, 1, &y, &gy, retain_graph, "backward") && hand_over(&p);
   end_pass(&p);
   return ok;
 }
@@ -373,7 +382,8 @@ static bool fill_unused(int n, orr_tensor *const *x, orr_tensor **gx,
     if (gx[i]) continue;
     if (!allow_unused)
       return orr_set_error("grad: the result does not depend on input %d; give "
-                           "allow_unused = true for zeros", i + 1);
+                           "allow_unused = true for zeros",
+                           i + 1);
     gx[i] = orr_zeros(x[i]->dtype, x[i]->rank, x[i]->size);
     if (!gx[i]) return false;
   }
@@ -390,14 +400,15 @@ bool orr_grad(int ny, orr_tensor *const *y, orr_tensor *const *gy, int nx,
     if (!x[i]) return false;
     if (!orr_requires_grad(x[i]))
       return orr_set_error("grad: input %d does not require grad; call "
-                           "requires_grad_() before computing", i + 1);
+                           "requires_grad_() before computing",
+                           i + 1);
   }
   pass p = new_pass(create_graph);
   p.target = x;
   p.found = gx;
   p.targets = nx;
   bool ok = run_pass(&p, ny, y, gy, retain_graph, "grad") &&
-            fill_unused(nx, x, gx, allow_unused);
+      fill_unused(nx, x, gx, allow_unused);
   end_pass(&p);
   for (int i = 0; !ok && i < nx; i++) {
     orr_release(gx[i]);

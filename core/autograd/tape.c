@@ -58,7 +58,7 @@ bool orr_should_record(const orr_call *c, orr_tensor *const *x) {
 
 static size_t arrays_bytes(int nx) {
   return (size_t)nx *
-         (sizeof(orr_edge) + sizeof(orr_tensor *) + sizeof(uint32_t));
+      (sizeof(orr_edge) + sizeof(orr_tensor *) + sizeof(uint32_t));
 }
 
 static orr_node *new_node(const orr_call *c) {

@@ -21,9 +21,9 @@ struct orr_node {
   orr_site site;
   bool freed;  // saved tensors were given up by a backward pass
   int nx, ny;
-  orr_edge *edge;          // [nx]
-  orr_tensor **x;          // [nx] inputs, or their shapes
-  uint32_t *x_version;     // [nx]
+  orr_edge *edge;                 // [nx]
+  orr_tensor **x;                 // [nx] inputs, or their shapes
+  uint32_t *x_version;            // [nx]
   orr_tensor *y[ORR_MAX_OUTPUT];  // detached outputs, or their shapes
   uint32_t y_version[ORR_MAX_OUTPUT];
   double attr[ORR_MAX_ATTR];

@@ -24,7 +24,7 @@ static struct {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   atomic_int sleepers;
-  atomic_uint epoch;    // counts jobs
+  atomic_uint epoch;  // counts jobs
   atomic_bool quit;
   // The job. `gate` is 1 while open, plus 2 for each worker inside.
   atomic_int gate;

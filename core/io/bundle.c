@@ -5,8 +5,7 @@
 
 static void *copy(const void *data, size_t n) {
   void *block = orr_alloc(n);
-  if (block)
-    memcpy(block, data, n);
+  if (block) memcpy(block, data, n);
   return block;
 }
 
@@ -17,8 +16,7 @@ static orr_bundle_item *append(orr_bundle_item **items, size_t n,
   if (need > *room) {
     size_t grown = need * 2;
     void *block = *items;
-    if (!orr_grow(&block, *room, grown))
-      return NULL;
+    if (!orr_grow(&block, *room, grown)) return NULL;
     *items = block;
     *room = grown;
   }
@@ -28,12 +26,10 @@ static orr_bundle_item *append(orr_bundle_item **items, size_t n,
 
 bool orr_bundle_add(orr_bundle *b, const char *name, orr_tensor *t) {
   orr_bundle_item *item = append(&b->tensors, b->n_tensors, &b->tensor_room);
-  if (!item)
-    return false;
+  if (!item) return false;
   item->name_size = strlen(name) + 1;
   item->name = copy(name, item->name_size);
-  if (!item->name)
-    return false;
+  if (!item->name) return false;
   item->tensor = orr_retain(t);
   b->n_tensors++;
   return true;
@@ -41,8 +37,7 @@ bool orr_bundle_add(orr_bundle *b, const char *name, orr_tensor *t) {
 
 bool orr_bundle_note(orr_bundle *b, const char *key, const char *text) {
   orr_bundle_item *item = append(&b->notes, b->n_notes, &b->note_room);
-  if (!item)
-    return false;
+  if (!item) return false;
   item->name_size = strlen(key) + 1;
   item->text_size = strlen(text) + 1;
   item->name = copy(key, item->name_size);
@@ -57,8 +52,7 @@ bool orr_bundle_note(orr_bundle *b, const char *key, const char *text) {
 
 const char *orr_bundle_find_note(const orr_bundle *b, const char *key) {
   for (size_t i = 0; i < b->n_notes; i++)
-    if (!strcmp(b->notes[i].name, key))
-      return b->notes[i].text;
+    if (!strcmp(b->notes[i].name, key)) return b->notes[i].text;
   return NULL;
 }
 
@@ -66,11 +60,9 @@ static void clear_items(orr_bundle_item *items, size_t n, size_t room) {
   for (size_t i = 0; i < n; i++) {
     orr_release(items[i].tensor);
     orr_free(items[i].name, items[i].name_size);
-    if (items[i].text)
-      orr_free(items[i].text, items[i].text_size);
+    if (items[i].text) orr_free(items[i].text, items[i].text_size);
   }
-  if (items)
-    orr_free(items, room);
+  if (items) orr_free(items, room);
 }
 
 void orr_bundle_clear(orr_bundle *b) {
@@ -83,11 +75,9 @@ bool orr_io_bytes(int rank, const int64_t *sizes, size_t width,
                   uint64_t *bytes) {
   uint64_t n = width;
   bool empty = false;
-  for (int i = 0; i < rank; i++)
-    empty |= sizes[i] == 0;
+  for (int i = 0; i < rank; i++) empty |= sizes[i] == 0;
   for (int i = 0; i < rank && !empty; i++) {
-    if (n > (uint64_t)INT64_MAX / (uint64_t)sizes[i])
-      return false;
+    if (n > (uint64_t)INT64_MAX / (uint64_t)sizes[i]) return false;
     n *= (uint64_t)sizes[i];
   }
   *bytes = empty ? 0 : n;

@@ -9,8 +9,7 @@ static uint32_t table[8][256];
 static void make_table(void) {
   for (uint32_t i = 0; i < 256; i++) {
     uint32_t c = i;
-    for (int k = 0; k < 8; k++)
-      c = c & 1 ? 0xEDB88320u ^ (c >> 1) : c >> 1;
+    for (int k = 0; k < 8; k++) c = c & 1 ? 0xEDB88320u ^ (c >> 1) : c >> 1;
     table[0][i] = c;
   }
   for (uint32_t i = 0; i < 256; i++)
@@ -25,8 +24,7 @@ static uint32_t little(const uint8_t *p) {
 
 uint32_t orr_crc32(uint32_t crc, const void *data, size_t n) {
   const uint8_t *p = data;
-  if (!table[0][1])
-    make_table();
+  if (!table[0][1]) make_table();
   crc = ~crc;
   for (; n >= 8; n -= 8, p += 8) {
     uint32_t a = crc ^ little(p), b = little(p + 4);
@@ -34,7 +32,6 @@ uint32_t orr_crc32(uint32_t crc, const void *data, size_t n) {
         table[4][a >> 24] ^ table[3][b & 255] ^ table[2][b >> 8 & 255] ^
         table[1][b >> 16 & 255] ^ table[0][b >> 24];
   }
-  for (; n; n--, p++)
-    crc = table[0][(crc ^ *p) & 255] ^ (crc >> 8);
+  for (; n; n--, p++) crc = table[0][(crc ^ *p) & 255] ^ (crc >> 8);
   return ~crc;
 }

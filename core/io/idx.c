@@ -9,8 +9,7 @@ enum { IDX_U8 = 8, IDX_I32 = 12, IDX_F32 = 13, IDX_F64 = 14 };
 
 static bool read_header(orr_input *in, int *type, int *rank, int64_t *size) {
   uint8_t start[4], axis[4];
-  if (!orr_input_read(in, start, 4, "header"))
-    return false;
+  if (!orr_input_read(in, start, 4, "header")) return false;
   if (start[0] || start[1] || start[2] < 8 || start[2] > 14)
     return orr_input_fail(in,
                           "is not an IDX file; give one such as "
@@ -27,8 +26,7 @@ static bool read_header(orr_input *in, int *type, int *rank, int64_t *size) {
     return orr_input_fail(in, "has %d axes; at most %d are read", *rank,
                           ORR_MAX_RANK);
   for (int i = 0; i < *rank; i++) {
-    if (!orr_input_read(in, axis, 4, "header"))
-      return false;
+    if (!orr_input_read(in, axis, 4, "header")) return false;
     size[i] = (int64_t)axis[0] << 24 | axis[1] << 16 | axis[2] << 8 | axis[3];
   }
   return true;
@@ -59,15 +57,13 @@ orr_tensor *orr_read_idx(orr_input *in) {
     return NULL;
   }
   bytes /= 2;
-  if (!orr_input_expect(in, bytes))
-    return NULL;
+  if (!orr_input_expect(in, bytes)) return NULL;
   orr_dtype dtype = type == IDX_U8 ? ORR_U8
       : type == IDX_I32            ? ORR_I64
       : type == IDX_F32            ? ORR_F32
                                    : ORR_F64;
   orr_tensor *t = orr_empty(dtype, rank, size);
-  if (!t)
-    return NULL;
+  if (!t) return NULL;
   if (!orr_input_read(in, orr_data(t), (size_t)bytes, "data") ||
       !orr_input_end(in)) {
     orr_release(t);
@@ -75,8 +71,7 @@ orr_tensor *orr_read_idx(orr_input *in) {
   }
   if (orr_io_little_endian())
     orr_io_swap(orr_data(t), (size_t)bytes / width, width);
-  if (type == IDX_I32)
-    widen(t);
+  if (type == IDX_I32) widen(t);
   return t;
 }
 
@@ -88,8 +83,7 @@ static bool fits(const char *who, const char *path, orr_tensor *t) {
       return orr_set_error("%s: %s: axis %d has %" PRId64 " entries; IDX holds "
                            "at most %" PRIu32,
                            who, path, i + 1, orr_sizes(t)[i], UINT32_MAX);
-  if (orr_tensor_dtype(t) != ORR_I64)
-    return true;
+  if (orr_tensor_dtype(t) != ORR_I64) return true;
   const int64_t *x = orr_data(t);
   for (int64_t i = 0; i < orr_count(t); i++)
     if (x[i] < INT32_MIN || x[i] > INT32_MAX)
@@ -108,20 +102,16 @@ static bool write_values(orr_output *out, orr_tensor *t) {
   char buffer[16384];
   for (size_t i = 0; i < count;) {
     size_t n = sizeof buffer / width;
-    if (n > count - i)
-      n = count - i;
+    if (n > count - i) n = count - i;
     for (size_t k = 0; k < n && d == ORR_I64; k++) {
       int64_t wide;
       memcpy(&wide, from + 8 * (i + k), 8);
       int32_t value = (int32_t)wide;
       memcpy(buffer + 4 * k, &value, 4);
     }
-    if (d != ORR_I64)
-      memcpy(buffer, from + width * i, n * width);
-    if (orr_io_little_endian())
-      orr_io_swap(buffer, n, width);
-    if (!orr_output_write(out, buffer, n * width))
-      return false;
+    if (d != ORR_I64) memcpy(buffer, from + width * i, n * width);
+    if (orr_io_little_endian()) orr_io_swap(buffer, n, width);
+    if (!orr_output_write(out, buffer, n * width)) return false;
     i += n;
   }
   return true;
@@ -144,8 +134,7 @@ bool orr_write_idx(const char *who, const char *path, orr_tensor *t,
                    bool gzip) {
   orr_output out;
   orr_tensor *c = orr_contiguous(t);
-  if (!c)
-    return false;
+  if (!c) return false;
   bool ok = fits(who, path, c) && orr_output_file(&out, who, path);
   if (ok && (!gzip || orr_output_gzip(&out)) && write_all(&out, c))
     ok = orr_output_commit(&out);

@@ -26,15 +26,12 @@ void orr_io_begin(void) {
   orr_clear_error();
 }
 
-bool orr_io_world(void) {
-  return world;
-}
+bool orr_io_world(void) { return world; }
 
 // Names come out of files: no line break or terminal escape may come along.
 void orr_io_one_line(char *text) {
   for (; *text; text++)
-    if ((unsigned char)*text < 32 || *text == 127)
-      *text = '?';
+    if ((unsigned char)*text < 32 || *text == 127) *text = '?';
 }
 
 static bool fail(const char *who, const char *name, const char *format,
@@ -67,8 +64,7 @@ bool orr_input_fail(const orr_input *in, const char *format, ...) {
 
 bool orr_input_file(orr_input *in, const char *who, const char *path) {
   *in = (orr_input){.who = who, .name = path, .fd = -1};
-  do
-    in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  do in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   while (in->fd < 0 && errno == EINTR && !orr_interrupted());
   if (in->fd < 0)
     return orr_input_fail(in, "cannot be read: %s", strerror(errno));
@@ -110,19 +106,15 @@ static ssize_t raw_some(orr_input *in, void *to, size_t n) {
     orr_set_error("interrupted");
     return -1;
   }
-  if (n > PIECE)
-    n = PIECE;
+  if (n > PIECE) n = PIECE;
   if (in->fd < 0) {
-    if (n > in->size - in->position)
-      n = (size_t)(in->size - in->position);
-    if (n)
-      memcpy(to, in->memory + in->position, n);
+    if (n > in->size - in->position) n = (size_t)(in->size - in->position);
+    if (n) memcpy(to, in->memory + in->position, n);
     in->position += n;
     return (ssize_t)n;
   }
   ssize_t got;
-  do
-    got = read(in->fd, to, n);
+  do got = read(in->fd, to, n);
   while (got < 0 && errno == EINTR && !orr_interrupted());
   if (got < 0)
     orr_input_fail(in, "cannot be read: %s", strerror(errno));
@@ -148,8 +140,7 @@ struct orr_gunzip {
 };
 
 static void close_gunzip(orr_input *in) {
-  if (!in->gunzip)
-    return;
+  if (!in->gunzip) return;
   inflateEnd(&in->gunzip->z);
   orr_free(in->gunzip, sizeof *in->gunzip);
   in->gunzip = NULL;
@@ -158,21 +149,16 @@ static void close_gunzip(orr_input *in) {
 bool orr_input_gunzip(orr_input *in) {
   uint8_t magic[2];
   uint64_t start = in->position;
-  if (in->left < 2)
-    return true;
+  if (in->left < 2) return true;
   for (size_t have = 0; have < 2;) {
     ssize_t got = raw_some(in, magic + have, 2 - have);
-    if (got <= 0)
-      return got < 0 ? false : raw_seek(in, start);
+    if (got <= 0) return got < 0 ? false : raw_seek(in, start);
     have += (size_t)got;
   }
-  if (!raw_seek(in, start))
-    return false;
-  if (magic[0] != 0x1f || magic[1] != 0x8b)
-    return true;
+  if (!raw_seek(in, start)) return false;
+  if (magic[0] != 0x1f || magic[1] != 0x8b) return true;
   struct orr_gunzip *g = orr_alloc_zero(sizeof *g);
-  if (!g)
-    return false;
+  if (!g) return false;
   if (inflateInit2(&g->z, 15 + 16) != Z_OK) {
     orr_free(g, sizeof *g);
     return orr_input_fail(in, "cannot be unpacked: no memory");
@@ -186,8 +172,7 @@ bool orr_input_gunzip(orr_input *in) {
 static bool refill(orr_input *in) {
   struct orr_gunzip *g = in->gunzip;
   ssize_t got = raw_some(in, g->packed, sizeof g->packed);
-  if (got < 0)
-    return false;
+  if (got < 0) return false;
   if (got == 0)
     return orr_input_fail(in,
                           "is cut short inside its gzip data; copy it "
@@ -200,23 +185,19 @@ static bool refill(orr_input *in) {
 // One member has ended. What follows must be another, or nothing.
 static bool next_member(orr_input *in) {
   struct orr_gunzip *g = in->gunzip;
-  if (g->z.avail_in == 0 && in->position == in->size)
-    return g->ended = true;
-  if (inflateReset(&g->z) == Z_OK)
-    return true;
+  if (g->z.avail_in == 0 && in->position == in->size) return g->ended = true;
+  if (inflateReset(&g->z) == Z_OK) return true;
   return orr_input_fail(in, "cannot be unpacked");
 }
 
 // Up to n unpacked bytes; 0 at the end; -1 is a failure, told.
 static ssize_t gunzip_some(orr_input *in, void *to, size_t n) {
   struct orr_gunzip *g = in->gunzip;
-  if (n > PIECE)
-    n = PIECE;
+  if (n > PIECE) n = PIECE;
   g->z.next_out = to;
   g->z.avail_out = (uInt)n;
   while (g->z.avail_out == n && !g->ended) {
-    if (g->z.avail_in == 0 && !refill(in))
-      return -1;
+    if (g->z.avail_in == 0 && !refill(in)) return -1;
     int code = inflate(&g->z, Z_NO_FLUSH);
     if (code == Z_STREAM_END ? !next_member(in)
                              : code != Z_OK && code != Z_BUF_ERROR) {
@@ -238,10 +219,8 @@ static bool gunzip_skip(orr_input *in, uint64_t n, uint64_t *skipped) {
     ssize_t got =
         gunzip_some(in, buffer,
                     want < sizeof buffer ? (size_t)want : sizeof buffer);
-    if (got < 0)
-      return false;
-    if (got == 0)
-      return true;
+    if (got < 0) return false;
+    if (got == 0) return true;
     *skipped += (uint64_t)got;
   }
   return true;
@@ -251,14 +230,12 @@ static bool gunzip_skip(orr_input *in, uint64_t n, uint64_t *skipped) {
 static bool gunzip_rewind(orr_input *in, uint64_t given) {
   struct orr_gunzip *g = in->gunzip;
   uint64_t skipped;
-  if (!raw_seek(in, g->start))
-    return false;
+  if (!raw_seek(in, g->start)) return false;
   if (inflateReset(&g->z) != Z_OK)
     return orr_input_fail(in, "cannot be unpacked");
   g->z.avail_in = 0;
   g->ended = false;
-  if (!gunzip_skip(in, given, &skipped))
-    return false;
+  if (!gunzip_skip(in, given, &skipped)) return false;
   g->given = given;
   return true;
 }
@@ -267,12 +244,10 @@ static bool gunzip_rewind(orr_input *in, uint64_t given) {
 static bool trailer_size(orr_input *in, uint32_t *size) {
   uint8_t b[4] = {0};
   uint64_t here = in->position;
-  if (in->size < 4 || !raw_seek(in, in->size - 4))
-    return false;
+  if (in->size < 4 || !raw_seek(in, in->size - 4)) return false;
   for (size_t have = 0; have < 4;) {
     ssize_t got = raw_some(in, b + have, 4 - have);
-    if (got <= 0)
-      return false;
+    if (got <= 0) return false;
     have += (size_t)got;
   }
   *size = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
@@ -305,13 +280,10 @@ static bool measure(orr_input *in, uint64_t wanted) {
 
 #else
 
-static void close_gunzip(orr_input *in) {
-  (void)in;
-}
+static void close_gunzip(orr_input *in) { (void)in; }
 bool orr_input_gunzip(orr_input *in) {
   uint8_t magic[2] = {0};
-  if (in->left >= 2 && raw_some(in, magic, 2) < 0)
-    return false;
+  if (in->left >= 2 && raw_some(in, magic, 2) < 0) return false;
   if (magic[0] == 0x1f && magic[1] == 0x8b)
     return orr_input_fail(in,
                           "is gzipped, but this build has no zlib; build "
@@ -369,8 +341,7 @@ bool orr_input_some(orr_input *in, void *to, size_t n, size_t *got) {
 
 bool orr_input_read(orr_input *in, void *to, size_t n, const char *what) {
   size_t got;
-  if (!orr_input_some(in, to, n, &got))
-    return false;
+  if (!orr_input_some(in, to, n, &got)) return false;
   if (got < n)
     return orr_input_fail(
         in,
@@ -381,8 +352,7 @@ bool orr_input_read(orr_input *in, void *to, size_t n, const char *what) {
 }
 
 bool orr_input_expect(orr_input *in, uint64_t n) {
-  if (in->gunzip && !in->left_known && !measure(in, n))
-    return false;
+  if (in->gunzip && !in->left_known && !measure(in, n)) return false;
   if (in->left < n)
     return orr_input_fail(in,
                           "is cut short: header says %" PRIu64
@@ -413,19 +383,15 @@ bool orr_input_all(orr_input *in, void **data, size_t *size, size_t *capacity) {
     // One byte more than is known to come shows the end in the same read.
     size_t want = in->left_known ? (size_t)in->left + 1 : *capacity / 2 + 4096;
     if (*capacity - *size < want) {
-      if (!orr_grow(data, *capacity, *size + want))
-        break;
+      if (!orr_grow(data, *capacity, *size + want)) break;
       *capacity = *size + want;
     }
     ssize_t got = some(in, (char *)*data + *size, *capacity - *size);
-    if (got == 0)
-      return true;
-    if (got < 0)
-      break;
+    if (got == 0) return true;
+    if (got < 0) break;
     *size += (size_t)got;
   }
-  if (*data)
-    orr_free(*data, *capacity);
+  if (*data) orr_free(*data, *capacity);
   *data = NULL;
   return false;
 }
@@ -433,11 +399,9 @@ bool orr_input_all(orr_input *in, void **data, size_t *size, size_t *capacity) {
 void orr_input_close(orr_input *in) {
   close_gunzip(in);
 #ifdef ORR_HAVE_ZIP
-  if (in->entry)
-    zip_fclose(in->entry);
+  if (in->entry) zip_fclose(in->entry);
 #endif
   in->entry = NULL;
-  if (in->fd >= 0)
-    close(in->fd);
+  if (in->fd >= 0) close(in->fd);
   in->fd = -1;
 }

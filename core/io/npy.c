@@ -27,29 +27,25 @@ typedef struct cursor {
 } cursor;
 
 static void blanks(cursor *c) {
-  while (c->p < c->end && (*c->p == ' ' || *c->p == '\n'))
-    c->p++;
+  while (c->p < c->end && (*c->p == ' ' || *c->p == '\n')) c->p++;
 }
 
 static bool take(cursor *c, const char *text) {
   size_t n = strlen(text);
   blanks(c);
-  if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n))
-    return false;
+  if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n)) return false;
   c->p += n;
   return true;
 }
 
 static bool take_text(cursor *c, char *text, size_t room) {
   blanks(c);
-  if (c->p == c->end || (*c->p != '\'' && *c->p != '"'))
-    return false;
+  if (c->p == c->end || (*c->p != '\'' && *c->p != '"')) return false;
   char quote = *c->p++;
   for (size_t n = 0; c->p < c->end && n < room; n++) {
     char letter = *c->p++;
     text[n] = letter == quote ? 0 : letter;
-    if (letter == quote)
-      return true;
+    if (letter == quote) return true;
   }
   return false;
 }
@@ -58,8 +54,7 @@ static bool take_integer(cursor *c, int64_t *value) {
   int digits = 0;
   blanks(c);
   for (*value = 0; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++) {
-    if (++digits > 18)
-      return false;
+    if (++digits > 18) return false;
     *value = *value * 10 + (*c->p - '0');
   }
   if (digits && c->p < c->end && *c->p == 'L')  // written by Python 2
@@ -68,12 +63,10 @@ static bool take_integer(cursor *c, int64_t *value) {
 }
 
 static bool take_shape(orr_input *in, cursor *c, layout *l, bool *told) {
-  if (!take(c, "("))
-    return false;
+  if (!take(c, "(")) return false;
   for (l->rank = 0; !take(c, ")"); l->rank++) {
     int64_t size;
-    if (!take_integer(c, &size))
-      return false;
+    if (!take_integer(c, &size)) return false;
     if (l->rank == ORR_MAX_RANK) {
       *told = true;
       return orr_input_fail(in,
@@ -99,18 +92,15 @@ static bool take_order(cursor *c, layout *l) {
 static bool parse(orr_input *in, cursor *c, layout *l, char descr[16],
                   bool *told) {
   unsigned seen = 0;
-  if (!take(c, "{"))
-    return false;
+  if (!take(c, "{")) return false;
   while (!take(c, "}")) {
     char key[16];
-    if (!take_text(c, key, sizeof key) || !take(c, ":"))
-      return false;
+    if (!take_text(c, key, sizeof key) || !take(c, ":")) return false;
     unsigned bit = !strcmp(key, "descr") ? 1
         : !strcmp(key, "fortran_order")  ? 2
         : !strcmp(key, "shape")          ? 4
                                          : 0;
-    if (!bit || seen & bit)
-      return false;
+    if (!bit || seen & bit) return false;
     seen |= bit;
     if (bit == 1 && take(c, "[")) {
       *told = true;
@@ -123,8 +113,7 @@ static bool parse(orr_input *in, cursor *c, layout *l, char descr[16],
                        : !take_shape(in, c, l, told))
       return false;
     if (!take(c, ",")) {
-      if (!take(c, "}"))
-        return false;
+      if (!take(c, "}")) return false;
       break;
     }
   }
@@ -155,8 +144,7 @@ static bool understand(orr_input *in, layout *l, const char *descr) {
 
 static bool read_header(orr_input *in, layout *l) {
   uint8_t start[8], length[4] = {0};
-  if (!orr_input_read(in, start, 8, "header"))
-    return false;
+  if (!orr_input_read(in, start, 8, "header")) return false;
   if (memcmp(start, "\x93NUMPY", 6))
     return orr_input_fail(in, "is not a .npy file; save it with numpy.save");
   if (start[6] < 1 || start[6] > 3 || start[7] != 0)
@@ -174,8 +162,7 @@ static bool read_header(orr_input *in, layout *l) {
                           "it again",
                           n);
   char *text = orr_alloc(n + 1);
-  if (!text)
-    return false;
+  if (!text) return false;
   char descr[16] = "";
   bool told = false, ok = orr_input_read(in, text, n, "header");
   if (ok) {
@@ -235,8 +222,7 @@ static void arrange(const layout *l, const char *from, orr_tensor *t) {
     }
     for (int k = l->rank - 1; k >= 0; k--) {
       at += step[k];
-      if (++index[k] < l->size[k])
-        break;
+      if (++index[k] < l->size[k]) break;
       at -= step[k] * l->size[k];
       index[k] = 0;
     }
@@ -246,8 +232,7 @@ static void arrange(const layout *l, const char *from, orr_tensor *t) {
 orr_tensor *orr_read_npy(orr_input *in) {
   layout l = {0};
   uint64_t bytes, wide;
-  if (!read_header(in, &l))
-    return NULL;
+  if (!read_header(in, &l)) return NULL;
   if (!orr_io_bytes(l.rank, l.size, l.width, &bytes) ||
       !orr_io_bytes(l.rank, l.size, orr_dtype_size(l.dtype), &wide)) {
     orr_input_fail(in,
@@ -255,24 +240,18 @@ orr_tensor *orr_read_npy(orr_input *in) {
                    "again");
     return NULL;
   }
-  if (!orr_input_expect(in, bytes))
-    return NULL;
+  if (!orr_input_expect(in, bytes)) return NULL;
   orr_tensor *t = orr_empty(l.dtype, l.rank, l.size);
-  if (!t)
-    return NULL;
+  if (!t) return NULL;
   bool direct = bytes == wide && (!l.fortran || l.rank < 2);
   size_t n = (size_t)bytes;
   char *raw = direct ? orr_data(t) : orr_alloc(n ? n : 1);
   bool ok = raw || !n;
   ok = ok && orr_input_read(in, raw, n, "data") && orr_input_end(in);
-  if (ok && l.swapped)
-    orr_io_swap(raw, n / l.width, l.width);
-  if (ok && !direct)
-    arrange(&l, raw, t);
-  if (!direct && raw)
-    orr_free(raw, n ? n : 1);
-  if (ok)
-    return t;
+  if (ok && l.swapped) orr_io_swap(raw, n / l.width, l.width);
+  if (ok && !direct) arrange(&l, raw, t);
+  if (!direct && raw) orr_free(raw, n ? n : 1);
+  if (ok) return t;
   orr_release(t);
   return NULL;
 }
@@ -307,8 +286,7 @@ bool orr_write_npy(const char *who, const char *path, orr_tensor *t) {
   char header[256];
   orr_output out;
   orr_tensor *c = orr_contiguous(t);
-  if (!c)
-    return false;
+  if (!c) return false;
   size_t n = orr_npy_header(c, header);
   size_t bytes = (size_t)orr_count(c) * orr_dtype_size(orr_tensor_dtype(c));
   bool ok = orr_output_file(&out, who, path);

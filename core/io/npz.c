@@ -25,8 +25,7 @@ static zip_t *open_archive(orr_input *in) {
       ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error)
       : NULL;
   if (!zip) {
-    if (source)
-      zip_source_free(source);
+    if (source) zip_source_free(source);
     orr_input_fail(in, "is not a whole .npz archive: %s; copy it again",
                    zip_error_strerror(&error));
   }
@@ -68,8 +67,7 @@ static bool read_entry(orr_input *in, zip_t *zip, zip_uint64_t i,
   if (zip_stat_index(zip, i, 0, &s) < 0)
     return orr_input_fail(in, "is damaged: %s; copy it again",
                           zip_strerror(zip));
-  if (!believable(in, &s))
-    return false;
+  if (!believable(in, &s)) return false;
   char name[1024], label[1200];
   size_t n = strlen(s.name) - 4;
   if (n >= sizeof name)
@@ -99,8 +97,7 @@ static bool read_entry(orr_input *in, zip_t *zip, zip_uint64_t i,
 
 bool orr_read_npz(orr_input *in, orr_bundle *to) {
   zip_t *zip = open_archive(in);
-  if (!zip)
-    return false;
+  if (!zip) return false;
   zip_int64_t n = zip_get_num_entries(zip, 0);
   bool ok = true;
   for (zip_int64_t i = 0; i < n && ok; i++)
@@ -127,8 +124,7 @@ static bool add_entry(zip_t *zip, entry *e, const orr_bundle_item *item,
                                     {orr_data(e->tensor), bytes}};
   zip_source_t *source =
       zip_source_buffer_fragment(zip, parts, bytes ? 2 : 1, 0);
-  if (!source)
-    return false;
+  if (!source) return false;
   snprintf(name, sizeof name, "%s.npy", item->name);
   zip_int64_t i = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
   if (i < 0) {
@@ -164,8 +160,7 @@ static bool write_archive(orr_output *out, const orr_bundle *b, entry *e,
     }
     ok = add_entry(zip, &e[i], &b->tensors[i], compress);
   }
-  if (ok && zip_close(zip) == 0)
-    return true;
+  if (ok && zip_close(zip) == 0) return true;
   orr_io_fail(out->who, out->path, "cannot be written: %s", zip_strerror(zip));
   zip_discard(zip);
   return false;
@@ -174,8 +169,7 @@ static bool write_archive(orr_output *out, const orr_bundle *b, entry *e,
 // libzip has put a new file in the place of the temporary one.
 static bool reopen(orr_output *out) {
   int fd = open(out->temporary, O_WRONLY | O_CLOEXEC);
-  if (fd < 0)
-    return orr_io_fail(out->who, out->path, "cannot be written");
+  if (fd < 0) return orr_io_fail(out->who, out->path, "cannot be written");
   close(out->fd);
   out->fd = fd;
   return true;
@@ -189,8 +183,7 @@ bool orr_write_npz(const char *who, const char *path, const orr_bundle *b,
   orr_output out;
   size_t room = b->n_tensors * sizeof(entry);
   entry *e = orr_alloc_zero(room);
-  if (!e)
-    return false;
+  if (!e) return false;
   bool ok = orr_output_file(&out, who, path);
   if (ok && write_archive(&out, b, e, compress) && reopen(&out))
     ok = orr_output_commit(&out);
@@ -198,8 +191,7 @@ bool orr_write_npz(const char *who, const char *path, const orr_bundle *b,
     orr_output_drop(&out);
     ok = false;
   }
-  for (size_t i = 0; i < b->n_tensors; i++)
-    orr_release(e[i].tensor);
+  for (size_t i = 0; i < b->n_tensors; i++) orr_release(e[i].tensor);
   orr_free(e, room);
   return ok;
 }

@@ -16,18 +16,15 @@ bool orr_output_file(orr_output *out, const char *who, const char *path) {
   *out = (orr_output){.who = who, .path = path, .fd = -1};
   out->temporary_size = strlen(path) + 32;
   out->temporary = orr_alloc(out->temporary_size);
-  if (!out->temporary)
-    return false;
+  if (!out->temporary) return false;
   for (int i = 0; i < 1000 && out->fd < 0; i++) {
     snprintf(out->temporary, out->temporary_size, "%s.%ld-%d.tmp", path,
              (long)getpid(), i);
     out->fd =
         open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (out->fd < 0 && errno != EEXIST && errno != EINTR)
-      break;
+    if (out->fd < 0 && errno != EEXIST && errno != EINTR) break;
   }
-  if (out->fd >= 0)
-    return true;
+  if (out->fd >= 0) return true;
   orr_io_fail(who, path, "cannot be written: %s", strerror(errno));
   orr_free(out->temporary, out->temporary_size);
   out->temporary = NULL;
@@ -36,11 +33,9 @@ bool orr_output_file(orr_output *out, const char *who, const char *path) {
 
 static bool put(orr_output *out, const void *data, size_t n) {
   for (const char *p = data; n > 0;) {
-    if (orr_interrupted())
-      return orr_set_error("interrupted");
+    if (orr_interrupted()) return orr_set_error("interrupted");
     ssize_t done = write(out->fd, p, n < PIECE ? n : PIECE);
-    if (done < 0 && errno == EINTR)
-      continue;
+    if (done < 0 && errno == EINTR) continue;
     if (done < 0)
       return orr_io_fail(out->who, out->path, "cannot be written: %s",
                          strerror(errno));
@@ -54,8 +49,7 @@ static bool put(orr_output *out, const void *data, size_t n) {
 
 bool orr_output_gzip(orr_output *out) {
   z_stream *z = orr_alloc_zero(sizeof *z);
-  if (!z)
-    return false;
+  if (!z) return false;
   // 15 + 16: the largest window, in gzip's wrapping. Its header has no time
   // in it, so equal contents make equal files.
   if (deflateInit2(z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
@@ -80,16 +74,14 @@ static bool pack(orr_output *out, const void *data, size_t n, bool finish) {
       z->next_out = buffer;
       z->avail_out = sizeof buffer;
       deflate(z, finish && n == 0 ? Z_FINISH : Z_NO_FLUSH);
-      if (!put(out, buffer, sizeof buffer - z->avail_out))
-        return false;
+      if (!put(out, buffer, sizeof buffer - z->avail_out)) return false;
     } while (z->avail_out == 0);
   } while (n > 0);
   return true;
 }
 
 static void end_pack(orr_output *out) {
-  if (!out->deflate)
-    return;
+  if (!out->deflate) return;
   deflateEnd(out->deflate);
   orr_free(out->deflate, sizeof(z_stream));
   out->deflate = NULL;
@@ -107,9 +99,7 @@ static bool pack(orr_output *out, const void *data, size_t n, bool finish) {
   (void)finish;
   return put(out, data, n);
 }
-static void end_pack(orr_output *out) {
-  (void)out;
-}
+static void end_pack(orr_output *out) { (void)out; }
 
 #endif
 
@@ -119,11 +109,9 @@ bool orr_output_write(orr_output *out, const void *data, size_t n) {
 
 void orr_output_drop(orr_output *out) {
   end_pack(out);
-  if (out->fd >= 0)
-    close(out->fd);
+  if (out->fd >= 0) close(out->fd);
   out->fd = -1;
-  if (!out->temporary)
-    return;
+  if (!out->temporary) return;
   unlink(out->temporary);
   orr_free(out->temporary, out->temporary_size);
   out->temporary = NULL;
@@ -133,11 +121,9 @@ void orr_output_drop(orr_output *out) {
 // system lets us.
 static void flush_folder(char *path) {
   char *slash = strrchr(path, '/');
-  if (slash)
-    slash[slash == path ? 1 : 0] = 0;
+  if (slash) slash[slash == path ? 1 : 0] = 0;
   int fd = open(slash ? path : ".", O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return;
+  if (fd < 0) return;
   (void)fsync(fd);
   close(fd);
 }
@@ -172,10 +158,8 @@ bool orr_output_commit(orr_output *out) {
 bool orr_write_file(const char *who, const char *path, const void *data,
                     size_t size) {
   orr_output out;
-  if (!orr_output_file(&out, who, path))
-    return false;
-  if (orr_output_write(&out, data, size))
-    return orr_output_commit(&out);
+  if (!orr_output_file(&out, who, path)) return false;
+  if (orr_output_write(&out, data, size)) return orr_output_commit(&out);
   orr_output_drop(&out);
   return false;
 }

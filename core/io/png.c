@@ -53,8 +53,7 @@ static void spread(const uint8_t *rgba, orr_tensor *t) {
   size_t pixels = (size_t)(orr_sizes(t)[1] * orr_sizes(t)[2]);
   uint8_t *to = orr_data(t);
   for (size_t c = 0; c < channels; c++)
-    for (size_t i = 0; i < pixels; i++)
-      to[c * pixels + i] = rgba[4 * i + c];
+    for (size_t i = 0; i < pixels; i++) to[c * pixels + i] = rgba[4 * i + c];
 }
 
 static orr_tensor *decode(orr_input *in, spng_ctx *ctx, uint64_t file) {
@@ -65,8 +64,7 @@ static orr_tensor *decode(orr_input *in, spng_ctx *ctx, uint64_t file) {
     png_failed(in, code);
     return NULL;
   }
-  if (!check_size(in, &h, file))
-    return NULL;
+  if (!check_size(in, &h, file)) return NULL;
   code = spng_decoded_image_size(ctx, SPNG_FMT_RGBA8, &bytes);
   if (code) {
     png_failed(in, code);
@@ -74,11 +72,9 @@ static orr_tensor *decode(orr_input *in, spng_ctx *ctx, uint64_t file) {
   }
   int64_t size[] = {channels_of(ctx, &h), h.height, h.width};
   uint8_t *rgba = orr_alloc(bytes);
-  if (!rgba)
-    return NULL;
+  if (!rgba) return NULL;
   code = spng_decode_image(ctx, rgba, bytes, SPNG_FMT_RGBA8, SPNG_DECODE_TRNS);
-  if (!code)
-    code = spng_decode_chunks(ctx);  // to the closing chunk
+  if (!code) code = spng_decode_chunks(ctx);  // to the closing chunk
   orr_tensor *t = NULL;
   if (code)
     png_failed(in, code);
@@ -97,8 +93,7 @@ orr_tensor *orr_read_png(orr_input *in) {
     orr_input_fail(in, "is not a PNG picture; convert it to PNG");
     return NULL;
   }
-  if (!orr_input_all(in, &data, &size, &capacity))
-    return NULL;
+  if (!orr_input_all(in, &data, &size, &capacity)) return NULL;
   // The signature again in front: libspng wants to see it.
   orr_tensor *t = NULL;
   if (orr_grow(&data, capacity, capacity + 8)) {
@@ -154,15 +149,12 @@ static bool encode(orr_output *out, const uint8_t *pixels, size_t bytes,
   size_t size;
   int code = ctx ? 0 : SPNG_EMEM;
   void *png = NULL;
-  if (!code)
-    code = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
-  if (!code)
-    code = spng_set_ihdr(ctx, h);
+  if (!code) code = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
+  if (!code) code = spng_set_ihdr(ctx, h);
   if (!code)
     code = spng_encode_image(ctx, pixels, bytes, SPNG_FMT_PNG,
                              SPNG_ENCODE_FINALIZE);
-  if (!code)
-    png = spng_get_png_buffer(ctx, &size, &code);
+  if (!code) png = spng_get_png_buffer(ctx, &size, &code);
   spng_ctx_free(ctx);
   bool ok = png && orr_output_write(out, png, size);
   if (!png)
@@ -196,8 +188,7 @@ static bool fits(const char *who, const orr_tensor *t, int64_t channels) {
 bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
   int rank = orr_rank(t);
   int64_t channels = rank == 2 ? 1 : rank == 3 ? orr_sizes(t)[0] : 0;
-  if (!fits(who, t, channels))
-    return false;
+  if (!fits(who, t, channels)) return false;
   struct spng_ihdr h = {
       .width = (uint32_t)orr_sizes(t)[rank - 1],
       .height = (uint32_t)orr_sizes(t)[rank - 2],
@@ -219,8 +210,7 @@ bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
     else
       orr_output_drop(&out);
   }
-  if (pixels)
-    orr_free(pixels, bytes);
+  if (pixels) orr_free(pixels, bytes);
   orr_release(c);
   return ok;
 }

@@ -39,8 +39,7 @@ typedef struct place {
 
 static int by_begin(const void *a, const void *b) {
   const place *x = a, *y = b;
-  if (x->begin != y->begin)
-    return x->begin < y->begin ? -1 : 1;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
   return x->end < y->end ? -1 : x->end > y->end;
 }
 
@@ -120,8 +119,7 @@ static bool read_places(orr_input *in, json_t *header, place *places,
   uint64_t data = in->left, at = 0;
   *n = 0;
   json_object_foreach(header, name, entry) {
-    if (!strcmp(name, "__metadata__"))
-      continue;
+    if (!strcmp(name, "__metadata__")) continue;
     place *p = &places[(*n)++];
     p->name = name;
     if (!read_type(in, name, entry, &p->dtype) || !read_shape(in, entry, p) ||
@@ -169,14 +167,12 @@ static bool read_data(orr_input *in, const place *places, size_t n,
     orr_tensor *t = orr_empty(p->dtype, p->rank, p->size);
     size_t bytes = (size_t)(p->end - p->begin);
     bool ok = t && orr_input_read(in, orr_data(t), bytes, "data");
-    if (ok && bytes)
-      *crc = orr_crc32(*crc, orr_data(t), bytes);
+    if (ok && bytes) *crc = orr_crc32(*crc, orr_data(t), bytes);
     if (ok && !orr_io_little_endian())
       orr_io_swap(orr_data(t), (size_t)orr_count(t), orr_dtype_size(p->dtype));
     ok = ok && orr_bundle_add(to, p->name, t);
     orr_release(t);
-    if (!ok)
-      return false;
+    if (!ok) return false;
   }
   return orr_input_end(in);
 }
@@ -189,8 +185,7 @@ static bool take_crc(orr_input *in, json_t *header, char *text, size_t n,
   const char *digits = json_string_value(json_object_get(notes, CRC_KEY));
   const char *format = json_string_value(json_object_get(notes, FORMAT_KEY));
   *has = digits || format;
-  if (!*has)
-    return true;
+  if (!*has) return true;
   // Quotes inside JSON texts have a backslash before them: no other place in
   // the header can read like this.
   char *field = memmem(text, n, CRC_FIELD, strlen(CRC_FIELD));
@@ -210,14 +205,12 @@ static bool read_body(orr_input *in, json_t *header, char *text, size_t n,
   size_t room = (json_object_size(header) + 1) * sizeof(place), count;
   uint32_t stated = 0;
   bool has;
-  if (!take_crc(in, header, text, n, &stated, &has))
-    return false;
+  if (!take_crc(in, header, text, n, &stated, &has)) return false;
   crc = orr_crc32(crc, text, n);
   place *places = orr_alloc_zero(room);
   bool ok = places && read_places(in, header, places, &count) &&
       read_notes(in, header, to) && read_data(in, places, count, to, &crc);
-  if (places)
-    orr_free(places, room);
+  if (places) orr_free(places, room);
   if (ok && has && crc != stated)
     return orr_input_fail(in,
                           "is damaged: its checksum is %08" PRIx32
@@ -228,10 +221,8 @@ static bool read_body(orr_input *in, json_t *header, char *text, size_t n,
 
 static bool read_length(orr_input *in, uint8_t start[8], size_t *n) {
   uint64_t length = 0;
-  if (!orr_input_read(in, start, 8, "header"))
-    return false;
-  for (int i = 7; i >= 0; i--)
-    length = length << 8 | start[i];
+  if (!orr_input_read(in, start, 8, "header")) return false;
+  for (int i = 7; i >= 0; i--) length = length << 8 | start[i];
   if (length > HEADER_LIMIT)
     return orr_input_fail(
         in,
@@ -251,11 +242,9 @@ static bool read_length(orr_input *in, uint8_t start[8], size_t *n) {
 bool orr_read_safetensors(orr_input *in, orr_bundle *to) {
   uint8_t start[8];
   size_t n = 0;
-  if (!read_length(in, start, &n))
-    return false;
+  if (!read_length(in, start, &n)) return false;
   char *text = orr_alloc(n + 1);
-  if (!text)
-    return false;
+  if (!text) return false;
   bool ok = orr_input_read(in, text, n, "header");
   if (ok) {
     json_error_t error;
@@ -270,8 +259,7 @@ bool orr_read_safetensors(orr_input *in, orr_bundle *to) {
     json_decref(header);
   }
   orr_free(text, n + 1);
-  if (!ok)
-    orr_bundle_clear(to);
+  if (!ok) orr_bundle_clear(to);
   return ok;
 }
 
@@ -305,8 +293,7 @@ static json_t *make_entry(const orr_tensor *t, uint64_t *at) {
 // Texts that are not UTF-8 have no JSON; the caller's mistake.
 static bool put_text(json_t *object, const char *who, const char *key,
                      json_t *value) {
-  if (value && json_object_set_new(object, key, value) == 0)
-    return true;
+  if (value && json_object_set_new(object, key, value) == 0) return true;
   return orr_set_error("%s: the name or text '%.100s' is not UTF-8; rename it",
                        who, key);
 }
@@ -330,8 +317,7 @@ static json_t *make_header(const char *who, const orr_bundle *b,
       ok = put_text(header, who, name, make_entry(items[i]->tensor, &at));
   }
   json_decref(notes);
-  if (ok)
-    return header;
+  if (ok) return header;
   orr_set_error("%s: no memory for the header", who);
   json_decref(header);
   return NULL;
@@ -348,8 +334,7 @@ static char *print_header(const char *who, json_t *header, size_t *size) {
     return NULL;
   }
   char *text = orr_alloc(8 + padded);
-  if (!text)
-    return NULL;
+  if (!text) return NULL;
   for (int i = 0; i < 8; i++)
     text[i] = (char)((uint64_t)padded >> (8 * i) & 255);
   json_dumpb(header, text + 8, n, PRINTING);
@@ -361,8 +346,7 @@ static char *print_header(const char *who, json_t *header, size_t *size) {
 // Writes a tensor's values in order; or, with no output, adds them to *crc.
 static bool each_value(orr_output *out, orr_tensor *t, uint32_t *crc) {
   orr_tensor *c = orr_contiguous(t);
-  if (!c)
-    return false;
+  if (!c) return false;
   bool ok = true;
   size_t n = bytes_of(c), width = orr_dtype_size(orr_tensor_dtype(c));
   const char *p = orr_data(c);
@@ -392,16 +376,13 @@ static bool write_body(orr_output *out, orr_bundle_item **items, size_t n,
   char digits[16];
   uint32_t crc = orr_crc32(0, text, size);
   for (size_t i = 0; i < n; i++)
-    if (!each_value(NULL, items[i]->tensor, &crc))
-      return false;
+    if (!each_value(NULL, items[i]->tensor, &crc)) return false;
   snprintf(digits, sizeof digits, "%08" PRIx32, crc);
   char *field = memmem(text + 8, size - 8, CRC_FIELD, strlen(CRC_FIELD));
   memcpy(field + strlen(CRC_FIELD), digits, 8);
-  if (!orr_output_write(out, text, size))
-    return false;
+  if (!orr_output_write(out, text, size)) return false;
   for (size_t i = 0; i < n; i++)
-    if (!each_value(out, items[i]->tensor, NULL))
-      return false;
+    if (!each_value(out, items[i]->tensor, NULL)) return false;
   return true;
 }
 
@@ -409,10 +390,8 @@ bool orr_write_safetensors(const char *who, const char *path,
                            const orr_bundle *b) {
   size_t room = (b->n_tensors + 1) * sizeof(orr_bundle_item *), size = 0;
   orr_bundle_item **items = orr_alloc(room);
-  if (!items)
-    return false;
-  for (size_t i = 0; i < b->n_tensors; i++)
-    items[i] = &b->tensors[i];
+  if (!items) return false;
+  for (size_t i = 0; i < b->n_tensors; i++) items[i] = &b->tensors[i];
   qsort(items, b->n_tensors, sizeof *items, by_width);
   json_t *header = make_header(who, b, items);
   char *text = header ? print_header(who, header, &size) : NULL;
@@ -425,8 +404,7 @@ bool orr_write_safetensors(const char *who, const char *path,
     orr_output_drop(&out);
     ok = false;
   }
-  if (text)
-    orr_free(text, size);
+  if (text) orr_free(text, size);
   orr_free(items, room);
   return ok;
 }

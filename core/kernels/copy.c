@@ -1,9 +1,9 @@
 // copy.c -- copying and converting strided elements.
 #include "elementwise.h"
 
-#define CASTS(R, RT)              \
-  ORR_LOOP1(R##_f32, RT, float, x)  \
-  ORR_LOOP1(R##_f64, RT, double, x) \
+#define CASTS(R, RT)                 \
+  ORR_LOOP1(R##_f32, RT, float, x)   \
+  ORR_LOOP1(R##_f64, RT, double, x)  \
   ORR_LOOP1(R##_i64, RT, int64_t, x) \
   ORR_LOOP1(R##_u8, RT, uint8_t, x)
 CASTS(f32, float)
@@ -16,11 +16,11 @@ ORR_LOOP1(u8_i64, uint8_t, int64_t, x)
 ORR_LOOP1(u8_u8, uint8_t, uint8_t, x)
 
 orr_loop *orr_cast_loop(orr_dtype to, orr_dtype from) {
-  static orr_loop *const table[ORR_DTYPES][ORR_DTYPES] = {
-      {f32_f32, f32_f64, f32_i64, f32_u8},
-      {f64_f32, f64_f64, f64_i64, f64_u8},
-      {i64_f32, i64_f64, i64_i64, i64_u8},
-      {u8_f32, u8_f64, u8_i64, u8_u8}};
+  static orr_loop *const table[ORR_DTYPES][ORR_DTYPES] =
+      {{f32_f32, f32_f64, f32_i64, f32_u8},
+       {f64_f32, f64_f64, f64_i64, f64_u8},
+       {i64_f32, i64_f64, i64_i64, i64_u8},
+       {u8_f32, u8_f64, u8_i64, u8_u8}};
   return table[to][from];
 }
 
@@ -29,6 +29,5 @@ void orr_copy_elements(const orr_tensor *to, const orr_tensor *from) {
   memcpy(s.size, to->size, sizeof s.size);
   orr_space_add(&s, to);
   orr_space_add(&s, from);
-  orr_iterate(&s, orr_cast_loop(to->dtype, from->dtype), NULL,
-              ORR_GRAIN_CHEAP);
+  orr_iterate(&s, orr_cast_loop(to->dtype, from->dtype), NULL, ORR_GRAIN_CHEAP);
 }

@@ -24,8 +24,8 @@ bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain);
 #define ORR_IVDEP _Pragma("GCC ivdep")
 
 // In EXPR: x (and z) are elements, b0 and b1 the first options, all of type T.
-#define ORR_LOOP_OPTIONS(T)                            \
-  const T b0 = (T)attr[0], b1 = (T)attr[1];            \
+#define ORR_LOOP_OPTIONS(T)                 \
+  const T b0 = (T)attr[0], b1 = (T)attr[1]; \
   (void)b0, (void)b1
 
 // One input of type T, output of type R.
@@ -87,14 +87,16 @@ bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain);
   ORR_LOOP1(NAME##_f32, float, float, EXPR)                                  \
   ORR_LOOP1(NAME##_f64, double, double, EXPR)                                \
   static bool NAME##_forward(orr_call *c) {                                  \
-    return orr_run_loop(c, c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64, \
+    return orr_run_loop(c,                                                   \
+                        c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64, \
                         GRAIN);                                              \
   }
 #define ORR_MAP2(NAME, GRAIN, EXPR)                                          \
   ORR_LOOP2(NAME##_f32, float, float, EXPR)                                  \
   ORR_LOOP2(NAME##_f64, double, double, EXPR)                                \
   static bool NAME##_forward(orr_call *c) {                                  \
-    return orr_run_loop(c, c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64, \
+    return orr_run_loop(c,                                                   \
+                        c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64, \
                         GRAIN);                                              \
   }
 

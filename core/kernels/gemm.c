@@ -52,8 +52,7 @@ static void call(orr_dtype d, const orr_gemm *g) {
 static void clear(orr_dtype d, const orr_gemm *g) {
   const size_t size = orr_dtype_size(d);
   for (int64_t i = 0; i < g->m; i++)
-    memset((char *)g->c + (size_t)(i * g->ldc) * size, 0,
-           (size_t)g->n * size);
+    memset((char *)g->c + (size_t)(i * g->ldc) * size, 0, (size_t)g->n * size);
 }
 
 void orr_gemm_serial(orr_dtype d, const orr_gemm *g) {

@@ -129,7 +129,13 @@ ORR_INLINE double orr_softplus(double x) {
   return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
 }
 
-#define V_GENERIC(X, F32, F64) _Generic((X), float: F32, double: F64)(X)
+// A value or function by the type of X.
+// clang-format off
+#define V_FLOAT(X, F32, F64) _Generic((X), float: F32, double: F64)
+#define V_TYPE(X, F32, F64, I64, U8) \
+  _Generic((X), float: F32, double: F64, int64_t: I64, uint8_t: U8)
+// clang-format on
+#define V_GENERIC(X, F32, F64) V_FLOAT(X, F32, F64)(X)
 #define v_exp(X) V_GENERIC(X, orr_expf, exp)
 #define v_log(X) V_GENERIC(X, orr_logf, log)
 #define v_tanh(X) V_GENERIC(X, orr_tanhf, tanh)

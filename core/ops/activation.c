@@ -7,15 +7,13 @@
 static orr_tensor *gate(orr_vjp *v, orr_tensor *mask, orr_tensor *otherwise) {
   return ORR(where, mask, v->gy, otherwise);
 }
-static orr_tensor *positive(orr_tensor *x) {
-  return ORR(gt, x, orr_num(x, 0));
-}
+static orr_tensor *positive(orr_tensor *x) { return ORR(gt, x, orr_num(x, 0)); }
 
 ORR_MAP1(relu, ORR_GRAIN_CHEAP, x > 0 ? x : x != x ? x : 0)
 
 static void relu_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(mul, v->gy, orr_cast(positive(v->y[0]),
-                                      v->gy ? v->gy->dtype : ORR_F32));
+  v->gx[0] = ORR(mul, v->gy,
+                 orr_cast(positive(v->y[0]), v->gy ? v->gy->dtype : ORR_F32));
 }
 
 ORR_DEFINE_OP(relu,
@@ -28,8 +26,8 @@ ORR_DEFINE_OP(relu,
 ORR_MAP1(leaky_relu, ORR_GRAIN_CHEAP, x > 0 ? x : x * b0)
 
 static void leaky_relu_vjp(orr_vjp *v) {
-  v->gx[0] = gate(v, positive(v->x[0]),
-                  ORR(mul, v->gy, orr_num(v->gy, v->attr[0])));
+  v->gx[0] =
+      gate(v, positive(v->x[0]), ORR(mul, v->gy, orr_num(v->gy, v->attr[0])));
 }
 
 ORR_DEFINE_OP(leaky_relu,
@@ -48,8 +46,8 @@ ORR_MAP1(elu, ORR_GRAIN_DEAR, x > 0 ? x : b0 * v_expm1(x))
 static void elu_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0];
   orr_tensor *below = ORR(exp, ORR(minimum, x, orr_num(x, 0)));
-  v->gx[0] = gate(v, positive(x),
-                  times(v, ORR(mul, below, orr_num(x, v->attr[0]))));
+  v->gx[0] =
+      gate(v, positive(x), times(v, ORR(mul, below, orr_num(x, v->attr[0]))));
 }
 
 ORR_DEFINE_OP(elu,
@@ -65,9 +63,8 @@ ORR_DEFINE_OP(elu,
 
 // x Phi(x), Phi the standard normal distribution function.
 ORR_MAP1(gelu, ORR_GRAIN_DEAR,
-         x * _Generic(x, float: 0.5f, double: 0.5) *
-             (1 + v_erf(x * _Generic(x, float: 0.70710678f,
-                                     double: 0.70710678118654752))))
+         x *V_FLOAT(x, 0.5f, 0.5) *
+             (1 + v_erf(x * V_FLOAT(x, 0.70710678f, 0.70710678118654752))))
 
 // Phi(x) + x phi(x)
 static void gelu_vjp(orr_vjp *v) {
@@ -86,7 +83,7 @@ ORR_DEFINE_OP(gelu,
               .vjp = gelu_vjp, .flags = FLAGS,
               .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }"});
 
-ORR_MAP1(silu, ORR_GRAIN_DEAR, x * v_sigmoid(x))
+ORR_MAP1(silu, ORR_GRAIN_DEAR, x *v_sigmoid(x))
 
 // s + x s (1 - s)
 static void silu_vjp(orr_vjp *v) {
@@ -126,7 +123,7 @@ static bool softplus_shape(orr_call *c) {
 
 // log(1 + e^z) overflows in float32 from z = 89; max(z,0) + log1p(e^-|z|)
 // is the same function and never does.
-ORR_MAP1(softplus, ORR_GRAIN_DEAR, v_softplus(b0 * x) / b0)
+ORR_MAP1(softplus, ORR_GRAIN_DEAR, v_softplus(b0 *x) / b0)
 
 // d/dx = sigmoid(beta x), written in ops so that it differentiates again.
 static void softplus_vjp(orr_vjp *v) {
@@ -160,7 +157,7 @@ ORR_DEFINE_OP(logsigmoid,
               .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }",
                           "{ {6}, low = -400, high = 400 }"});
 
-ORR_MAP1(hardtanh, ORR_GRAIN_CHEAP, x < b0 ? b0 : x > b1 ? b1 : x)
+ORR_MAP1(hardtanh, ORR_GRAIN_CHEAP, x<b0 ? b0 : x> b1 ? b1 : x)
 
 static bool hardtanh_shape(orr_call *c) {
   if (!(c->attr[0] < c->attr[1]))

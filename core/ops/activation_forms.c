@@ -4,9 +4,7 @@
 static orr_tensor *scaled(orr_tensor *x, double factor) {
   return ORR(mul, x, orr_num(x, factor));
 }
-static orr_tensor *positive(orr_tensor *x) {
-  return ORR(gt, x, orr_num(x, 0));
-}
+static orr_tensor *positive(orr_tensor *x) { return ORR(gt, x, orr_num(x, 0)); }
 
 // ---- mish: x tanh(softplus(x)), never over- or underflowing on the way
 
@@ -63,8 +61,9 @@ static orr_tensor *prelu_compose(orr_call *c) {
   const int64_t channels = x->rank > 1 ? x->size[1] : 1;
   char a[128], b[128];
   if (w->rank > 1 || (w->count != 1 && w->count != channels)) {
-    orr_fail(c, "x is %s but weight is %s; give one weight, or one for each "
-                "of x's %lld channels (axis 2)",
+    orr_fail(c,
+             "x is %s but weight is %s; give one weight, or one for each "
+             "of x's %lld channels (axis 2)",
              orr_shape_text(x, a, sizeof a), orr_shape_text(w, b, sizeof b),
              (long long)channels);
     return NULL;
@@ -191,8 +190,8 @@ static orr_tensor *gumbel_softmax_compose(orr_call *c) {
                          .stream = c->stream};
   for (int i = 0; i < x->rank; i++) draw.attr[1 + i] = (double)x->size[i];
   orr_tensor *noise = orr_apply_short(&orr_op_gumbel, &draw);
-  orr_tensor *y = ORR(softmax, scaled(ORR(add, x, noise), 1 / tau),
-                      .attr = {axis});
+  orr_tensor *y =
+      ORR(softmax, scaled(ORR(add, x, noise), 1 / tau), .attr = {axis});
   if (!y || c->attr[1] == 0 || y->count == 0) return y;
   orr_tensor *soft = orr_keep(orr_detach(y));
   return ORR(add, one_at_largest(soft, axis), ORR(sub, y, soft));

@@ -102,11 +102,11 @@ static orr_dtype widest(const job *j) {
     any_tensor = any_tensor || !scalar;
     if (order[j->x[i]->dtype] > order[*d]) *d = j->x[i]->dtype;
   }
-  if (!any_tensor || orr_dtype_is_float(tensors)) return any_tensor ? tensors
-                                                                    : scalars;
+  if (!any_tensor || orr_dtype_is_float(tensors))
+    return any_tensor ? tensors : scalars;
   if (orr_dtype_is_float(scalars)) return ORR_F32;
   return order[scalars] > order[tensors] && tensors != ORR_U8 ? scalars
-                                                               : tensors;
+                                                              : tensors;
 }
 
 static bool all_alike(const job *j) {
@@ -125,13 +125,13 @@ static bool convert_inputs(job *j) {
       !cast_inputs(j, takes_numbers, widest(j)))
     return false;
   return !(flags & ORR_INT_TO_FLOAT) ||
-         cast_inputs(j, is_integer_input, ORR_F32);
+      cast_inputs(j, is_integer_input, ORR_F32);
 }
 
 static bool wrong_dtype(job *j, int i, const char *wanted, const char *fix) {
   return orr_fail(&j->call, "%s is %s but must be %s; use :to('%s')",
-                  orr_input_name(&j->call, i),
-                  orr_dtype_name(j->x[i]->dtype), wanted, fix);
+                  orr_input_name(&j->call, i), orr_dtype_name(j->x[i]->dtype),
+                  wanted, fix);
 }
 
 static bool check_dtypes(job *j) {
@@ -140,23 +140,24 @@ static bool check_dtypes(job *j) {
     if (!j->x[i]) continue;
     const orr_dtype d = j->x[i]->dtype;
     switch (want_of(j->call.op, i)) {
-      case ORR_WANT_INT:
-        if (d != ORR_I64) return wrong_dtype(j, i, "int64", "int64");
-        break;
-      case ORR_WANT_MASK:
-        if (d != ORR_U8) return wrong_dtype(j, i, "uint8", "uint8");
-        break;
-      case ORR_WANT_FLOAT:
-        if (!orr_dtype_is_float(d))
-          return wrong_dtype(j, i, "float32 or float64", "float32");
-        if (first >= 0 && j->x[first]->dtype != d)
-          return orr_fail(&j->call, "%s is %s but %s is %s; convert one",
-                          orr_input_name(&j->call, first),
-                          orr_dtype_name(j->x[first]->dtype),
-                          orr_input_name(&j->call, i), orr_dtype_name(d));
-        first = first < 0 ? i : first;
-        break;
-      default: break;
+    case ORR_WANT_INT:
+      if (d != ORR_I64) return wrong_dtype(j, i, "int64", "int64");
+      break;
+    case ORR_WANT_MASK:
+      if (d != ORR_U8) return wrong_dtype(j, i, "uint8", "uint8");
+      break;
+    case ORR_WANT_FLOAT:
+      if (!orr_dtype_is_float(d))
+        return wrong_dtype(j, i, "float32 or float64", "float32");
+      if (first >= 0 && j->x[first]->dtype != d)
+        return orr_fail(&j->call, "%s is %s but %s is %s; convert one",
+                        orr_input_name(&j->call, first),
+                        orr_dtype_name(j->x[first]->dtype),
+                        orr_input_name(&j->call, i), orr_dtype_name(d));
+      first = first < 0 ? i : first;
+      break;
+    default:
+      break;
     }
   }
   return true;
@@ -183,10 +184,9 @@ static bool allocate_outputs(orr_call *c) {
   for (int i = 0; i < c->ny; i++) {
     const orr_out_spec *o = &c->out[i];
     c->y[i] = c->op->flags & ORR_VIEW
-                  ? orr_tensor_view(c->x[0]->storage, o->dtype, o->rank,
-                                    o->size, o->stride,
-                                    c->x[0]->offset + o->offset)
-                  : orr_empty(o->dtype, o->rank, o->size);
+        ? orr_tensor_view(c->x[0]->storage, o->dtype, o->rank, o->size,
+                          o->stride, c->x[0]->offset + o->offset)
+        : orr_empty(o->dtype, o->rank, o->size);
     if (!c->y[i]) return false;
   }
   return true;
@@ -276,14 +276,16 @@ static bool fits_target(orr_call *c, const orr_tensor *target) {
   const orr_out_spec *o = &c->out[0];
   char a[128], b[128];
   if (o->dtype != target->dtype)
-    return orr_fail(c, "the result is %s but the tensor is %s; use the form "
-                       "without _",
+    return orr_fail(c,
+                    "the result is %s but the tensor is %s; use the form "
+                    "without _",
                     orr_dtype_name(o->dtype), orr_dtype_name(target->dtype));
   if (o->rank == target->rank &&
       !memcmp(o->size, target->size, (size_t)o->rank * sizeof *o->size))
     return true;
-  return orr_fail(c, "the result is %s but the tensor is %s; use the form "
-                     "without _",
+  return orr_fail(c,
+                  "the result is %s but the tensor is %s; use the form "
+                  "without _",
                   orr_sizes_text(o->rank, o->size, a, sizeof a),
                   orr_shape_text(target, b, sizeof b));
 }
@@ -291,8 +293,9 @@ static bool fits_target(orr_call *c, const orr_tensor *target) {
 static bool run_inplace(job *j, orr_tensor *target) {
   orr_call *c = &j->call;
   if (orr_should_record(c, j->x))
-    return orr_fail(c, "in place, its gradient would be lost; use the form "
-                       "without _ or orrery.no_grad");
+    return orr_fail(c,
+                    "in place, its gradient would be lost; use the form "
+                    "without _ or orrery.no_grad");
   if (!c->op->shape(c) || !fits_target(c, target)) return false;
   const bool direct = target->contiguous && j->x[0] == target && !overlaps(c);
   c->y[0] = direct ? orr_retain(target)
@@ -337,9 +340,8 @@ bool orr_copy_(orr_tensor *to, orr_tensor *from) {
                          orr_shape_text(from, a, sizeof a),
                          orr_shape_text(to, b, sizeof b));
   const bool overlap = orr_same_storage(to, from);
-  orr_tensor *source =
-      overlap ? orr_empty(from->dtype, from->rank, from->size)
-              : orr_retain(from);
+  orr_tensor *source = overlap ? orr_empty(from->dtype, from->rank, from->size)
+                               : orr_retain(from);
   if (!source) return false;
   orr_hold_interrupts();
   if (overlap) orr_copy_elements(source, from);

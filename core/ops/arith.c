@@ -2,8 +2,8 @@
 #include "pointwise.h"
 
 // Integers wrap, as unsigned arithmetic does (signed overflow is undefined).
-#define WRAP(OP) _Generic(x, int64_t: (int64_t)((uint64_t)x OP(uint64_t) z), \
-                          default: x OP z)
+#define WRAP(OP) \
+  V_TYPE(x, x OP z, x OP z, (int64_t)((uint64_t)x OP(uint64_t) z), x OP z)
 LOOPS2(add, WRAP(+))
 LOOPS2(sub, WRAP(-))
 LOOPS2(mul, WRAP(*))
@@ -63,10 +63,10 @@ ORR_DEFINE_OP(div,
                           "{ {0,4}, {4} }", BAD_BROADCAST("div")});
 
 ORR_MAP2(pow, ORR_GRAIN_DEAR,
-         z == 2    ? x * x
-         : z == 1  ? x
-         : z == 0.5 ? v_sqrt(x)
-                   : _Generic(x, float: powf, double: pow)(x, z))
+         z == 2         ? x * x
+             : z == 1   ? x
+             : z == 0.5 ? v_sqrt(x)
+                        : V_FLOAT(x, powf, pow)(x, z))
 
 // d x^y: y x^(y-1) to x and x^y log x to y. Where y = 0 the first is 0 even
 // at x = 0, and where x = 0 the second is 0 (its limit for y > 0).
@@ -95,10 +95,10 @@ ORR_DEFINE_OP(pow,
                           BAD_BROADCAST("pow")});
 
 // Lua's %: the result has the sign of y (floored division), as in PyTorch.
-#define FLOOR_MOD_F(T, MOD, FLOOR)                     \
-  static inline T floor_mod_##T(T x, T z) {            \
-    const T r = MOD(x, z);                             \
-    return r != 0 && (r < 0) != (z < 0) ? r + z : r;   \
+#define FLOOR_MOD_F(T, MOD, FLOOR)                   \
+  static inline T floor_mod_##T(T x, T z) {          \
+    const T r = MOD(x, z);                           \
+    return r != 0 && (r < 0) != (z < 0) ? r + z : r; \
   }
 FLOOR_MOD_F(float, fmodf, floorf)
 FLOOR_MOD_F(double, fmod, floor)
@@ -107,8 +107,9 @@ static inline int64_t floor_mod_int(int64_t x, int64_t z) {
   const int64_t r = x % z;
   return r != 0 && (r < 0) != (z < 0) ? r + z : r;
 }
-LOOPS2(remainder, (_Generic(x, float: floor_mod_float, double: floor_mod_double,
-                           default: floor_mod_int)(x, z)))
+LOOPS2(remainder,
+       (V_TYPE(x, floor_mod_float, floor_mod_double, floor_mod_int,
+               floor_mod_int)(x, z)))
 
 static void remainder_vjp(orr_vjp *v) {
   v->gx[0] = v->gy;
@@ -134,8 +135,9 @@ LOOPS2(minimum, x < z || x != x ? x : z)
 // Where both are equal each gets half.
 static void extremum_vjp(orr_vjp *v, orr_tensor *first_wins) {
   orr_tensor *half = orr_num(v->gy, 0.5);
-  orr_tensor *tie = ORR(mul, half, ORR(to, ORR(eq, v->x[0], v->x[1]),
-                                       .attr = {v->gy ? v->gy->dtype : 0}));
+  orr_tensor *tie = ORR(mul, half,
+                        ORR(to, ORR(eq, v->x[0], v->x[1]),
+                            .attr = {v->gy ? v->gy->dtype : 0}));
   orr_tensor *win = ORR(to, first_wins, .attr = {v->gy ? v->gy->dtype : 0});
   orr_tensor *share = ORR(add, win, tie);
   v->gx[0] = ORR(mul, v->gy, share);
@@ -148,9 +150,11 @@ static void minimum_vjp(orr_vjp *v) {
   extremum_vjp(v, ORR(lt, v->x[0], v->x[1]));
 }
 
-#define EXTREMUM_SAMPLES(NAME)                                             \
-  {"{ {3,4}, {3,4}, distinct = true }", "{ {3,1}, {4}, distinct = true }", \
-   "{ {0,4}, {4} }", BAD_BROADCAST(NAME)}
+#define EXTREMUM_SAMPLES(NAME)                                              \
+  {                                                                         \
+    "{ {3,4}, {3,4}, distinct = true }", "{ {3,1}, {4}, distinct = true }", \
+        "{ {0,4}, {4} }", BAD_BROADCAST(NAME)                               \
+  }
 ORR_DEFINE_OP(maximum,
               .doc = "The larger of x and y, elementwise with broadcasting. "
                      "Equal elements share the gradient; NaN wins.",
@@ -164,7 +168,7 @@ ORR_DEFINE_OP(minimum,
               .vjp = minimum_vjp, .flags = BINARY_FLAGS,
               .samples = EXTREMUM_SAMPLES("minimum"));
 
-LOOPS1(neg, _Generic(x, int64_t: (int64_t)(0 - (uint64_t)x), default: -x))
+LOOPS1(neg, V_TYPE(x, -x, -x, (int64_t)(0 - (uint64_t)x), -x))
 
 static void neg_vjp(orr_vjp *v) { v->gx[0] = ORR(neg, v->gy); }
 
@@ -178,8 +182,7 @@ static inline int64_t abs_int(int64_t x) {
   return x < 0 ? (int64_t)(0 - (uint64_t)x) : x;
 }
 static inline uint8_t abs_byte(uint8_t x) { return x; }
-LOOPS1(abs, (_Generic(x, float: fabsf, double: fabs, int64_t: abs_int,
-                      uint8_t: abs_byte)(x)))
+LOOPS1(abs, (V_TYPE(x, fabsf, fabs, abs_int, abs_byte)(x)))
 
 static void abs_vjp(orr_vjp *v) {
   v->gx[0] = ORR(mul, v->gy, ORR(sign, v->x[0]));
@@ -195,11 +198,12 @@ ORR_DEFINE_OP(abs,
 static inline float sign_float(float x) {
   return x > 0 ? 1.0f : x < 0 ? -1.0f : x;
 }
-static inline double sign_double(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+static inline double sign_double(double x) {
+  return x > 0 ? 1 : x < 0 ? -1 : x;
+}
 static inline int64_t sign_int(int64_t x) { return (x > 0) - (x < 0); }
 static inline uint8_t sign_byte(uint8_t x) { return x > 0; }
-LOOPS1(sign, (_Generic(x, float: sign_float, double: sign_double,
-                       int64_t: sign_int, uint8_t: sign_byte)(x)))
+LOOPS1(sign, (V_TYPE(x, sign_float, sign_double, sign_int, sign_byte)(x)))
 
 ORR_DEFINE_OP(sign, .doc = "-1, 0 or 1 by the sign of x; its gradient is 0.",
               .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
@@ -229,8 +233,7 @@ ORR_DEFINE_OP(round,
               .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
               .samples = {"{ {3,4}, low = 1.1, high = 1.4 }", "{ {0,4} }"});
 
-LOOPS1(square, _Generic(x, int64_t: (int64_t)((uint64_t)x * (uint64_t)x),
-                        default: x * x))
+LOOPS1(square, V_TYPE(x, x *x, x *x, (int64_t)((uint64_t)x *(uint64_t)x), x *x))
 
 static void square_vjp(orr_vjp *v) {
   v->gx[0] = ORR(mul, v->gy, ORR(mul, v->x[0], orr_num(v->gy, 2)));
@@ -241,7 +244,7 @@ ORR_DEFINE_OP(square, .doc = "Square x * x, elementwise.",
               .forward = square_forward, .vjp = square_vjp,
               .flags = UNARY_FLAGS, .samples = {"{ {3,4} }", "{ {0,4} }"});
 
-ORR_MAP1(clamp, ORR_GRAIN_CHEAP, x < b0 ? b0 : x > b1 ? b1 : x)
+ORR_MAP1(clamp, ORR_GRAIN_CHEAP, x<b0 ? b0 : x> b1 ? b1 : x)
 
 static bool clamp_shape(orr_call *c) {
   if (c->attr[0] > c->attr[1])
@@ -252,9 +255,8 @@ static bool clamp_shape(orr_call *c) {
 
 static void clamp_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0];
-  orr_tensor *inside =
-      ORR(mul, ORR(ge, x, orr_num(x, v->attr[0])),
-          ORR(le, x, orr_num(x, v->attr[1])));
+  orr_tensor *inside = ORR(mul, ORR(ge, x, orr_num(x, v->attr[0])),
+                           ORR(le, x, orr_num(x, v->attr[1])));
   v->gx[0] = ORR(where, inside, v->gy, orr_num(v->gy, 0));
 }
 

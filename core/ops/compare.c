@@ -6,19 +6,19 @@ static bool test_shape(orr_call *c) {
   return orr_out(c, 0, ORR_U8, c->x[0]->rank, c->x[0]->size);
 }
 
-#define LOOPS(LOOP, NAME, EXPR)                                          \
-  LOOP(NAME##_f32, uint8_t, float, EXPR)                                 \
-  LOOP(NAME##_f64, uint8_t, double, EXPR)                                \
-  LOOP(NAME##_i64, uint8_t, int64_t, EXPR)                               \
-  LOOP(NAME##_u8, uint8_t, uint8_t, EXPR)                                \
-  static bool NAME##_forward(orr_call *c) {                              \
+#define LOOPS(LOOP, NAME, EXPR)                                           \
+  LOOP(NAME##_f32, uint8_t, float, EXPR)                                  \
+  LOOP(NAME##_f64, uint8_t, double, EXPR)                                 \
+  LOOP(NAME##_i64, uint8_t, int64_t, EXPR)                                \
+  LOOP(NAME##_u8, uint8_t, uint8_t, EXPR)                                 \
+  static bool NAME##_forward(orr_call *c) {                               \
     static orr_loop *const loops[] = {NAME##_f32, NAME##_f64, NAME##_i64, \
-                                      NAME##_u8};                        \
-    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);      \
+                                      NAME##_u8};                         \
+    return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);       \
   }
 
-#define COMPARISON(NAME, EXPR, DOC)                                           \
-  LOOPS(ORR_LOOP2, NAME, EXPR)                                                \
+#define COMPARISON(NAME, EXPR, DOC) \
+  LOOPS(ORR_LOOP2, NAME, EXPR)      \
   ORR_DEFINE_OP(                                                              \
       NAME, .doc = DOC ", elementwise with broadcasting (uint8, 1 or 0).",    \
       .params = {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}},   \
@@ -39,8 +39,8 @@ COMPARISON(logical_and, x != 0 && z != 0, "Whether x and y are both not 0")
 COMPARISON(logical_or, x != 0 || z != 0, "Whether x or y is not 0")
 COMPARISON(logical_xor, (x != 0) != (z != 0), "Whether just one is not 0")
 
-#define TEST(NAME, EXPR, DOC)                                             \
-  LOOPS(ORR_LOOP1, NAME, EXPR)                                            \
+#define TEST(NAME, EXPR, DOC)  \
+  LOOPS(ORR_LOOP1, NAME, EXPR) \
   ORR_DEFINE_OP(NAME, .doc = DOC ", elementwise (uint8, 1 or 0).",        \
                 .params = {{"x", .want = ORR_WANT_ANY}},                  \
                 .shape = test_shape, .forward = NAME##_forward,           \

@@ -3,7 +3,8 @@
 
 #include "../kernels/elementwise.h"
 
-#define ANY(NAME) {NAME, .want = ORR_WANT_ANY}
+#define ANY(NAME) \
+  { NAME, .want = ORR_WANT_ANY }
 
 static orr_tensor *scaled(orr_tensor *x, double factor) {
   return ORR(mul, x, orr_num(x, factor));
@@ -111,8 +112,10 @@ static orr_tensor *addcdiv_compose(orr_call *c) {
   return ORR(add, c->x[0], scaled(quotient, c->attr[0]));
 }
 
-#define THREE                                                       \
-  {{"x"}, {"y"}, {"z"}, {"value", ORR_NUM, .def = 1, .doc = "factor"}}
+#define THREE                                                            \
+  {                                                                      \
+    {"x"}, {"y"}, {"z"}, { "value", ORR_NUM, .def = 1, .doc = "factor" } \
+  }
 ORR_DEFINE_OP(addcmul,
     .doc = "x + value y z, elementwise with broadcasting.", .params = THREE,
     .compose = addcmul_compose, .flags = ORR_PROMOTE | ORR_INT_TO_FLOAT,
@@ -139,7 +142,8 @@ static orr_tensor *hardshrink_compose(orr_call *c) {
   return ORR(where, ORR(gt, ORR(abs, x), orr_num(x, c->attr[0])), x, zero);
 }
 
-#define LAMBDA {"lambda", ORR_NUM, .def = 0.5, .doc = "what counts as 0"}
+#define LAMBDA \
+  { "lambda", ORR_NUM, .def = 0.5, .doc = "what counts as 0" }
 ORR_DEFINE_OP(tanhshrink, .doc = "x - tanh(x), elementwise.",
     .params = {{"x"}}, .compose = tanhshrink_compose,
     .samples = {"{ {3,4} }", "{ {0,4} }"});
@@ -260,8 +264,9 @@ static orr_tensor *masked_scatter_compose(orr_call *c) {
   orr_tensor *at = ORR(nonzero, mask);
   if (!at) return NULL;
   if (at->count > source->count) {
-    orr_fail(c, "the mask has %lld places but source only %lld elements; give "
-                "as many",
+    orr_fail(c,
+             "the mask has %lld places but source only %lld elements; give "
+             "as many",
              (long long)at->count, (long long)source->count);
     return NULL;
   }

@@ -32,21 +32,21 @@ static inline int64_t floor_int(int64_t x, int64_t z) {
 }
 // From the remainder, so that floor(x / y) y + x % y = x even where x / y
 // rounds up to a whole number.
-#define FLOOR_QUOTIENT(T, FMOD, FLOOR)                  \
-  static inline T floor_##T(T x, T z) {                 \
-    if (z == 0) return x / z;                           \
-    const T r = FMOD(x, z);                             \
-    T q = (x - r) / z;                                  \
-    if (r != 0 && (r < 0) != (z < 0)) q -= 1;           \
-    const T whole = FLOOR(q);                           \
-    return q - whole > (T)0.5 ? whole + 1 : whole;      \
+#define FLOOR_QUOTIENT(T, FMOD, FLOOR)             \
+  static inline T floor_##T(T x, T z) {            \
+    if (z == 0) return x / z;                      \
+    const T r = FMOD(x, z);                        \
+    T q = (x - r) / z;                             \
+    if (r != 0 && (r < 0) != (z < 0)) q -= 1;      \
+    const T whole = FLOOR(q);                      \
+    return q - whole > (T)0.5 ? whole + 1 : whole; \
   }
 FLOOR_QUOTIENT(float, fmodf, floorf)
 FLOOR_QUOTIENT(double, fmod, floor)
 
-LOOPS2(fmod, (_Generic(x, float: fmodf, double: fmod, default: mod_int)(x, z)))
-LOOPS2(floor_divide, (_Generic(x, float: floor_float, double: floor_double,
-                              default: floor_int)(x, z)))
+LOOPS2(fmod, (V_TYPE(x, fmodf, fmod, mod_int, mod_int)(x, z)))
+LOOPS2(floor_divide,
+       (V_TYPE(x, floor_float, floor_double, floor_int, floor_int)(x, z)))
 
 // x - trunc(x / y) y
 static void fmod_vjp(orr_vjp *v) {
@@ -83,19 +83,19 @@ ORR_DEFINE_OP(floor_divide,
 
 // ---- odd values
 
-#define FINITE(LARGEST)                                                \
-  x != x ? (isfinite(attr[0]) ? b0 : x)                                \
-  : x > LARGEST  ? (isfinite(attr[1]) ? b1 : LARGEST)                  \
-  : x < -LARGEST ? (isfinite(attr[2]) ? b2 : -LARGEST)                 \
-                 : x
-#define NAN_LOOP(NAME, T, LARGEST)                                         \
-  static void NAME(int64_t n, char *const *p, const int64_t *s,            \
-                   const double *attr) {                                   \
-    const T b0 = (T)attr[0], b1 = (T)attr[1], b2 = (T)attr[2];             \
-    for (int64_t i = 0; i < n; i++) {                                      \
-      const T x = ((const T *)(const void *)p[1])[i * s[1]];               \
-      ((T *)(void *)p[0])[i * s[0]] = FINITE(LARGEST);                     \
-    }                                                                      \
+#define FINITE(LARGEST)                                    \
+  x != x             ? (isfinite(attr[0]) ? b0 : x)        \
+      : x > LARGEST  ? (isfinite(attr[1]) ? b1 : LARGEST)  \
+      : x < -LARGEST ? (isfinite(attr[2]) ? b2 : -LARGEST) \
+                     : x
+#define NAN_LOOP(NAME, T, LARGEST)                              \
+  static void NAME(int64_t n, char *const *p, const int64_t *s, \
+                   const double *attr) {                        \
+    const T b0 = (T)attr[0], b1 = (T)attr[1], b2 = (T)attr[2];  \
+    for (int64_t i = 0; i < n; i++) {                           \
+      const T x = ((const T *)(const void *)p[1])[i * s[1]];    \
+      ((T *)(void *)p[0])[i * s[0]] = FINITE(LARGEST);          \
+    }                                                           \
   }
 NAN_LOOP(nan_f32, float, FLT_MAX)
 NAN_LOOP(nan_f64, double, DBL_MAX)

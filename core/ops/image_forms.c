@@ -218,10 +218,12 @@ static orr_tensor *avg_pool1d_compose(orr_call *c) {
 }
 
 #define POOL1D_PARAMS                                                      \
-  {"x"}, {"kernel_size", ORR_INT, .required = true,                        \
-          .doc = "length of the window"},                                  \
+  {"x"},                                                                   \
+      {"kernel_size", ORR_INT, .required = true,                           \
+       .doc = "length of the window"},                                     \
       {"stride", ORR_INT,                                                  \
-       .doc = "step of the window; 0, the default, is kernel_size"}, {     \
+       .doc = "step of the window; 0, the default, is kernel_size"},       \
+  {                                                                        \
     "padding", ORR_INT, .doc = "at both ends, at most half of kernel_size" \
   }
 #define POOL1D_ERRORS(NAME)                                                  \

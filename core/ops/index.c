@@ -6,26 +6,29 @@
 #include "../kernels/elementwise.h"
 #include "op.h"
 
-#define ANY(NAME) {NAME, .want = ORR_WANT_ANY}
-#define AXIS {"axis", ORR_AXIS, .required = true, .doc = "along which"}
-#define INDEX {"index", .want = ORR_WANT_INT, .doc = "positions from 1"}
+#define ANY(NAME) \
+  { NAME, .want = ORR_WANT_ANY }
+#define AXIS \
+  { "axis", ORR_AXIS, .required = true, .doc = "along which" }
+#define INDEX \
+  { "index", .want = ORR_WANT_INT, .doc = "positions from 1" }
 
 // ---- where
 
-#define WHERE(T, NAME)                                                       \
-  ORR_CLONES static void NAME(int64_t n, char *const *p, const int64_t *s,   \
-                              const double *attr) {                          \
-    (void)attr;                                                              \
-    T *y = (T *)(void *)p[0];                                                \
-    const uint8_t *m = (const uint8_t *)p[1];                                \
-    const T *a = (const T *)(const void *)p[2];                              \
-    const T *b = (const T *)(const void *)p[3];                              \
-    if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 0) {                  \
-      ORR_IVDEP for (int64_t i = 0; i < n; i++) y[i] = m[i] ? a[i] : b[0];   \
-      return;                                                                \
-    }                                                                        \
-    for (int64_t i = 0; i < n; i++)                                          \
-      y[i * s[0]] = m[i * s[1]] ? a[i * s[2]] : b[i * s[3]];                 \
+#define WHERE(T, NAME)                                                     \
+  ORR_CLONES static void NAME(int64_t n, char *const *p, const int64_t *s, \
+                              const double *attr) {                        \
+    (void)attr;                                                            \
+    T *y = (T *)(void *)p[0];                                              \
+    const uint8_t *m = (const uint8_t *)p[1];                              \
+    const T *a = (const T *)(const void *)p[2];                            \
+    const T *b = (const T *)(const void *)p[3];                            \
+    if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 0) {                \
+      ORR_IVDEP for (int64_t i = 0; i < n; i++) y[i] = m[i] ? a[i] : b[0]; \
+      return;                                                              \
+    }                                                                      \
+    for (int64_t i = 0; i < n; i++)                                        \
+      y[i * s[0]] = m[i * s[1]] ? a[i * s[2]] : b[i * s[3]];               \
   }
 WHERE(float, where_f32)
 WHERE(double, where_f64)
@@ -95,8 +98,9 @@ static bool check_positions(orr_call *c, const orr_tensor *index,
   char text[128];
   for (int64_t i = 0; i < index->count; i++)
     if (p[i] < 1 || p[i] > x->size[axis])
-      return orr_fail(c, "index holds %lld at element %lld but axis %d of %s "
-                         "has positions 1 to %lld",
+      return orr_fail(c,
+                      "index holds %lld at element %lld but axis %d of %s "
+                      "has positions 1 to %lld",
                       (long long)p[i], (long long)i + 1, axis + 1,
                       orr_shape_text(x, text, sizeof text),
                       (long long)x->size[axis]);
@@ -133,7 +137,10 @@ static bool index_select_forward(orr_call *c) {
   const int axis = (int)c->attr[0];
   if (!check_positions(c, c->x[1], c->x[0], axis)) return false;
   const around a = split(c->x[0], axis);
-  rows_job j = {orr_data(c->x[0]), orr_data(c->y[0]), orr_data(c->x[1]), a.n,
+  rows_job j = {orr_data(c->x[0]),
+                orr_data(c->y[0]),
+                orr_data(c->x[1]),
+                a.n,
                 c->x[1]->count,
                 (size_t)a.inner * orr_dtype_size(c->x[0]->dtype)};
   if (j.bytes)
@@ -174,22 +181,23 @@ static bool index_add_shape(orr_call *c) {
   for (int i = 0; ok && i < x->rank; i++)
     ok = source->size[i] == (i == axis ? c->x[1]->count : x->size[i]);
   if (!ok)
-    return orr_fail(c, "x is %s and index has %lld positions but source is %s; "
-                       "source must be like x with that many along axis %d",
+    return orr_fail(c,
+                    "x is %s and index has %lld positions but source is %s; "
+                    "source must be like x with that many along axis %d",
                     orr_shape_text(x, a, sizeof a), (long long)c->x[1]->count,
                     orr_shape_text(source, b, sizeof b), axis + 1);
   return orr_out_like(c, x);
 }
 
-#define ADD_ROWS(T, NAME)                                                     \
-  static void NAME(T *y, const T *s, const int64_t *index, int64_t m,         \
-                   around a) {                                                \
-    for (int64_t o = 0; o < a.outer; o++)                                     \
-      for (int64_t k = 0; k < m; k++) {                                       \
-        T *to = y + (o * a.n + index[k] - 1) * a.inner;                       \
-        const T *from = s + (o * m + k) * a.inner;                            \
-        for (int64_t i = 0; i < a.inner; i++) to[i] = (T)(to[i] + from[i]);   \
-      }                                                                       \
+#define ADD_ROWS(T, NAME)                                                   \
+  static void NAME(T *y, const T *s, const int64_t *index, int64_t m,       \
+                   around a) {                                              \
+    for (int64_t o = 0; o < a.outer; o++)                                   \
+      for (int64_t k = 0; k < m; k++) {                                     \
+        T *to = y + (o * a.n + index[k] - 1) * a.inner;                     \
+        const T *from = s + (o * m + k) * a.inner;                          \
+        for (int64_t i = 0; i < a.inner; i++) to[i] = (T)(to[i] + from[i]); \
+      }                                                                     \
   }
 ADD_ROWS(float, add_rows_f32)
 ADD_ROWS(double, add_rows_f64)
@@ -205,10 +213,18 @@ static bool index_add_forward(orr_call *c) {
   const int64_t *index = orr_data(c->x[1]), m = c->x[1]->count;
   const void *s = orr_data(c->x[2]);
   switch (y->dtype) {
-    case ORR_F32: add_rows_f32(orr_data(y), s, index, m, a); break;
-    case ORR_F64: add_rows_f64(orr_data(y), s, index, m, a); break;
-    case ORR_I64: add_rows_i64(orr_data(y), s, index, m, a); break;
-    default: add_rows_u8(orr_data(y), s, index, m, a); break;
+  case ORR_F32:
+    add_rows_f32(orr_data(y), s, index, m, a);
+    break;
+  case ORR_F64:
+    add_rows_f64(orr_data(y), s, index, m, a);
+    break;
+  case ORR_I64:
+    add_rows_i64(orr_data(y), s, index, m, a);
+    break;
+  default:
+    add_rows_u8(orr_data(y), s, index, m, a);
+    break;
   }
   return true;
 }
@@ -246,16 +262,18 @@ static bool check_gather(orr_call *c, const orr_tensor *x,
   bool ok = index->rank == x->rank;
   for (int i = 0; ok && i < x->rank; i++)
     ok = i == axis || index->size[i] <= x->size[i];
-  return ok || orr_fail(c, "x is %s but index is %s; index needs as many axes, "
-                           "none longer than x's but axis %d",
-                        orr_shape_text(x, a, sizeof a),
-                        orr_shape_text(index, b, sizeof b), axis + 1);
+  return ok ||
+      orr_fail(c,
+               "x is %s but index is %s; index needs as many axes, "
+               "none longer than x's but axis %d",
+               orr_shape_text(x, a, sizeof a),
+               orr_shape_text(index, b, sizeof b), axis + 1);
 }
 
 static bool gather_shape(orr_call *c) {
   const orr_tensor *x = c->x[0], *index = c->x[1];
   return check_gather(c, x, index) &&
-         orr_out(c, 0, x->dtype, index->rank, index->size);
+      orr_out(c, 0, x->dtype, index->rank, index->size);
 }
 
 // Calls for each element of index the place in x it means.
@@ -334,12 +352,18 @@ static void add_place(void *context, int64_t i, int64_t at) {
   const void *from = m->from;
   void *to = m->to;
   switch (m->d) {
-    case ORR_F32: ((float *)to)[at] += ((const float *)from)[i]; break;
-    case ORR_F64: ((double *)to)[at] += ((const double *)from)[i]; break;
-    case ORR_I64: ((int64_t *)to)[at] += ((const int64_t *)from)[i]; break;
-    default:
-      ((uint8_t *)to)[at] =
-          (uint8_t)(((uint8_t *)to)[at] + ((const uint8_t *)from)[i]);
+  case ORR_F32:
+    ((float *)to)[at] += ((const float *)from)[i];
+    break;
+  case ORR_F64:
+    ((double *)to)[at] += ((const double *)from)[i];
+    break;
+  case ORR_I64:
+    ((int64_t *)to)[at] += ((const int64_t *)from)[i];
+    break;
+  default:
+    ((uint8_t *)to)[at] =
+        (uint8_t)(((uint8_t *)to)[at] + ((const uint8_t *)from)[i]);
   }
 }
 
@@ -355,8 +379,7 @@ static bool scatter_add_forward(orr_call *c) {
 
 static void scatter_add_vjp(orr_vjp *v) {
   v->gx[0] = v->gy;
-  if (v->needs[2])
-    v->gx[2] = ORR(gather, v->gy, v->x[1], .attr = {v->attr[0]});
+  if (v->needs[2]) v->gx[2] = ORR(gather, v->gy, v->x[1], .attr = {v->attr[0]});
 }
 
 ORR_DEFINE_OP(scatter_add,

@@ -17,8 +17,9 @@ static bool cat_shape(orr_call *c) {
     for (int k = 0; ok && k < x->rank; k++)
       ok = k == axis || x->size[k] == size[k];
     if (!ok)
-      return orr_fail(c, "tensor 1 is %s but tensor %d is %s; all sizes but "
-                         "that of axis %d must be equal",
+      return orr_fail(c,
+                      "tensor 1 is %s but tensor %d is %s; all sizes but "
+                      "that of axis %d must be equal",
                       orr_shape_text(first, a, sizeof a), i + 1,
                       orr_shape_text(x, b, sizeof b), axis + 1);
     size[axis] += x->size[axis];
@@ -74,8 +75,9 @@ static orr_tensor *stack_compose(orr_call *c) {
   bool ok = part != NULL;
   for (int i = 0; ok && i < c->nx; i++) {
     if (!orr_same_shape(c->x[i], c->x[0]))
-      ok = orr_fail(c, "tensor 1 is %s but tensor %d is %s; stack needs equal "
-                       "shapes",
+      ok = orr_fail(c,
+                    "tensor 1 is %s but tensor %d is %s; stack needs equal "
+                    "shapes",
                     orr_shape_text(c->x[0], a, sizeof a), i + 1,
                     orr_shape_text(c->x[i], b, sizeof b));
     else

@@ -47,7 +47,7 @@ static bool matmul_shape(orr_call *c) {
     return orr_fail(c, "x is %s, y is %s: inner sizes %lld, %lld differ%s", a,
                     b, (long long)inner, (long long)y->size[y->rank - 2],
                     inner == y->size[y->rank - 1] ? "; transpose y"
-                    : x->size[x->rank - 2] == y->size[y->rank - 2]
+                        : x->size[x->rank - 2] == y->size[y->rank - 2]
                         ? "; transpose x"
                         : "; make them equal");
   orr_tensor bx = *x, by = *y;  // headers without the last two axes
@@ -56,8 +56,10 @@ static bool matmul_shape(orr_call *c) {
   int64_t size[ORR_MAX_RANK];
   if (!orr_broadcast_shape(&rank, size, &bx) ||
       !orr_broadcast_shape(&rank, size, &by))
-    return orr_fail(c, "x is %s, y is %s: the batch axes do not broadcast; "
-                       "sizes must be equal or 1", a, b);
+    return orr_fail(c,
+                    "x is %s, y is %s: the batch axes do not broadcast; "
+                    "sizes must be equal or 1",
+                    a, b);
   size[rank] = x->size[x->rank - 2];
   size[rank + 1] = y->size[y->rank - 1];
   return orr_out(c, 0, x->dtype, rank + 2, size);
@@ -95,10 +97,16 @@ static bool matmul_forward(orr_call *c) {
   batch b = {.d = out->dtype, .out = out};
   if (!out->count) return true;
   if (!prepare(c->x[0], &b.x) || !prepare(c->x[1], &b.y)) return false;
-  b.g = (orr_gemm){.ta = b.x.transposed, .tb = b.y.transposed,
-                   .m = out->size[out->rank - 2], .n = out->size[out->rank - 1],
-                   .k = c->x[0]->size[c->x[0]->rank - 1], .lda = b.x.ld,
-                   .ldb = b.y.ld, .c = orr_data(out), .alpha = 1, .beta = 0};
+  b.g = (orr_gemm){.ta = b.x.transposed,
+                   .tb = b.y.transposed,
+                   .m = out->size[out->rank - 2],
+                   .n = out->size[out->rank - 1],
+                   .k = c->x[0]->size[c->x[0]->rank - 1],
+                   .lda = b.x.ld,
+                   .ldb = b.y.ld,
+                   .c = orr_data(out),
+                   .alpha = 1,
+                   .beta = 0};
   b.g.ldc = b.g.n;
   const int64_t entries = out->count / (b.g.m * b.g.n);
   if (entries == 1)
@@ -139,8 +147,9 @@ static bool linear_shape(orr_call *c) {
   char s[128], t[128];
   if (!orr_want_min_rank(c, 0, 1) || !orr_want_rank(c, 1, 2)) return false;
   if (x->size[x->rank - 1] != w->size[1])
-    return orr_fail(c, "x is %s but weight is %s: in_features %lld, %lld "
-                       "differ; change the layer or its input",
+    return orr_fail(c,
+                    "x is %s but weight is %s: in_features %lld, %lld "
+                    "differ; change the layer or its input",
                     orr_shape_text(x, s, sizeof s),
                     orr_shape_text(w, t, sizeof t),
                     (long long)x->size[x->rank - 1], (long long)w->size[1]);
@@ -162,9 +171,17 @@ static bool linear_forward(orr_call *c) {
   if (!x || !prepare(c->x[1], &w)) return false;
   const int64_t n = y->size[y->rank - 1], k = x->size[x->rank - 1];
   if (c->x[2]) orr_copy_elements(y, c->x[2]);
-  const orr_gemm g = {.tb = !w.transposed, .m = y->count / n, .n = n, .k = k,
-                      .a = orr_data(x), .b = orr_data(w.t), .c = orr_data(y),
-                      .lda = k > 0 ? k : 1, .ldb = w.ld, .ldc = n, .alpha = 1,
+  const orr_gemm g = {.tb = !w.transposed,
+                      .m = y->count / n,
+                      .n = n,
+                      .k = k,
+                      .a = orr_data(x),
+                      .b = orr_data(w.t),
+                      .c = orr_data(y),
+                      .lda = k > 0 ? k : 1,
+                      .ldb = w.ld,
+                      .ldc = n,
+                      .alpha = 1,
                       .beta = c->x[2] ? 1 : 0};
   orr_gemm_run(y->dtype, &g);
   return true;

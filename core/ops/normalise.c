@@ -88,9 +88,9 @@ static orr_tensor *layer_norm_compose(orr_call *c) {
   if (!want_normalized_shape(c) || !want_eps(c, LAYER_EPS)) return NULL;
   orr_tensor *x = c->x[0];
   const int from = x->rank - (int)c->attr[SHAPE];
-  orr_tensor *y = standard_rows(x, product(x->size, 0, from),
-                                product(x->size, from, x->rank),
-                                c->attr[LAYER_EPS]);
+  orr_tensor *y =
+      standard_rows(x, product(x->size, 0, from),
+                    product(x->size, from, x->rank), c->attr[LAYER_EPS]);
   if (c->x[1]) y = times(y, c->x[1]);
   return c->x[2] ? plus(y, c->x[2]) : y;
 }
@@ -177,8 +177,9 @@ static bool want_instances(orr_call *c, int input) {
   const orr_tensor *x = c->x[input];
   char s[128];
   if (x->rank < 3)
-    return orr_fail(c, "%s is %s but must be [N, C, ...]; use :view or "
-                       ":unsqueeze",
+    return orr_fail(c,
+                    "%s is %s but must be [N, C, ...]; use :view or "
+                    ":unsqueeze",
                     orr_input_name(c, input), orr_shape_text(x, s, sizeof s));
   const int64_t pixels = product(x->size, 2, x->rank);
   if (pixels > 1 || x->size[0] * x->size[1] == 0) return true;
@@ -190,8 +191,8 @@ static bool want_instances(orr_call *c, int input) {
 }
 
 static orr_tensor *standard_instances(orr_tensor *x, double eps) {
-  return standard_rows(x, x->size[0] * x->size[1],
-                       product(x->size, 2, x->rank), eps);
+  return standard_rows(x, x->size[0] * x->size[1], product(x->size, 2, x->rank),
+                       eps);
 }
 
 static orr_tensor *instance_norm_compose(orr_call *c) {
@@ -353,8 +354,9 @@ static orr_tensor *embedding_compose(orr_call *c) {
   for (int64_t i = 0; packed && i < packed->count; i++) {
     const int64_t at = ORR_I64P(packed)[i];
     if (at >= 1 && at <= w->size[0]) continue;
-    orr_fail(c, "index holds %lld at element %lld but weight has rows 1 to "
-                "%lld",
+    orr_fail(c,
+             "index holds %lld at element %lld but weight has rows 1 to "
+             "%lld",
              (long long)at, (long long)i + 1, (long long)w->size[0]);
     return NULL;
   }
@@ -362,8 +364,8 @@ static orr_tensor *embedding_compose(orr_call *c) {
   int64_t size[ORR_MAX_RANK];
   for (int a = 0; a < index->rank; a++) size[a] = index->size[a];
   size[index->rank] = w->size[1];
-  orr_tensor *rows = ORR(index_select, w, orr_reshape_to(index, 1, flat),
-                         .attr = {0});
+  orr_tensor *rows =
+      ORR(index_select, w, orr_reshape_to(index, 1, flat), .attr = {0});
   return orr_reshape_to(rows, index->rank + 1, size);
 }
 

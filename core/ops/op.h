@@ -38,9 +38,9 @@ typedef struct orr_call {
 typedef struct orr_vjp {
   const orr_op *op;
   int nx, ny;
-  orr_tensor *const *x;  // inputs (shape only, no data, with ORR_DROPS_X)
-  orr_tensor *const *y;  // outputs, with ORR_KEEPS_Y
-  orr_tensor *gy;        // cotangent of the first output
+  orr_tensor *const *x;    // inputs (shape only, no data, with ORR_DROPS_X)
+  orr_tensor *const *y;    // outputs, with ORR_KEEPS_Y
+  orr_tensor *gy;          // cotangent of the first output
   orr_tensor *const *gys;  // of each output; NULL where none arrived
   const double *attr;      // as shape() left it
   const bool *needs;
@@ -68,9 +68,8 @@ struct orr_op {
 
 // A record names its own id, so one without a row does not compile; a row
 // without a record does not link.
-#define ORR_DEFINE_OP(NAME, ...)                                          \
-  const orr_op orr_op_##NAME = {.id = ORR_OP_##NAME, .name = #NAME, \
-                                __VA_ARGS__}
+#define ORR_DEFINE_OP(NAME, ...) \
+  const orr_op orr_op_##NAME = {.id = ORR_OP_##NAME, .name = #NAME, __VA_ARGS__}
 
 // ORR(mul, a, b)   ORR(sum, x, .attr = {1, 0, [9] = true}): every option is
 // given as stored; what is left out is 0, not the declared default. The
@@ -96,7 +95,7 @@ bool orr_out_broadcast(orr_call *c, int d);
 // ---- checks with the sentence built in; names come from the params
 bool orr_want_rank(orr_call *c, int input, int rank);
 bool orr_want_min_rank(orr_call *c, int input, int rank);
-bool orr_want_same(orr_call *c, int a, int b);  // equal shapes
+bool orr_want_same(orr_call *c, int a, int b);        // equal shapes
 bool orr_want_axis(orr_call *c, int slot, int rank);  // resolves negatives
 // Resolves an ORR_AXES option at slot: sorted, distinct, all when none.
 bool orr_want_axes(orr_call *c, int slot, int rank);

@@ -11,9 +11,11 @@ static orr_tensor *zeros_like(const orr_tensor *gy, const orr_tensor *x) {
   return gy ? orr_keep(orr_zeros(x->dtype, x->rank, x->size)) : NULL;
 }
 
-#define AXIS_LAST {"axis", ORR_AXIS, .def = -1, .doc = "along which"}
-#define DESCENDING {"descending", ORR_BOOL, .doc = "largest first"}
-#define BAD_AXIS(NAME)                                                   \
+#define AXIS_LAST \
+  { "axis", ORR_AXIS, .def = -1, .doc = "along which" }
+#define DESCENDING \
+  { "descending", ORR_BOOL, .doc = "largest first" }
+#define BAD_AXIS(NAME)                                                    \
   "{ {2,3}, axis = 3, error = '" NAME ": axis is 3 but x is [2, 3]; use " \
   "1 to 2 or -2 to -1' }"
 
@@ -39,8 +41,7 @@ static bool sort_shape(orr_call *c) {
 }
 
 static bool sort_forward(orr_call *c) {
-  if (c->x[0]->rank > 0)
-    return run(c, (int)c->attr[0], 0, c->attr[1] != 0);
+  if (c->x[0]->rank > 0) return run(c, (int)c->attr[0], 0, c->attr[1] != 0);
   memcpy(orr_data(c->y[0]), orr_data(c->x[0]), orr_dtype_size(c->x[0]->dtype));
   *ORR_I64P(c->y[1]) = 1;
   return true;
@@ -93,8 +94,9 @@ static bool want_k(orr_call *c, int64_t least) {
   const int axis = (int)c->attr[1];
   const int64_t k = (int64_t)c->attr[0], n = x->size[axis];
   return (k >= least && k <= n) ||
-      orr_fail(c, "k is %lld but axis %d of %s has %lld elements; use %lld to "
-                  "%lld",
+      orr_fail(c,
+               "k is %lld but axis %d of %s has %lld elements; use %lld to "
+               "%lld",
                (long long)k, axis + 1, orr_shape_text(x, text, sizeof text),
                (long long)n, (long long)least, (long long)n);
 }
@@ -119,7 +121,8 @@ static void topk_vjp(orr_vjp *v) {
                    .attr = {v->attr[1]});
 }
 
-#define K {"k", ORR_INT, .required = true, .doc = "how many"}
+#define K \
+  { "k", ORR_INT, .required = true, .doc = "how many" }
 ORR_DEFINE_OP(topk,
     .doc = "The k largest (or smallest) elements along an axis in order, and "
            "their positions.",
@@ -196,8 +199,9 @@ ORR_DEFINE_OP(kthvalue,
 
 static bool want_one_axis(orr_call *c) {
   return c->attr[0] <= 1 ||
-      orr_fail(c, "axis is a list of %g; give one axis, or none for all "
-                  "elements",
+      orr_fail(c,
+               "axis is a list of %g; give one axis, or none for all "
+               "elements",
                c->attr[0]);
 }
 
@@ -208,8 +212,9 @@ static bool median_shape(orr_call *c) {
   const bool all = c->attr[0] == 0;
   if (!all && !orr_want_axis(c, 1, x->rank)) return false;
   if ((all ? x->count : x->size[(int)c->attr[1]]) == 0)
-    return orr_fail(c, "x is %s: nothing to choose from; use an axis that is "
-                       "not empty",
+    return orr_fail(c,
+                    "x is %s: nothing to choose from; use an axis that is "
+                    "not empty",
                     orr_shape_text(x, text, sizeof text));
   if (!all) return one_of_axis(c, (int)c->attr[1], c->attr[ORR_KEEPDIM] != 0);
   const int64_t ones[ORR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -273,8 +278,9 @@ static bool want_quantiles(orr_call *c) {
       return orr_fail(c, "q holds %g; use 0 to 1", orr_get(q, i));
   const int64_t n = c->attr[0] == 1 ? x->size[(int)c->attr[1]] : x->count;
   return n > 0 ||
-      orr_fail(c, "x is %s: nothing to choose from; use an axis that is not "
-                  "empty",
+      orr_fail(c,
+               "x is %s: nothing to choose from; use an axis that is not "
+               "empty",
                orr_shape_text(x, text, sizeof text));
 }
 
@@ -297,8 +303,8 @@ static orr_tensor *between_rows(orr_tensor *x, int axis, orr_tensor *at,
   if (how == LOWER || !low) return low;
   int64_t size[ORR_MAX_RANK];
   for (int i = 0; i < x->rank; i++) size[i] = i == axis ? at->count : 1;
-  orr_tensor *weight = how == MIDPOINT ? orr_num(x, 0.5)
-                                       : ORR(sub, at, ORR(floor, at));
+  orr_tensor *weight =
+      how == MIDPOINT ? orr_num(x, 0.5) : ORR(sub, at, ORR(floor, at));
   if (how == LINEAR) weight = orr_reshape_to(weight, x->rank, size);
   orr_tensor *high = rows_at(x, axis, at, ceil);
   return ORR(lerp, low, high, weight);

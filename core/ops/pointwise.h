@@ -4,16 +4,17 @@
 #define ORR_POINTWISE_H
 #include "../kernels/elementwise.h"
 
-static inline bool unary_shape(orr_call *c) {
-  return orr_out_like(c, c->x[0]);
-}
+static inline bool unary_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
 static inline bool binary_shape(orr_call *c) {
   return orr_out_broadcast(c, -1);
 }
 
 #define UNARY_FLAGS (ORR_STRIDED_OK | ORR_INPLACE)
 #define BINARY_FLAGS (UNARY_FLAGS | ORR_PROMOTE)
-#define XY {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}}
+#define XY                                                     \
+  {                                                            \
+    {"x", .want = ORR_WANT_ANY}, { "y", .want = ORR_WANT_ANY } \
+  }
 #define BAD_BROADCAST(NAME)                                                   \
   "{ {2,3}, {2,4}, error = '" NAME ": x is [2, 3], y is [2, 4]: they do not " \
   "broadcast; sizes must be equal or 1, matched from the last axis' }"

@@ -2,7 +2,8 @@
 // tile, repeat_interleave.
 #include "op.h"
 
-#define ANY {"x", .want = ORR_WANT_ANY}
+#define ANY \
+  { "x", .want = ORR_WANT_ANY }
 
 // Positions from 1 along an axis: element i of the result is x's
 // (first + i * step) / hold, round the axis of n.
@@ -110,10 +111,14 @@ static orr_tensor *rot90_compose(orr_call *c) {
   }
   const int a = (int)axis[0], b = (int)axis[1];
   switch (((int64_t)c->attr[0] % 4 + 4) % 4) {
-    case 1: return ORR(transpose, reversed(x, b), .attr = {a, b});
-    case 2: return reversed(reversed(x, a), b);
-    case 3: return ORR(transpose, reversed(x, a), .attr = {a, b});
-    default: return ORR(clone, x);
+  case 1:
+    return ORR(transpose, reversed(x, b), .attr = {a, b});
+  case 2:
+    return reversed(reversed(x, a), b);
+  case 3:
+    return ORR(transpose, reversed(x, a), .attr = {a, b});
+  default:
+    return ORR(clone, x);
   }
 }
 
@@ -148,8 +153,7 @@ static orr_tensor *tile_compose(orr_call *c) {
                times);
       return NULL;
     }
-    if (times != 1)
-      x = turned(x, axis, size[axis] * (int64_t)times, 0, 1, 1);
+    if (times != 1) x = turned(x, axis, size[axis] * (int64_t)times, 0, 1, 1);
   }
   return x;
 }
@@ -172,8 +176,9 @@ static orr_tensor *repeat_interleave_compose(orr_call *c) {
   orr_tensor *x = c->x[0];
   const double times = c->attr[0];
   if (c->attr[1] > 1) {
-    orr_fail(c, "axis is a list of %g; give one axis, or none for all "
-                "elements in a row",
+    orr_fail(c,
+             "axis is a list of %g; give one axis, or none for all "
+             "elements in a row",
              c->attr[1]);
     return NULL;
   }

@@ -37,13 +37,17 @@ const char *const *orr_op_samples(const orr_op *op, int *n) {
 
 static int slots(orr_kind kind) {
   switch (kind) {
-    case ORR_TENSOR:
-    case ORR_TENSORS:
-    case ORR_STREAM: return 0;
-    case ORR_PAIR: return 2;
-    case ORR_AXES:
-    case ORR_SIZES: return 1 + ORR_MAX_RANK;
-    default: return 1;
+  case ORR_TENSOR:
+  case ORR_TENSORS:
+  case ORR_STREAM:
+    return 0;
+  case ORR_PAIR:
+    return 2;
+  case ORR_AXES:
+  case ORR_SIZES:
+    return 1 + ORR_MAX_RANK;
+  default:
+    return 1;
   }
 }
 

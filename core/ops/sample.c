@@ -164,15 +164,17 @@ static orr_tensor *affine_grid_compose(orr_call *c) {
   const bool align = c->attr[1 + ORR_MAX_RANK] != 0;
   char s[128];
   if (theta->rank != 3 || theta->size[1] != 2 || theta->size[2] != 3) {
-    orr_fail(c, "theta is %s but must be [N, 2, 3]; give one matrix for each "
-                "image",
+    orr_fail(c,
+             "theta is %s but must be [N, 2, 3]; give one matrix for each "
+             "image",
              orr_shape_text(theta, s, sizeof s));
     return NULL;
   }
   const bool four = (int)c->attr[0] == 4 && size[0] == (double)theta->size[0];
   if (!four || size[2] < 1 || size[3] < 1 || size[2] * size[3] > 2147483647.0) {
-    orr_fail(c, "theta is %s, so size must be {%lld, C, H, W} with H and W "
-                ">= 1; give the images' sizes",
+    orr_fail(c,
+             "theta is %s, so size must be {%lld, C, H, W} with H and W "
+             ">= 1; give the images' sizes",
              orr_shape_text(theta, s, sizeof s), (long long)theta->size[0]);
     return NULL;
   }
@@ -192,8 +194,8 @@ static orr_tensor *affine_grid_compose(orr_call *c) {
     }
     p[3 * i + 2] = 1;
   }
-  orr_tensor *grid = ORR(matmul, orr_cast(base, theta->dtype),
-                         orr_transpose_last(theta));
+  orr_tensor *grid =
+      ORR(matmul, orr_cast(base, theta->dtype), orr_transpose_last(theta));
   return orr_reshape_to(grid, 4, to);
 }
 
@@ -250,14 +252,13 @@ static orr_tensor *corner(orr_tensor *flat, orr_tensor *x, orr_tensor *y,
   orr_tensor *cx = ORR(clamp, x, .attr = {0, (double)(w - 1)});
   orr_tensor *cy = ORR(clamp, y, .attr = {0, (double)(h - 1)});
   if (!cx || !cy) return NULL;
-  orr_tensor *inside =
-      ORR(logical_and, ORR(eq, cx, x), ORR(eq, cy, y));
+  orr_tensor *inside = ORR(logical_and, ORR(eq, cx, x), ORR(eq, cy, y));
   orr_tensor *zero = orr_num(x, 0);
   orr_tensor *column = orr_cast(ORR(where, inside, cx, zero), ORR_I64);
   orr_tensor *row = orr_cast(ORR(where, inside, cy, zero), ORR_I64);
   if (!column || !row) return NULL;
-  orr_tensor *index = plus(times(row, orr_num(row, (double)w)),
-                           plus(column, orr_num(row, 1)));
+  orr_tensor *index =
+      plus(times(row, orr_num(row, (double)w)), plus(column, orr_num(row, 1)));
   const int64_t size[] = {flat->size[0], flat->size[1], x->size[2]};
   orr_tensor *value =
       ORR(gather, flat, orr_expand_to(index, 3, size), .attr = {2});

@@ -24,8 +24,8 @@ static orr_tensor *scan(orr_call *c, orr_tensor *y, fold_fn *fold) {
   const int64_t n = y->size[axis];
   if (n < 2) return ORR(clone, y);
   for (int64_t step = 1; y && step < n; step *= 2) {
-    orr_tensor *rest = fold(part(y, axis, step, n - step),
-                            part(y, axis, 0, n - step));
+    orr_tensor *rest =
+        fold(part(y, axis, step, n - step), part(y, axis, 0, n - step));
     orr_tensor *both[2] = {part(y, axis, 0, step), rest};
     if (!both[0] || !both[1]) return NULL;
     const orr_args args = {.list = both, .n = 2, .attr = {axis}};

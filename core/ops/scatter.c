@@ -7,9 +7,12 @@
 
 #include "op.h"
 
-#define ANY(NAME) {NAME, .want = ORR_WANT_ANY}
-#define AXIS {"axis", ORR_AXIS, .required = true, .doc = "along which"}
-#define INDEX {"index", .want = ORR_WANT_INT, .doc = "positions from 1"}
+#define ANY(NAME) \
+  { NAME, .want = ORR_WANT_ANY }
+#define AXIS \
+  { "axis", ORR_AXIS, .required = true, .doc = "along which" }
+#define INDEX \
+  { "index", .want = ORR_WANT_INT, .doc = "positions from 1" }
 
 static bool scatter_shape(orr_call *c) {
   const orr_tensor *x = c->x[0], *index = c->x[1], *source = c->x[2];
@@ -20,16 +23,18 @@ static bool scatter_shape(orr_call *c) {
   for (int i = 0; ok && i < x->rank; i++)
     ok = i == axis || index->size[i] <= x->size[i];
   if (!ok)
-    return orr_fail(c, "x is %s but index is %s; index needs as many axes, "
-                       "none longer than x's but axis %d",
+    return orr_fail(c,
+                    "x is %s but index is %s; index needs as many axes, "
+                    "none longer than x's but axis %d",
                     orr_shape_text(x, a, sizeof a),
                     orr_shape_text(index, b, sizeof b), axis + 1);
   if (source->dtype != x->dtype)
     return orr_fail(c, "x is %s but source is %s; convert one",
                     orr_dtype_name(x->dtype), orr_dtype_name(source->dtype));
   if (source->rank > 0 && !orr_same_shape(index, source))
-    return orr_fail(c, "index is %s but source is %s; match them, or give a "
-                       "number",
+    return orr_fail(c,
+                    "index is %s but source is %s; match them, or give a "
+                    "number",
                     orr_shape_text(index, a, sizeof a),
                     orr_shape_text(source, b, sizeof b));
   return orr_out_like(c, x);
@@ -47,8 +52,9 @@ static bool scatter_forward(orr_call *c) {
   if (x->count) memcpy(to, orr_data(x), (size_t)x->count * size);
   for (int64_t i = 0; i < index->count; i++) {
     if (p[i] < 1 || p[i] > x->size[axis])
-      return orr_fail(c, "index holds %lld at element %lld but axis %d of %s "
-                         "has positions 1 to %lld",
+      return orr_fail(c,
+                      "index holds %lld at element %lld but axis %d of %s "
+                      "has positions 1 to %lld",
                       (long long)p[i], (long long)i + 1, axis + 1,
                       orr_shape_text(x, text, sizeof text),
                       (long long)x->size[axis]);
@@ -68,8 +74,7 @@ static bool scatter_forward(orr_call *c) {
 static orr_tensor *stayed(const orr_vjp *v) {
   orr_tensor *index = v->x[1];
   orr_tensor *number = orr_keep(orr_empty(ORR_I64, index->rank, index->size));
-  orr_tensor *zero = orr_keep(orr_zeros(ORR_I64, v->x[0]->rank,
-                                        v->x[0]->size));
+  orr_tensor *zero = orr_keep(orr_zeros(ORR_I64, v->x[0]->rank, v->x[0]->size));
   if (!number || !zero || !v->gy) return NULL;
   for (int64_t i = 0; i < number->count; i++) ORR_I64P(number)[i] = i + 1;
   orr_tensor *last = ORR(scatter, zero, index, number, .attr = {v->attr[0]});
@@ -79,8 +84,8 @@ static orr_tensor *stayed(const orr_vjp *v) {
 
 static void scatter_vjp(orr_vjp *v) {
   if (v->needs[0])
-    v->gx[0] = ORR(scatter, v->gy, v->x[1], orr_num(v->gy, 0),
-                   .attr = {v->attr[0]});
+    v->gx[0] =
+        ORR(scatter, v->gy, v->x[1], orr_num(v->gy, 0), .attr = {v->attr[0]});
   if (v->needs[2]) {
     orr_tensor *g = ORR(gather, v->gy, v->x[1], .attr = {v->attr[0]});
     g = ORR(mul, g, stayed(v));
@@ -127,8 +132,9 @@ static orr_tensor *index_copy_compose(orr_call *c) {
   for (int i = 0; ok && i < x->rank; i++)
     ok = source->size[i] == (i == axis ? c->x[1]->count : x->size[i]);
   if (!ok) {
-    orr_fail(c, "x is %s and index has %lld positions but source is %s; "
-                "source must be like x with that many along axis %d",
+    orr_fail(c,
+             "x is %s and index has %lld positions but source is %s; "
+             "source must be like x with that many along axis %d",
              orr_shape_text(x, a, sizeof a), (long long)c->x[1]->count,
              orr_shape_text(source, b, sizeof b), axis + 1);
     return NULL;

@@ -23,10 +23,14 @@ static bool sort_all(const orr_tensor *x, void *value, int64_t *at) {
 static bool is_new(orr_dtype d, const void *v, int64_t i) {
   if (i == 0) return true;
   switch (d) {
-    case ORR_F32: return DIFFER(float);
-    case ORR_F64: return DIFFER(double);
-    case ORR_I64: return DIFFER(int64_t);
-    default: return DIFFER(uint8_t);
+  case ORR_F32:
+    return DIFFER(float);
+  case ORR_F64:
+    return DIFFER(double);
+  case ORR_I64:
+    return DIFFER(int64_t);
+  default:
+    return DIFFER(uint8_t);
   }
 }
 
@@ -42,8 +46,7 @@ static bool unique_shape(orr_call *c) {
     n += is_new(x->dtype, v, i);
   if (v) orr_free(v, bytes + 1);
   return ok && orr_out(c, 0, x->dtype, 1, &n) &&
-      orr_out(c, 1, ORR_I64, x->rank, x->size) &&
-      orr_out(c, 2, ORR_I64, 1, &n);
+      orr_out(c, 1, ORR_I64, x->rank, x->size) && orr_out(c, 2, ORR_I64, 1, &n);
 }
 
 static bool unique_forward(orr_call *c) {
@@ -79,22 +82,22 @@ ORR_DEFINE_OP(unique,
 
 // ---- searchsorted
 
-#define SEARCH(T, NAME)                                                   \
-  static int64_t NAME(const void *sorted, int64_t n, const void *x,       \
-                      int64_t i, bool right) {                            \
-    const T *s = sorted, v = ((const T *)x)[i];                           \
-    int64_t low = 0, high = n;                                            \
-    while (low < high) {                                                  \
-      const int64_t mid = low + (high - low) / 2;                         \
-      /* NaN is largest. */                                               \
-      const bool below = right ? s[mid] <= v || v != v                    \
-                               : s[mid] < v || (v != v && s[mid] == s[mid]); \
-      if (below)                                                          \
-        low = mid + 1;                                                    \
-      else                                                                \
-        high = mid;                                                       \
-    }                                                                     \
-    return low + 1;                                                       \
+#define SEARCH(T, NAME)                                                        \
+  static int64_t NAME(const void *sorted, int64_t n, const void *x, int64_t i, \
+                      bool right) {                                            \
+    const T *s = sorted, v = ((const T *)x)[i];                                \
+    int64_t low = 0, high = n;                                                 \
+    while (low < high) {                                                       \
+      const int64_t mid = low + (high - low) / 2;                              \
+      /* NaN is largest. */                                                    \
+      const bool below = right ? s[mid] <= v || v != v                         \
+                               : s[mid] < v || (v != v && s[mid] == s[mid]);   \
+      if (below)                                                               \
+        low = mid + 1;                                                         \
+      else                                                                     \
+        high = mid;                                                            \
+    }                                                                          \
+    return low + 1;                                                            \
   }
 SEARCH(float, search_f32)
 SEARCH(double, search_f64)
@@ -111,8 +114,9 @@ static bool searchsorted_shape(orr_call *c) {
   for (int i = 0; ok && s->rank > 1 && i < s->rank - 1; i++)
     ok = s->size[i] == x->size[i];
   if (!ok)
-    return orr_fail(c, "sorted is %s but x is %s; use one sorted row, or as "
-                       "many rows as x has",
+    return orr_fail(c,
+                    "sorted is %s but x is %s; use one sorted row, or as "
+                    "many rows as x has",
                     orr_shape_text(s, a, sizeof a),
                     orr_shape_text(x, b, sizeof b));
   return orr_out(c, 0, ORR_I64, x->rank, x->size);
@@ -133,8 +137,8 @@ static void search_range(void *context, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
     const char *sorted = orr_data(s);
     if (s->rank > 1) sorted += (size_t)(i / j->each) * row;
-    ORR_I64P(j->c->y[0])[i] =
-        search[x->dtype](sorted, j->n, orr_data(x), i, j->c->attr[0] != 0);
+    ORR_I64P(j->c->y[0])
+    [i] = search[x->dtype](sorted, j->n, orr_data(x), i, j->c->attr[0] != 0);
   }
 }
 
@@ -146,8 +150,8 @@ static bool searchsorted_forward(orr_call *c) {
   return true;
 }
 
-#define RIGHT                                                            \
-  {"right", ORR_BOOL, .doc = "after equal elements, not before them"}
+#define RIGHT \
+  { "right", ORR_BOOL, .doc = "after equal elements, not before them" }
 ORR_DEFINE_OP(searchsorted,
     .doc = "Where x would go in a sorted row, as a position from 1 to n + 1: "
            "the first element not below x. Rows of sorted [..., n] belong to "
@@ -267,8 +271,9 @@ static bool histc_shape(orr_call *c) {
   if (bins < 1)
     return orr_fail(c, "bins is %lld; it must be at least 1", (long long)bins);
   if (!(c->attr[1] <= c->attr[2]) || !isfinite(c->attr[2] - c->attr[1]))
-    return orr_fail(c, "min is %g, max is %g; use finite numbers, min not "
-                       "above max",
+    return orr_fail(c,
+                    "min is %g, max is %g; use finite numbers, min not "
+                    "above max",
                     c->attr[1], c->attr[2]);
   return orr_out(c, 0, c->x[0]->dtype, 1, &bins);
 }

@@ -42,8 +42,7 @@ static double erfinv_positive(double x) {
   return y;
 }
 static double erfinv_of(double x) {
-  if (!(x > -1 && x < 1))
-    return x == 1 ? INFINITY : x == -1 ? -INFINITY : NAN;
+  if (!(x > -1 && x < 1)) return x == 1 ? INFINITY : x == -1 ? -INFINITY : NAN;
   return x == 0 ? x : copysign(erfinv_positive(fabs(x)), x);
 }
 ORR_MAP1(erfinv, ORR_GRAIN_DEAR, erfinv_of((double)x))
@@ -121,9 +120,10 @@ ORR_DEFINE_OP(digamma,
 // with Bernoulli numbers B_2j / (2j)!. Below 0 (s whole), the terms on either
 // side of 0 are sums of the same kind.
 static double zeta(double s, double x) {
-  static const double b[] = {
-      1. / 12,       -1. / 720,             1. / 30240,      -1. / 1209600,
-      1. / 47900160, -691. / 1307674368e3, 1. / 74724249600};
+  static const double b[] = {1. / 12,         -1. / 720,
+                             1. / 30240,      -1. / 1209600,
+                             1. / 47900160,   -691. / 1307674368e3,
+                             1. / 74724249600};
   if (x <= 0 && x == floor(x)) return INFINITY;
   if (isinf(x)) return 0;
   if (x < 0) {
@@ -173,8 +173,7 @@ ORR_DEFINE_OP(polygamma,
 
 // ---- of two arguments
 
-ORR_MAP2(atan2, ORR_GRAIN_DEAR,
-         _Generic(x, float: atan2f, double: atan2)(x, z))
+ORR_MAP2(atan2, ORR_GRAIN_DEAR, V_FLOAT(x, atan2f, atan2)(x, z))
 
 // (y gx - x gy) / (x^2 + y^2); 0 at the origin, where there is no angle.
 static void atan2_vjp(orr_vjp *v) {
@@ -195,8 +194,7 @@ ORR_DEFINE_OP(atan2,
         "{ {3,1}, {4}, low = -2, high = -0.3 }", "{ {0,4}, {4} }",
         BAD_BROADCAST("atan2")});
 
-ORR_MAP2(hypot, ORR_GRAIN_CHEAP,
-         _Generic(x, float: hypotf, double: hypot)(x, z))
+ORR_MAP2(hypot, ORR_GRAIN_CHEAP, V_FLOAT(x, hypotf, hypot)(x, z))
 
 static void hypot_vjp(orr_vjp *v) {
   orr_tensor *g = orr_div_or_zero(v->gy, v->y[0]);
@@ -216,17 +214,16 @@ ORR_DEFINE_OP(hypot,
         BAD_BROADCAST("hypot")});
 
 ORR_MAP2(logaddexp, ORR_GRAIN_DEAR,
-         x == z ? x + _Generic(x, float: 0.69314718f,
-                               double: 0.69314718055994531)
+         x == z ? x + V_FLOAT(x, 0.69314718f, 0.69314718055994531)
                 : (x > z ? x : z) + v_log1p(v_exp(-v_abs(x - z))))
 
 // sigmoid(x - y) and its complement; both infinite and alike: half each.
 static void logaddexp_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *y = v->x[1], *zero = orr_num(x, 0);
   orr_tensor *lost = ORR(logical_and, ORR(eq, x, y), ORR(isinf, x));
-  orr_tensor *d = ORR(where, lost, zero,
-                      ORR(sub, ORR(where, lost, zero, x),
-                          ORR(where, lost, zero, y)));
+  orr_tensor *d =
+      ORR(where, lost, zero,
+          ORR(sub, ORR(where, lost, zero, x), ORR(where, lost, zero, y)));
   if (v->needs[0]) v->gx[0] = times(v, ORR(sigmoid, d));
   if (v->needs[1]) v->gx[1] = times(v, ORR(sigmoid, ORR(neg, d)));
 }
@@ -241,8 +238,8 @@ ORR_DEFINE_OP(logaddexp,
 
 // ---- logarithms and powers of other bases, hyperbolic inverses
 
-#define UNARY(NAME, EXPR, EXTRA, DOC, ...)                                \
-  ORR_MAP1(NAME, ORR_GRAIN_DEAR, EXPR)                                    \
+#define UNARY(NAME, EXPR, EXTRA, DOC, ...) \
+  ORR_MAP1(NAME, ORR_GRAIN_DEAR, EXPR)     \
   ORR_DEFINE_OP(NAME, .doc = DOC, .params = {{"x"}}, .shape = unary_shape, \
                 .forward = NAME##_forward, .vjp = NAME##_vjp,             \
                 .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT | (EXTRA), .samples = {__VA_ARGS__});

@@ -50,11 +50,11 @@ bool orr_out_broadcast(orr_call *c, int d) {
   char a[128], b[128];
   for (int i = 0; i < c->nx; i++) {
     if (!c->x[i] || orr_broadcast_shape(&rank, size, c->x[i])) continue;
-    return orr_fail(c, "%s is %s, %s is %s: they do not broadcast; sizes must "
-                       "be equal or 1, matched from the last axis",
-                    orr_input_name(c, 0),
-                    orr_shape_text(c->x[0], a, sizeof a), orr_input_name(c, i),
-                    orr_shape_text(c->x[i], b, sizeof b));
+    return orr_fail(c,
+                    "%s is %s, %s is %s: they do not broadcast; sizes must "
+                    "be equal or 1, matched from the last axis",
+                    orr_input_name(c, 0), orr_shape_text(c->x[0], a, sizeof a),
+                    orr_input_name(c, i), orr_shape_text(c->x[i], b, sizeof b));
   }
   return orr_out(c, 0, d >= 0 ? (orr_dtype)d : c->x[0]->dtype, rank, size);
 }
@@ -72,8 +72,9 @@ bool orr_want_min_rank(orr_call *c, int input, int rank) {
   const orr_tensor *x = c->x[input];
   char text[128];
   if (x->rank >= rank) return true;
-  return orr_fail(c, "%s is %s but must have at least %d ax%s; use :view or "
-                     ":unsqueeze",
+  return orr_fail(c,
+                  "%s is %s but must have at least %d ax%s; use :view or "
+                  ":unsqueeze",
                   orr_input_name(c, input),
                   orr_shape_text(x, text, sizeof text), rank,
                   rank == 1 ? "is" : "es");
@@ -82,8 +83,7 @@ bool orr_want_min_rank(orr_call *c, int input, int rank) {
 bool orr_want_same(orr_call *c, int a, int b) {
   char s[128], t[128];
   if (orr_same_shape(c->x[a], c->x[b])) return true;
-  return orr_fail(c, "%s is %s but %s is %s; match them",
-                  orr_input_name(c, a),
+  return orr_fail(c, "%s is %s but %s is %s; match them", orr_input_name(c, a),
                   orr_shape_text(c->x[a], s, sizeof s), orr_input_name(c, b),
                   orr_shape_text(c->x[b], t, sizeof t));
 }

@@ -4,8 +4,8 @@
 #define FLAGS (ORR_STRIDED_OK | ORR_INPLACE | ORR_INT_TO_FLOAT)
 
 // Integer inputs are computed as float32. GRAD fills v->gx[0].
-#define UNARY(NAME, GRAIN, EXPR, EXTRA, DOC, ...)                        \
-  ORR_MAP1(NAME, GRAIN, EXPR)                                            \
+#define UNARY(NAME, GRAIN, EXPR, EXTRA, DOC, ...) \
+  ORR_MAP1(NAME, GRAIN, EXPR)                     \
   ORR_DEFINE_OP(NAME, .doc = DOC, .params = {{"x"}}, .shape = unary_shape, \
                 .forward = NAME##_forward, .vjp = NAME##_vjp,            \
                 .flags = FLAGS | (EXTRA), .samples = {__VA_ARGS__});
@@ -17,9 +17,10 @@ static orr_tensor *one_minus_square(orr_vjp *v, orr_tensor *x) {
 }
 
 static void exp_vjp(orr_vjp *v) { v->gx[0] = times(v, v->y[0]); }
-UNARY(exp, ORR_GRAIN_DEAR, v_exp(x), ORR_DROPS_X | ORR_KEEPS_Y,
-      "Exponential e^x, elementwise.", "{ {3,4} }", "{ {0,4} }",
-      "{ {6}, low = -80, high = 80, nograd = true, reason = 'spans 69 decades' }")
+UNARY(
+    exp, ORR_GRAIN_DEAR, v_exp(x), ORR_DROPS_X | ORR_KEEPS_Y,
+    "Exponential e^x, elementwise.", "{ {3,4} }", "{ {0,4} }",
+    "{ {6}, low = -80, high = 80, nograd = true, reason = 'spans 69 decades' }")
 
 static void log_vjp(orr_vjp *v) { v->gx[0] = ORR(div, v->gy, v->x[0]); }
 UNARY(log, ORR_GRAIN_DEAR, v_log(x), 0,
@@ -52,8 +53,8 @@ UNARY(sqrt, ORR_GRAIN_CHEAP, v_sqrt(x), ORR_DROPS_X | ORR_KEEPS_Y,
 // d x^(-1/2) = -y^3 / 2
 static void rsqrt_vjp(orr_vjp *v) {
   orr_tensor *y = v->y[0];
-  v->gx[0] = times(v, ORR(mul, ORR(mul, ORR(square, y), y),
-                          orr_num(v->gy, -0.5)));
+  v->gx[0] =
+      times(v, ORR(mul, ORR(mul, ORR(square, y), y), orr_num(v->gy, -0.5)));
 }
 UNARY(rsqrt, ORR_GRAIN_CHEAP, 1 / v_sqrt(x), ORR_DROPS_X | ORR_KEEPS_Y,
       "1 / sqrt(x), elementwise.", "{ {3,4}, low = 0.5, high = 3 }",

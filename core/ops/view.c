@@ -4,7 +4,8 @@
 #include "../kernels/iterate.h"
 #include "op.h"
 
-#define ANY {"x", .want = ORR_WANT_ANY}
+#define ANY \
+  { "x", .want = ORR_WANT_ANY }
 // Views are linear: their gradient needs shapes only.
 #define VIEW_FLAGS (ORR_VIEW | ORR_DROPS_X)
 
@@ -34,8 +35,9 @@ static bool wanted_sizes(orr_call *c, int64_t *size, int *rank) {
     known *= size[guess];
   }
   if (known == x->count && (guess < 0 || size[guess] >= 0)) return true;
-  return orr_fail(c, "x is %s with %lld elements, which do not fill %s; use "
-                     "sizes whose product is %lld",
+  return orr_fail(c,
+                  "x is %s with %lld elements, which do not fill %s; use "
+                  "sizes whose product is %lld",
                   orr_shape_text(x, a, sizeof a), (long long)x->count,
                   orr_sizes_text(*rank, size, b, sizeof b),
                   (long long)x->count);
@@ -85,8 +87,9 @@ static bool view_shape(orr_call *c) {
   char text[128];
   if (!wanted_sizes(c, size, &rank)) return false;
   if (!view_strides(c->x[0], rank, size, stride))
-    return orr_fail(c, "x is %s and strided, so %s would need a copy; use "
-                       ":reshape",
+    return orr_fail(c,
+                    "x is %s and strided, so %s would need a copy; use "
+                    ":reshape",
                     orr_shape_text(c->x[0], text, sizeof text), "the view");
   return orr_out_view(c, rank, size, stride, 0);
 }
@@ -95,9 +98,9 @@ static void reshape_vjp(orr_vjp *v) {
   v->gx[0] = orr_reshape_to(v->gy, v->x[0]->rank, v->x[0]->size);
 }
 
-#define SIZES {"sizes", ORR_SIZES, .required = true, \
-               .doc = "one may be -1: what is left"}
-#define FILL_ERROR(NAME)                                                    \
+#define SIZES \
+  { "sizes", ORR_SIZES, .required = true, .doc = "one may be -1: what is left" }
+#define FILL_ERROR(NAME)                                                     \
   "{ {2,3}, sizes = {4,2}, error = '" NAME ": x is [2, 3] with 6 elements, " \
   "which do not fill [4, 2]; use sizes whose product is 6' }"
 
@@ -139,9 +142,10 @@ static orr_tensor *flatten_compose(orr_call *c) {
     return NULL;
   const int first = axis_at(c->attr, 0), last = axis_at(c->attr, 1);
   if (first > last) {
-    orr_fail(c, "start_axis is %d but end_axis is %d of %s; start before the "
-                "end", first + 1, last + 1,
-             orr_shape_text(x, text, sizeof text));
+    orr_fail(c,
+             "start_axis is %d but end_axis is %d of %s; start before the "
+             "end",
+             first + 1, last + 1, orr_shape_text(x, text, sizeof text));
     return NULL;
   }
   int64_t size[ORR_MAX_RANK];
@@ -215,8 +219,8 @@ static bool permute_shape(orr_call *c) {
   char text[128];
   if ((int)c->attr[0] != rank)
     return orr_fail(c, "%d axes are given but x is %s; name all %d",
-                    (int)c->attr[0],
-                    orr_shape_text(c->x[0], text, sizeof text), rank);
+                    (int)c->attr[0], orr_shape_text(c->x[0], text, sizeof text),
+                    rank);
   for (int i = 0; i < rank; i++) {
     if (!orr_want_axis(c, 1 + i, rank)) return false;
     order[i] = axis_at(c->attr, 1 + i);
@@ -262,8 +266,9 @@ static bool expand_shape(orr_call *c) {
     stride[i] = have == size[i] && i >= grow ? x->stride[i - grow] : 0;
   }
   if (ok) return orr_out_view(c, rank, size, stride, 0);
-  return orr_fail(c, "x is %s, which does not expand to %s; only axes of size "
-                     "1 grow, new ones come first",
+  return orr_fail(c,
+                  "x is %s, which does not expand to %s; only axes of size "
+                  "1 grow, new ones come first",
                   orr_shape_text(x, a, sizeof a),
                   orr_sizes_text(rank, size, b, sizeof b));
 }
@@ -350,12 +355,13 @@ static bool narrow_shape(orr_call *c) {
   int64_t first = (int64_t)c->attr[1];
   const int64_t length = (int64_t)c->attr[2], step = (int64_t)c->attr[3];
   if (first < 0) first += n;
-  if (step < 1) return orr_fail(c, "step is %lld; it must be at least 1",
-                                (long long)step);
+  if (step < 1)
+    return orr_fail(c, "step is %lld; it must be at least 1", (long long)step);
   if (first < 0 || length < 0 || first > n ||
       (length > 0 && first + (length - 1) * step >= n))
-    return orr_fail(c, "%lld elements from %lld on do not lie in axis %d of "
-                       "%s; stay within 1 to %lld",
+    return orr_fail(c,
+                    "%lld elements from %lld on do not lie in axis %d of "
+                    "%s; stay within 1 to %lld",
                     (long long)length, (long long)first + 1, axis + 1,
                     orr_shape_text(x, text, sizeof text), (long long)n);
   c->attr[1] = (double)first;
@@ -370,13 +376,15 @@ static bool narrow_shape(orr_call *c) {
 
 static void narrow_vjp(orr_vjp *v) {
   const int axis = axis_at(v->attr, 0);
-  v->gx[0] = ORR(narrow_dx, v->gy,
-                 .attr = {axis, v->attr[1], v->attr[3],
-                          (double)v->x[0]->size[axis]});
+  v->gx[0] =
+      ORR(narrow_dx, v->gy,
+          .attr = {axis, v->attr[1], v->attr[3], (double)v->x[0]->size[axis]});
 }
 
-#define PART {"axis", ORR_AXIS, .required = true, .doc = "along which"},       \
-             {"start", ORR_INDEX, .required = true, .doc = "first position"}
+#define PART                                                      \
+  {"axis", ORR_AXIS, .required = true, .doc = "along which"}, {   \
+    "start", ORR_INDEX, .required = true, .doc = "first position" \
+  }
 ORR_DEFINE_OP(narrow,
               .doc = "A view of `length` positions of an axis from start on, "
                      "every step-th.",
@@ -426,9 +434,9 @@ static bool narrow_dx_forward(orr_call *c) {
 
 static void narrow_dx_vjp(orr_vjp *v) {
   const int axis = axis_at(v->attr, 0);
-  v->gx[0] = ORR(narrow, v->gy, .attr = {axis, v->attr[1],
-                                         (double)v->x[0]->size[axis],
-                                         v->attr[2]});
+  v->gx[0] =
+      ORR(narrow, v->gy,
+          .attr = {axis, v->attr[1], (double)v->x[0]->size[axis], v->attr[2]});
 }
 
 ORR_DEFINE_OP(narrow_dx,
@@ -504,9 +512,7 @@ static bool to_shape(orr_call *c) {
   return orr_out(c, 0, d < 0 ? c->x[0]->dtype : (orr_dtype)d, c->x[0]->rank,
                  c->x[0]->size);
 }
-static void to_vjp(orr_vjp *v) {
-  v->gx[0] = orr_cast(v->gy, v->x[0]->dtype);
-}
+static void to_vjp(orr_vjp *v) { v->gx[0] = orr_cast(v->gy, v->x[0]->dtype); }
 
 ORR_DEFINE_OP(to,
               .doc = "A copy of x in another dtype. Fractions are cut off "

@@ -49,8 +49,9 @@ static orr_tensor *taps(orr_tensor *x, int axis, const sweep *s) {
   orr_tensor **part = x ? orr_alloc(bytes) : NULL;
   if (!part) return NULL;
   for (int64_t i = 0; i < s->k; i++)
-    part[i] = ORR(narrow, x, .attr = {axis, (double)(i * s->dilation),
-                                      (double)s->out, (double)s->stride});
+    part[i] = ORR(narrow, x,
+                  .attr = {axis, (double)(i * s->dilation), (double)s->out,
+                           (double)s->stride});
   orr_tensor *y = stacked(part, s->k, axis);
   orr_free(part, bytes);
   return y;
@@ -61,8 +62,9 @@ static orr_tensor *untaps(orr_tensor *y, int axis, const sweep *s) {
   orr_tensor *x = NULL;
   for (int64_t i = 0; y && i < s->k; i++) {
     orr_tensor *tap = ORR(select, y, .attr = {axis, (double)i});
-    tap = ORR(narrow_dx, tap, .attr = {axis, (double)(i * s->dilation),
-                                       (double)s->stride, (double)s->n});
+    tap = ORR(narrow_dx, tap,
+              .attr = {axis, (double)(i * s->dilation), (double)s->stride,
+                       (double)s->n});
     x = i ? ORR(add, x, tap) : tap;
     if (!x) return NULL;
   }
@@ -131,7 +133,7 @@ static orr_tensor *fold_compose(orr_call *c) {
     return NULL;
   }
   const int64_t size[] = {x->size[0], x->size[1] / window, rows.k, columns.k,
-                          rows.out, columns.out};
+                          rows.out,   columns.out};
   orr_tensor *y = orr_reshape_to(x, 6, size);
   if (!y) return NULL;
   y = untaps(ORR(transpose, y, .attr = {3, 4}), 4, &columns);
@@ -173,8 +175,8 @@ static orr_tensor *adapt(orr_tensor *x, int axis, int64_t m, bool max) {
   if (!part) return NULL;
   for (int64_t i = 0; i < m; i++) {
     const int64_t from = i * n / m, to = ((i + 1) * n + m - 1) / m;
-    orr_tensor *box = ORR(narrow, x, .attr = {axis, (double)from,
-                                              (double)(to - from), 1});
+    orr_tensor *box =
+        ORR(narrow, x, .attr = {axis, (double)from, (double)(to - from), 1});
     part[i] = !box ? NULL
         : max      ? ORR(max, box, .attr = {axis})
                    : ORR(mean, box, .attr = {1, axis});
@@ -226,16 +228,16 @@ static orr_tensor *adaptive_max_pool2d_compose(orr_call *c) {
   return adaptive(c, true, true);
 }
 
-#define IMAGE_SAMPLES(NAME)                                                   \
-  "{ {2,2,5,4}, output_size = {2,3}, distinct = true }",                      \
-      "{ {1,2,3,4}, output_size = 1, distinct = true }",                      \
-      "{ {1,1,2,3}, output_size = {3,3}, distinct = true }",                  \
-      "{ {0,2,4,4}, output_size = 2, distinct = true }",                      \
-      "{ {2,4,4}, output_size = 2, error = '" NAME ": x is [2, 4, 4] but "    \
-      "must be [N, C, H, W]; use :view or :unsqueeze' }",                     \
-      "{ {1,2,0,4}, output_size = 2, error = '" NAME ": x is [1, 2, 0, 4]: "  \
-      "nothing to pool; give larger inputs' }",                               \
-      "{ {1,1,4,4}, output_size = 0, error = '" NAME ": output_size is {0, "  \
+#define IMAGE_SAMPLES(NAME)                                                  \
+  "{ {2,2,5,4}, output_size = {2,3}, distinct = true }",                     \
+      "{ {1,2,3,4}, output_size = 1, distinct = true }",                     \
+      "{ {1,1,2,3}, output_size = {3,3}, distinct = true }",                 \
+      "{ {0,2,4,4}, output_size = 2, distinct = true }",                     \
+      "{ {2,4,4}, output_size = 2, error = '" NAME ": x is [2, 4, 4] but "   \
+      "must be [N, C, H, W]; use :view or :unsqueeze' }",                    \
+      "{ {1,2,0,4}, output_size = 2, error = '" NAME ": x is [1, 2, 0, 4]: " \
+      "nothing to pool; give larger inputs' }",                              \
+      "{ {1,1,4,4}, output_size = 0, error = '" NAME ": output_size is {0, " \
       "0}; both must be integers >= 1' }"
 #define LINE_SAMPLES(NAME)                                                   \
   "{ {2,2,7}, output_size = 3, distinct = true }",                           \

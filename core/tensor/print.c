@@ -6,7 +6,7 @@
 
 #include "tensor.h"
 
-#define EDGE 3          // rows and columns shown at each end once elided
+#define EDGE 3           // rows and columns shown at each end once elided
 #define ELIDE_OVER 1000  // elements
 
 typedef struct text {
@@ -80,8 +80,8 @@ static style style_for(const orr_tensor *t, const range *r) {
   style s = {.elide = t->count > ELIDE_OVER};
   const double top = fmax(fabs(r->min), fabs(r->max));
   s.integers = r->integers && (!isfinite(top) || top < 1e7);
-  s.scientific = !s.integers && isfinite(top) &&
-                 (top >= 1e6 || (top > 0 && top < 1e-2));
+  s.scientific =
+      !s.integers && isfinite(top) && (top >= 1e6 || (top > 0 && top < 1e-2));
   char b[64];
   for (int64_t i = 0; i < t->count; i++) {
     const int n = write_element(b, sizeof b, &s, t, i);

@@ -8,8 +8,10 @@
 static const struct {
   const char *name;
   size_t size;
-} dtypes[ORR_DTYPES] = {
-    {"float32", 4}, {"float64", 8}, {"int64", 8}, {"uint8", 1}};
+} dtypes[ORR_DTYPES] = {{"float32", 4},
+                        {"float64", 8},
+                        {"int64", 8},
+                        {"uint8", 1}};
 
 const char *orr_dtype_name(orr_dtype d) { return dtypes[d].name; }
 size_t orr_dtype_size(orr_dtype d) { return dtypes[d].size; }
@@ -48,7 +50,7 @@ int64_t orr_product(int rank, const int64_t *size) {
 
 bool orr_same_shape(const orr_tensor *a, const orr_tensor *b) {
   return a->rank == b->rank &&
-         !memcmp(a->size, b->size, (size_t)a->rank * sizeof *a->size);
+      !memcmp(a->size, b->size, (size_t)a->rank * sizeof *a->size);
 }
 
 bool orr_broadcast_shape(int *rank, int64_t *size, const orr_tensor *x) {
@@ -95,10 +97,14 @@ static char *element(const orr_tensor *t, int64_t position) {
 double orr_get(const orr_tensor *t, int64_t position) {
   const void *p = element(t, position);
   switch (t->dtype) {
-    case ORR_F32: return (double)*(const float *)p;
-    case ORR_F64: return *(const double *)p;
-    case ORR_I64: return (double)*(const int64_t *)p;
-    default: return (double)*(const uint8_t *)p;
+  case ORR_F32:
+    return (double)*(const float *)p;
+  case ORR_F64:
+    return *(const double *)p;
+  case ORR_I64:
+    return (double)*(const int64_t *)p;
+  default:
+    return (double)*(const uint8_t *)p;
   }
 }
 
@@ -110,10 +116,18 @@ int64_t orr_get_int(const orr_tensor *t, int64_t position) {
 bool orr_set(orr_tensor *t, int64_t position, double value) {
   void *p = element(t, position);
   switch (t->dtype) {
-    case ORR_F32: *(float *)p = (float)value; break;
-    case ORR_F64: *(double *)p = value; break;
-    case ORR_I64: *(int64_t *)p = (int64_t)value; break;
-    default: *(uint8_t *)p = (uint8_t)(int64_t)value; break;
+  case ORR_F32:
+    *(float *)p = (float)value;
+    break;
+  case ORR_F64:
+    *(double *)p = value;
+    break;
+  case ORR_I64:
+    *(int64_t *)p = (int64_t)value;
+    break;
+  default:
+    *(uint8_t *)p = (uint8_t)(int64_t)value;
+    break;
   }
   return true;
 }

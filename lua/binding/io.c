@@ -41,8 +41,7 @@ static holder *push_holder(lua_State *L) {
 }
 
 static int failed(lua_State *L) {
-  if (!orr_io_world())
-    return orr_raise(L);
+  if (!orr_io_world()) return orr_raise(L);
   lua_pushnil(L);
   lua_pushstring(L, orr_error());
   orr_clear_error();
@@ -50,8 +49,7 @@ static int failed(lua_State *L) {
 }
 
 static int done(lua_State *L, bool ok) {
-  if (!ok)
-    return failed(L);
+  if (!ok) return failed(L);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -76,11 +74,9 @@ static int read_tensor(lua_State *L) {
   const char *who = luaL_checkstring(L, 2), *path = luaL_checkstring(L, 3);
   holder *h = push_holder(L);
   orr_tensor **slot = orr_push_slot(L);
-  if (orr_input_file(&h->in, who, path))
-    *slot = readers[kind](&h->in);
+  if (orr_input_file(&h->in, who, path)) *slot = readers[kind](&h->in);
   orr_input_close(&h->in);
-  if (!*slot)
-    return failed(L);
+  if (!*slot) return failed(L);
   orr_collect(L);
   return 1;
 }
@@ -135,8 +131,7 @@ static int read_bundle(lua_State *L) {
 static int write_bundle(lua_State *L) {
   int kind = luaL_checkoption(L, 1, NULL, bundle_kinds);
   const char *who = luaL_checkstring(L, 2), *path = luaL_checkstring(L, 3);
-  for (int i = 4; i <= 6; i++)
-    luaL_checktype(L, i, LUA_TTABLE);
+  for (int i = 4; i <= 6; i++) luaL_checktype(L, i, LUA_TTABLE);
   bool compress = lua_toboolean(L, 7), ok = true;
   holder *h = push_holder(L);
   lua_Integer n = luaL_len(L, 4);
@@ -171,15 +166,13 @@ static int read_file(lua_State *L) {
   if (h->in.left_known) {
     size_t n = (size_t)h->in.left;
     char *to = luaL_buffinitsize(L, &b, n);
-    if (!orr_input_read(&h->in, to, n, "contents"))
-      return failed(L);
+    if (!orr_input_read(&h->in, to, n, "contents")) return failed(L);
     luaL_pushresultsize(&b, n);
   } else {
     char piece[16384];
     size_t got = sizeof piece;
     for (luaL_buffinit(L, &b); got == sizeof piece;) {
-      if (!orr_input_some(&h->in, piece, sizeof piece, &got))
-        return failed(L);
+      if (!orr_input_some(&h->in, piece, sizeof piece, &got)) return failed(L);
       luaL_addlstring(&b, piece, got);
     }
     luaL_pushresult(&b);

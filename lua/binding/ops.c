@@ -137,8 +137,8 @@ static orr_op_info *push_info(lua_State *L, const orr_op *op) {
     bool next_number = i + 1 < o->n && takes_numbers(o->params[i + 1].kind);
     // roll(x, 1, 2): a shift and its axis, not two shifts.
     bool next_axes = i + 1 < o->n && o->params[i + 1].kind == ORR_AXES;
-    o->variadic[i] = (k == ORR_SIZES && !next_axes) ||
-                     (k == ORR_AXES && !next_number);
+    o->variadic[i] =
+        (k == ORR_SIZES && !next_axes) || (k == ORR_AXES && !next_number);
   }
   orr_default_args(op, &o->defaults);
   return o;

@@ -94,8 +94,7 @@ static bool same_shape(const orr_tensor *a, const orr_tensor *b) {
 static void check_like(lua_State *L, kind k, int i, const char *name,
                        const orr_tensor *t, const orr_tensor *param) {
   char a[160], b[160];
-  if (same_shape(t, param))
-    return;
+  if (same_shape(t, param)) return;
   orr_raisef(L,
              "%s: %s of parameter %d is %s %s but the parameter is %s %s; "
              "build the optimiser again",
@@ -116,8 +115,7 @@ static int64_t read_parameter(lua_State *L, kind k, batch *b, int i) {
                who[k], i);
   }
   orr_tensor *grad = orr_grad_of(param);
-  if (!grad)
-    return -1;
+  if (!grad) return -1;
   check_like(L, k, i, "the gradient", grad, param);
   if (!orr_is_contiguous(param)) {
     orr_raisef(L, "%s: parameter %d is a strided view; use a contiguous tensor",
@@ -134,10 +132,8 @@ static int64_t read_parameter(lua_State *L, kind k, batch *b, int i) {
   for (int s = 0; s < MAX_STATE; s++) {
     const char *name = state_names[k][s];
     orr_tensor *t = name ? tensor_field(L, name) : NULL;
-    if (t)
-      check_like(L, k, i, name, t, param);
-    if (b->state[s])
-      b->state[s][b->n] = t;
+    if (t) check_like(L, k, i, name, t, param);
+    if (b->state[s]) b->state[s][b->n] = t;
   }
   lua_getfield(L, -1, "step");
   int64_t step = (int64_t)lua_tointeger(L, -1);
@@ -154,30 +150,24 @@ static batch *new_batch(lua_State *L, int n) {
   orr_tensor **at = (orr_tensor **)(void *)(b + 1);
   b->param = at;
   b->grad = at + n;
-  for (int s = 0; s < MAX_STATE; s++)
-    b->state[s] = at + (2 + s) * n;
+  for (int s = 0; s < MAX_STATE; s++) b->state[s] = at + (2 + s) * n;
   return b;
 }
 
 // State lists the options do not call for are absent, not lists of NULL.
 static void drop_unused(kind k, batch *b) {
-  if (k == SGD && b->o.sgd.momentum == 0)
-    b->state[0] = NULL;
-  if (k == RMSPROP && !b->o.rmsprop.centered)
-    b->state[1] = NULL;
-  if (k == RMSPROP && b->o.rmsprop.momentum == 0)
-    b->state[2] = NULL;
+  if (k == SGD && b->o.sgd.momentum == 0) b->state[0] = NULL;
+  if (k == RMSPROP && !b->o.rmsprop.centered) b->state[1] = NULL;
+  if (k == RMSPROP && b->o.rmsprop.momentum == 0) b->state[2] = NULL;
   for (int s = 0; s < MAX_STATE; s++) {
-    if (!state_names[k][s])
-      b->state[s] = NULL;
+    if (!state_names[k][s]) b->state[s] = NULL;
   }
 }
 
 static void check_state(lua_State *L, kind k, const batch *b) {
   for (int s = 0; s < MAX_STATE; s++) {
     for (int i = 0; b->state[s] && i < b->n; i++) {
-      if (b->state[s][i])
-        continue;
+      if (b->state[s][i]) continue;
       orr_raisef(L,
                  "%s: a parameter has no %s; give the option when the "
                  "optimiser is made",
@@ -205,10 +195,8 @@ static bool run_once(kind k, batch *b) {
 // Once the first batch has been written the others must follow: the core's
 // little working memory is then asked for again after all caches are freed.
 static bool run(kind k, batch *b, bool first) {
-  if (run_once(k, b))
-    return true;
-  if (first)
-    return false;
+  if (run_once(k, b)) return true;
+  if (first) return false;
   orr_clear_error();
   orr_memory_trim();
   return run_once(k, b);
@@ -227,19 +215,16 @@ static batch *split(lua_State *L, batch *b, const int64_t *steps,
   int kept = 0;
   other->o = b->o;
   for (int s = 0; s < MAX_STATE; s++) {
-    if (!b->state[s])
-      other->state[s] = NULL;
+    if (!b->state[s]) other->state[s] = NULL;
   }
   for (int i = 0; i < b->n; i++) {
     batch *to = steps[i] == steps[0] ? b : other;
     int at = to == b ? kept++ : other->n++;
-    if (to == other)
-      rest[at] = steps[i];
+    if (to == other) rest[at] = steps[i];
     to->param[at] = b->param[i];
     to->grad[at] = b->grad[i];
     for (int s = 0; s < MAX_STATE; s++) {
-      if (b->state[s])
-        to->state[s][at] = b->state[s][i];
+      if (b->state[s]) to->state[s][at] = b->state[s][i];
     }
   }
   b->n = kept;
@@ -270,8 +255,7 @@ static void read_group(lua_State *L, kind k, int batches) {
   lua_pushvalue(L, group + 2);
   for (int i = 1; i <= n; i++) {
     int64_t step = read_parameter(L, k, b, i);
-    if (step >= 0)
-      steps[b->n - 1] = step;
+    if (step >= 0) steps[b->n - 1] = step;
   }
   lua_pop(L, 2);
   check_state(L, k, b);
@@ -279,15 +263,11 @@ static void read_group(lua_State *L, kind k, int batches) {
   while (b->n > 0) {  // stack top: the userdata of b
     batch *rest = NULL;
     b->step = steps[0];
-    if (counts_matter(k, b))
-      rest = split(L, b, steps, steps + n);
-    if (rest)
-      lua_insert(L, -2);
+    if (counts_matter(k, b)) rest = split(L, b, steps, steps + n);
+    if (rest) lua_insert(L, -2);
     lua_rawseti(L, batches, (lua_Integer)lua_rawlen(L, batches) + 1);
-    if (!rest)
-      break;
-    if (rest->n > 0)
-      memcpy(steps, steps + n, (size_t)rest->n * sizeof *steps);
+    if (!rest) break;
+    if (rest->n > 0) memcpy(steps, steps + n, (size_t)rest->n * sizeof *steps);
     b = rest;
   }
   lua_settop(L, group);
@@ -302,8 +282,7 @@ static void count_up(lua_State *L, int group) {
     lua_rawgeti(L, -2, i);
     orr_tensor *param = orr_test_tensor(L, -1);
     lua_pop(L, 1);
-    if (!param || !orr_grad_of(param))
-      continue;
+    if (!param || !orr_grad_of(param)) continue;
     lua_rawgeti(L, -1, i);
     lua_getfield(L, -1, "step");
     lua_Integer step = lua_tointeger(L, -1);
@@ -329,8 +308,7 @@ static int step(lua_State *L, kind k) {
   int batches = (int)lua_rawlen(L, 2);
   for (int i = 1; i <= batches; i++) {
     lua_rawgeti(L, 2, i);
-    if (!run(k, lua_touserdata(L, -1), i == 1))
-      return orr_raise(L);
+    if (!run(k, lua_touserdata(L, -1), i == 1)) return orr_raise(L);
     lua_pop(L, 1);
   }
   for (int g = 1; g <= groups; g++) {
@@ -341,15 +319,9 @@ static int step(lua_State *L, kind k) {
   return 0;
 }
 
-static int step_sgd(lua_State *L) {
-  return step(L, SGD);
-}
-static int step_adam(lua_State *L) {
-  return step(L, ADAM);
-}
-static int step_rmsprop(lua_State *L) {
-  return step(L, RMSPROP);
-}
+static int step_sgd(lua_State *L) { return step(L, SGD); }
+static int step_adam(lua_State *L) { return step(L, ADAM); }
+static int step_rmsprop(lua_State *L) { return step(L, RMSPROP); }
 
 // clip_grad_norm(params, max_norm) -> norm before
 static int clip_grad_norm(lua_State *L) {
@@ -368,11 +340,9 @@ static int clip_grad_norm(lua_State *L) {
                         "list of parameters",
                         i);
     }
-    if (orr_grad_of(param))
-      grad[m++] = orr_grad_of(param);
+    if (orr_grad_of(param)) grad[m++] = orr_grad_of(param);
   }
-  if (!orr_clip_grad_norm(m, grad, max_norm, &norm))
-    return orr_raise(L);
+  if (!orr_clip_grad_norm(m, grad, max_norm, &norm)) return orr_raise(L);
   lua_pushnumber(L, norm);
   return 1;
 }

@@ -6,8 +6,8 @@ local orrery = require "orrery"
 
 local linalg = { inv = orrery.inverse }
 for _, name in ipairs { "cholesky", "det", "diagonal", "eigh", "eigvalsh",
-  "lstsq", "matrix_exp", "matrix_power", "matrix_rank", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular",
-  "sqrtm", "svd", "svdvals" } do
+  "lstsq", "matrix_exp", "matrix_power", "matrix_rank", "norm", "pinv", "qr",
+  "slogdet", "solve", "solve_triangular", "sqrtm", "svd", "svdvals" } do
   linalg[name] = orrery[name]
 end
 

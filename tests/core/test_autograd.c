@@ -34,7 +34,8 @@ static void product_rule(void **state) {
   const size_t mark = orr_scope_begin();
   orr_tensor *x = leaf(3, (double[]){1, 2, 3});
   orr_tensor *y = leaf(3, (double[]){4, 5, 6});
-  assert_true(orr_backward(total(ORR(mul, x, ORR(exp, y))), NULL, false, false));
+  assert_true(
+      orr_backward(total(ORR(mul, x, ORR(exp, y))), NULL, false, false));
   for (int i = 0; i < 3; i++) {
     assert_true(fabs(orr_get(orr_grad_of(x), i) - exp(orr_get(y, i))) < 1e-10);
     assert_true(fabs(orr_get(orr_grad_of(y), i) -
@@ -128,8 +129,7 @@ static void overlapping_in_place_sees_old_values(void **state) {
   orr_tensor *head = ORR(narrow, x, .attr = {0, 0, 3, 1});
   const orr_args args = {.x = {tail, head}};
   assert_true(orr_apply_inplace(&orr_op_add, &args));
-  for (int i = 0; i < 4; i++)
-    assert_true(orr_get(x, i) == 2 * i + 1);
+  for (int i = 0; i < 4; i++) assert_true(orr_get(x, i) == 2 * i + 1);
   orr_scope_end(mark);
   orr_release(x);
 }
@@ -153,18 +153,17 @@ static bool step(orr_tensor *x, orr_tensor *w, orr_tensor **gw) {
   const size_t mark = orr_scope_begin();
   orr_tensor *h = ORR(tanh, ORR(matmul, x, w));
   orr_tensor *y = total(ORR(square, h));
-  const bool ok =
-      y && orr_grad(1, &y, NULL, 1, &w, gw, false, false, false);
+  const bool ok = y && orr_grad(1, &y, NULL, 1, &w, gw, false, false, false);
   orr_scope_end(mark);
   return ok;
 }
 
 static void every_allocation_may_fail(void **state) {
   (void)state;
-  orr_tensor *x = orr_from_data(ORR_F64, 2, (int64_t[]){2, 2},
-                                (double[]){1, 2, 3, 4});
-  orr_tensor *w = orr_from_data(ORR_F64, 2, (int64_t[]){2, 2},
-                                (double[]){.1, -.2, .3, .4});
+  orr_tensor *x =
+      orr_from_data(ORR_F64, 2, (int64_t[]){2, 2}, (double[]){1, 2, 3, 4});
+  orr_tensor *w =
+      orr_from_data(ORR_F64, 2, (int64_t[]){2, 2}, (double[]){.1, -.2, .3, .4});
   assert_true(orr_set_requires_grad(w, true));
   orr_tensor *wanted, *g;
   assert_true(step(x, w, &wanted));

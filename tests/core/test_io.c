@@ -135,23 +135,19 @@ static bool same_tensor(orr_tensor *a, orr_tensor *b) {
 
 static orr_tensor *find(const orr_bundle *b, const char *name) {
   for (size_t i = 0; i < b->n_tensors; i++)
-    if (!strcmp(b->tensors[i].name, name))
-      return b->tensors[i].tensor;
+    if (!strcmp(b->tensors[i].name, name)) return b->tensors[i].tensor;
   return NULL;
 }
 
 static bool same_bundle(const orr_bundle *a, const orr_bundle *b) {
-  if (a->n_tensors != b->n_tensors || a->n_notes != b->n_notes)
-    return false;
+  if (a->n_tensors != b->n_tensors || a->n_notes != b->n_notes) return false;
   for (size_t i = 0; i < a->n_tensors; i++) {
     orr_tensor *other = find(b, a->tensors[i].name);
-    if (!other || !same_tensor(a->tensors[i].tensor, other))
-      return false;
+    if (!other || !same_tensor(a->tensors[i].tensor, other)) return false;
   }
   for (size_t i = 0; i < a->n_notes; i++) {
     const char *text = orr_bundle_find_note(b, a->notes[i].name);
-    if (!text || strcmp(text, a->notes[i].text))
-      return false;
+    if (!text || strcmp(text, a->notes[i].text)) return false;
   }
   return true;
 }
@@ -171,15 +167,13 @@ static uint8_t *make_file(const format *f, size_t *size, orr_bundle *holds) {
   orr_bundle b = make_bundle();
   assert_true(orr_bundle_note(&b, "about", "caf\xC3\xA9 \"x\""));
   orr_io_begin();
-  if (!f->write(path, &b))
-    fail_msg("%s: %s", f->name, orr_error());
+  if (!f->write(path, &b)) fail_msg("%s: %s", f->name, orr_error());
   orr_bundle_clear(&b);
   uint8_t *data = slurp(path, size);
   orr_input in;
   orr_input_memory(&in, "load", path, data, *size);
   *holds = (orr_bundle){0};
-  if (!f->read(&in, holds))
-    fail_msg("%s: %s", f->name, orr_error());
+  if (!f->read(&in, holds)) fail_msg("%s: %s", f->name, orr_error());
   orr_input_close(&in);
   return data;
 }
@@ -340,8 +334,7 @@ static void a_failed_allocation_leaks_nothing(void **state) {
       orr_memory_fail_after(n);
       ok = try_read(f->read, data, size, &got);
       orr_memory_fail_after(0);
-      if (!ok)
-        assert_false(orr_io_world());
+      if (!ok) assert_false(orr_io_world());
       orr_bundle_clear(&got);
       assert_int_equal(orr_memory_stats().live_blocks, before.live_blocks);
     }
@@ -465,13 +458,11 @@ static void reads_as(read_fn *read, const void *data, size_t size,
                      orr_dtype dtype, int rank, const int64_t *sizes,
                      const double *want) {
   orr_bundle got;
-  if (!try_read(read, data, size, &got))
-    fail_msg("%s", orr_error());
+  if (!try_read(read, data, size, &got)) fail_msg("%s", orr_error());
   orr_tensor *t = got.tensors[0].tensor;
   assert_int_equal(orr_tensor_dtype(t), dtype);
   assert_int_equal(orr_rank(t), rank);
-  for (int i = 0; i < rank; i++)
-    assert_int_equal(orr_sizes(t)[i], sizes[i]);
+  for (int i = 0; i < rank; i++) assert_int_equal(orr_sizes(t)[i], sizes[i]);
   for (int64_t i = 0; i < orr_count(t); i++)
     assert_true(orr_get(t, i) == want[i]);
   orr_bundle_clear(&got);
@@ -706,8 +697,7 @@ static void safetensors_of_other_programs_reads(void **state) {
 static int files_in_folder(void) {
   int n = 0;
   DIR *d = opendir(folder);
-  for (struct dirent *e; (e = readdir(d));)
-    n += e->d_name[0] != '.';
+  for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
   closedir(d);
   return n;
 }
@@ -790,8 +780,7 @@ static int remove_folder(void **state) {
   (void)state;
   DIR *d = opendir(folder);
   for (struct dirent *e; (e = readdir(d));)
-    if (e->d_name[0] != '.')
-      unlink(in_folder(e->d_name));
+    if (e->d_name[0] != '.') unlink(in_folder(e->d_name));
   closedir(d);
   return rmdir(folder);
 }

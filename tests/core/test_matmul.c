@@ -87,9 +87,9 @@ static void batches_broadcast(void **state) {
           double sum = 0;
           for (int l = 0; l < 5; l++)
             sum += orr_get(x, (a * 4 + i) * 5 + l) *
-                   orr_get(y, (b * 5 + l) * 6 + j);
-          assert_true(
-              fabs(orr_get(z, ((a * 2 + b) * 4 + i) * 6 + j) - sum) < 1e-13);
+                orr_get(y, (b * 5 + l) * 6 + j);
+          assert_true(fabs(orr_get(z, ((a * 2 + b) * 4 + i) * 6 + j) - sum) <
+                      1e-13);
         }
   orr_scope_end(mark);
   assert_int_equal(orr_memory_stats().live_tensors, 0);
