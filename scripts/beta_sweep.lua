@@ -13,7 +13,7 @@ Half a minute on 2 cores with the 8,000 digits that come with Orrery:
   orrery scripts/beta_sweep.lua model=conv data=FOLDER all=true beta=1 epochs=30
 
 With the two latents of model=conv about every second seed keeps one of them
-asleep (KL near 3.4) for the first epochs; it wakes later. Compare seeds.
+asleep (KL near 3.4) for the first epochs: compare several.
 ]]
 local orrery = require "orrery"
 local data, optim = orrery.data, orrery.optim
