@@ -23,16 +23,8 @@ enum {
   MAX_ROWS = 1024      // rows of a column matrix, so that chunks stay short
 };
 
-#define T float
-#define F(NAME) NAME##_f32
-#include "conv_loops.h"
-#undef T
-#undef F
-#define T double
-#define F(NAME) NAME##_f64
-#include "conv_loops.h"
-#undef T
-#undef F
+#define LOOPS "conv_loops.h"
+#include "each_float.h"
 
 // Calls the loop of this element type.
 #define TYPED(D, NAME, ...) \

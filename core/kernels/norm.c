@@ -15,16 +15,8 @@ typedef struct job {
   void *y, *mean, *var, *gweight, *gbias;  // y: the result, gx backward
 } job;
 
-#define T float
-#define F(NAME) NAME##_f32
-#include "norm_loops.h"
-#undef T
-#undef F
-#define T double
-#define F(NAME) NAME##_f64
-#include "norm_loops.h"
-#undef T
-#undef F
+#define LOOPS "norm_loops.h"
+#include "each_float.h"
 
 static void run(orr_dtype d, const job *j) {
   const int64_t work = j->g->n * j->g->pixels;

@@ -36,16 +36,8 @@ static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {
   return v;
 }
 
-#define T float
-#define F(NAME) NAME##_f32
-#include "pool_loops.h"
-#undef T
-#undef F
-#define T double
-#define F(NAME) NAME##_f64
-#include "pool_loops.h"
-#undef T
-#undef F
+#define LOOPS "pool_loops.h"
+#include "each_float.h"
 
 int64_t orr_pool_size(int64_t size, int64_t window, int64_t stride,
                       int64_t padding, int64_t dilation, bool ceil) {
