@@ -1,46 +1,8 @@
 --- Convolutions of images [N, C, H, W].
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
-local blame = require "orrery.blame"
+local conv_setup = require "orrery.nn.conv_setup"
 local options = require "orrery.options"
-
---- Fields the two layers share. Returns the checked options.
-local function set_up(self, who, channels_in, channels_out, kernel_size, opts,
-  extra)
-  local defaults = { stride = 1, padding = 0, dilation = 1, groups = 1,
-    bias = true, dtype = "float32" }
-  for name, value in pairs(extra or {}) do defaults[name] = value end
-  opts = options.take(who, opts, defaults, { "generator" })
-  self.in_channels = options.count(who, "in_channels", channels_in)
-  self.out_channels = options.count(who, "out_channels", channels_out)
-  self.kernel_size = options.pair(who, "kernel_size", kernel_size)
-  self.stride = options.pair(who, "stride", opts.stride)
-  self.dilation = options.pair(who, "dilation", opts.dilation)
-  self.groups = options.count(who, "groups", opts.groups)
-  if opts.padding == "same" then
-    self.padding = "same"
-  elseif type(opts.padding) == "string" then
-    blame('%s: padding is "%s"; give a number, { height, width } or "same"',
-      who, opts.padding)
-  else
-    self.padding = options.pair(who, "padding", opts.padding, 0)
-  end
-  if channels_in % self.groups ~= 0 or channels_out % self.groups ~= 0 then
-    blame("%s: %d and %d channels do not split into %d groups; change groups",
-      who, channels_in, channels_out, self.groups)
-  end
-  return opts
-end
-
---- Weight and bias, uniform in +- 1 / sqrt(fan_in) as PyTorch computes it.
-local function set_weights(self, first, second, opts)
-  local kh, kw = self.kernel_size[1], self.kernel_size[2]
-  local bound = 1 / math.sqrt(second * kh * kw)
-  self.weight = Layer.fresh({ first, second, kh, kw }, bound, opts)
-  if opts.bias then
-    self.bias = Layer.fresh({ self.out_channels }, bound, opts)
-  end
-end
 
 local function check_input(self, x)
   if x:dim() ~= 4 or x:size(2) ~= self.in_channels then
@@ -89,8 +51,9 @@ local Conv2d = Layer:subclass "Conv2d"
 ---   dilation?: integer|integer[], groups?: integer, bias?: boolean,
 ---   dtype?: string, generator?: orrery.Generator }
 function Conv2d:init(in_channels, out_channels, kernel_size, opts)
-  opts = set_up(self, "conv2d", in_channels, out_channels, kernel_size, opts)
-  set_weights(self, out_channels, in_channels // self.groups, opts)
+  opts = conv_setup.take(self, "conv2d", options.pair, in_channels,
+    out_channels, kernel_size, opts)
+  conv_setup.weights(self, out_channels, in_channels // self.groups, opts)
 end
 
 ---@param x orrery.Tensor  [N, in_channels, H, W]
@@ -124,11 +87,11 @@ local ConvTranspose2d = Layer:subclass "ConvTranspose2d"
 ---   generator?: orrery.Generator }
 function ConvTranspose2d:init(in_channels, out_channels, kernel_size, opts)
   local who = "convtranspose2d"
-  opts = set_up(self, who, in_channels, out_channels, kernel_size, opts,
-    { output_padding = 0 })
+  opts = conv_setup.take(self, who, options.pair, in_channels,
+    out_channels, kernel_size, opts, { output_padding = 0 })
   self.output_padding = options.pair(who, "output_padding",
     opts.output_padding, 0)
-  set_weights(self, in_channels, out_channels // self.groups, opts)
+  conv_setup.weights(self, in_channels, out_channels // self.groups, opts)
 end
 
 --- Rows or columns that "same" takes off the full result, before and after;

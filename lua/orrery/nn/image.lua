@@ -3,6 +3,7 @@
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
+local conv_setup = require "orrery.nn.conv_setup"
 local options = require "orrery.options"
 
 local layers = {}
@@ -84,35 +85,6 @@ local function check_sequence(self, x)
   end
 end
 
-local function set_up(self, who, channels_in, channels_out, kernel_size, opts,
-  extra)
-  local defaults = { stride = 1, padding = 0, dilation = 1, groups = 1,
-    bias = true, dtype = "float32" }
-  for name, value in pairs(extra or {}) do defaults[name] = value end
-  opts = options.take(who, opts, defaults, { "generator" })
-  self.in_channels = options.count(who, "in_channels", channels_in)
-  self.out_channels = options.count(who, "out_channels", channels_out)
-  self.kernel_size = options.count(who, "kernel_size", kernel_size)
-  self.stride = options.count(who, "stride", opts.stride)
-  self.padding = options.count(who, "padding", opts.padding, 0)
-  self.dilation = options.count(who, "dilation", opts.dilation)
-  self.groups = options.count(who, "groups", opts.groups)
-  if channels_in % self.groups ~= 0 or channels_out % self.groups ~= 0 then
-    blame("%s: %d and %d channels do not split into %d groups; change groups",
-      who, channels_in, channels_out, self.groups)
-  end
-  return opts
-end
-
---- Weight and bias, uniform in +- 1 / sqrt(fan_in) as PyTorch computes it.
-local function set_weights(self, first, second, opts)
-  local bound = 1 / math.sqrt(second * self.kernel_size)
-  self.weight = Layer.fresh({ first, second, self.kernel_size }, bound, opts)
-  if opts.bias then
-    self.bias = Layer.fresh({ self.out_channels }, bound, opts)
-  end
-end
-
 local function describe(self)
   return ("%d, %d, %d"):format(self.in_channels, self.out_channels,
     self.kernel_size)
@@ -132,8 +104,9 @@ layers.Conv1d, Conv1d.extra_repr = Conv1d, describe
 ---   groups?: integer, bias?: boolean, dtype?: string,
 ---   generator?: orrery.Generator }
 function Conv1d:init(in_channels, out_channels, kernel_size, opts)
-  opts = set_up(self, "conv1d", in_channels, out_channels, kernel_size, opts)
-  set_weights(self, out_channels, in_channels // self.groups, opts)
+  opts = conv_setup.take(self, "conv1d", options.count, in_channels,
+    out_channels, kernel_size, opts)
+  conv_setup.weights(self, out_channels, in_channels // self.groups, opts)
 end
 
 ---@param x orrery.Tensor  [N, in_channels, L]
@@ -159,11 +132,11 @@ layers.ConvTranspose1d, ConvTranspose1d.extra_repr = ConvTranspose1d, describe
 ---   bias?: boolean, dtype?: string, generator?: orrery.Generator }
 function ConvTranspose1d:init(in_channels, out_channels, kernel_size, opts)
   local who = "convtranspose1d"
-  opts = set_up(self, who, in_channels, out_channels, kernel_size, opts,
-    { output_padding = 0 })
+  opts = conv_setup.take(self, who, options.count, in_channels,
+    out_channels, kernel_size, opts, { output_padding = 0 })
   self.output_padding = options.count(who, "output_padding",
     opts.output_padding, 0)
-  set_weights(self, in_channels, out_channels // self.groups, opts)
+  conv_setup.weights(self, in_channels, out_channels // self.groups, opts)
 end
 
 ---@param x orrery.Tensor  [N, in_channels, L]
