@@ -60,6 +60,9 @@ struct orr_op {
   int outputs;  // 0 means 1
   const char *samples[ORR_MAX_SAMPLES];
   unsigned flags;
+  // Its name in PyTorch. NULL: torch.NAME, torch.nn.functional.NAME with
+  // ORR_FUNCTIONAL, torch.Tensor.NAME with ORR_METHOD_ONLY; "": it has none.
+  const char *torch;
 };
 
 #define ORR_OP(NAME) extern const orr_op orr_op_##NAME;

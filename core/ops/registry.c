@@ -20,6 +20,7 @@ const orr_op *orr_op_find(const char *name) {
 
 const char *orr_op_name(const orr_op *op) { return op->name; }
 const char *orr_op_doc(const orr_op *op) { return op->doc; }
+const char *orr_op_torch(const orr_op *op) { return op->torch; }
 unsigned orr_op_flags(const orr_op *op) { return op->flags; }
 int orr_op_outputs(const orr_op *op) { return op->outputs ? op->outputs : 1; }
 

@@ -104,7 +104,22 @@ static void push_flags(lua_State *L, unsigned flags) {
     if (flags & all[i].bit) set_flag(L, all[i].name, true);
 }
 
-// record(name) -> { name, doc, params, samples, flags, outputs } or nil.
+// Sets `torch`, the op's name in PyTorch; nothing when that has no such op.
+static void set_torch(lua_State *L, const orr_op *op) {
+  const char *name = orr_op_torch(op);
+  const unsigned flags = orr_op_flags(op);
+  if (flags & ORR_HIDDEN || (name && !*name)) return;
+  const char *home = flags & ORR_FUNCTIONAL     ? "torch.nn.functional."
+                     : flags & ORR_METHOD_ONLY ? "torch.Tensor."
+                                               : "torch.";
+  if (name)
+    lua_pushstring(L, name);
+  else
+    lua_pushfstring(L, "%s%s", home, orr_op_name(op));
+  lua_setfield(L, -2, "torch");
+}
+
+// record(name) -> { name, doc, torch, params, samples, flags, outputs } or nil.
 static int record(lua_State *L) {
   const orr_op *op = orr_op_find(orr_check_text(L, 1, "name"));
   if (op == NULL) return 0;
@@ -115,6 +130,7 @@ static int record(lua_State *L) {
   lua_newtable(L);
   set_text(L, "name", orr_op_name(op));
   set_text(L, "doc", orr_op_doc(op));
+  set_torch(L, op);
   lua_pushinteger(L, orr_op_outputs(op));
   lua_setfield(L, -2, "outputs");
   push_flags(L, orr_op_flags(op));
