@@ -43,6 +43,7 @@ want  js:dygraphs/dygraph.min.js libjs-dygraphs   -            -       -
 tests pkg:cmocka                 libcmocka-dev    libcmocka-devel cmocka cmocka
 tests lua:busted.core            lua-busted       luarocks     luarocks luarocks
 tests lua:dkjson                 lua-dkjson       -            -       -
+tests np:umath                   python3-numpy    python3-numpy python-numpy numpy
 tests cmd:luacheck               lua-check        luarocks     luacheck luacheck
 tests cmd:clang-format           clang-format     clang-tools-extra clang clang-format
 '
@@ -54,10 +55,22 @@ lua_program() {
   done
 }
 
+# has_tables: did NumPy bring the tables that its functions are tested with?
+has_tables() {
+  for tables in /usr/lib*/python3*/*-packages /opt/homebrew/lib/python3*/*; do
+    for core in core _core; do
+      [ -e "$tables/numpy/$core/tests/data/umath-validation-set-sin.csv" ] &&
+        return 0
+    done
+  done
+  return 1
+}
+
 # has KIND:NAME[/NAME...]: is any of the names there?
 has() {
   kind=${1%%:*} names=${1#*:}
   [ "$kind" = js ] && { [ -e "/usr/share/javascript/$names" ]; return; }
+  [ "$kind" = np ] && { has_tables; return; }
   old_ifs=$IFS IFS=/
   for name in $names; do
     case $kind in

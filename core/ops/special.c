@@ -264,6 +264,21 @@ static void exp2_vjp(orr_vjp *v) {
 UNARY(exp2, V_GENERIC(x, exp2f, exp2), ORR_KEEPS_Y | ORR_DROPS_X,
       "Power 2^x, elementwise.", "{ {3,4} }", "{ {0,4} }")
 
+// gy / (3 y^2), infinite at 0 as the slope is.
+static void cbrt_vjp(orr_vjp *v) {
+  v->gx[0] = ORR(div, v->gy, scaled(ORR(square, v->y[0]), 3));
+}
+ORR_MAP1(cbrt, ORR_GRAIN_DEAR, V_GENERIC(x, cbrtf, cbrt))
+ORR_DEFINE_OP(cbrt,
+    .doc = "Cube root, elementwise; of a negative number it is negative.",
+    .torch = "", .params = {{"x"}}, .shape = unary_shape,
+    .forward = cbrt_forward, .vjp = cbrt_vjp,
+    .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT | ORR_KEEPS_Y | ORR_DROPS_X,
+    .samples = {"{ {3,4}, low = 0.5, high = 3 }",
+        "{ {3,4}, low = -3, high = -0.5 }", "{ {0,4} }",
+        "{ {6}, low = -1e30, high = 1e30, nograd = true, reason = "
+        "'differences lose all digits' }"});
+
 static orr_tensor *square_plus(orr_tensor *x, double b) {
   return ORR(add, ORR(square, x), orr_num(x, b));
 }

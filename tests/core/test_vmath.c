@@ -50,12 +50,12 @@ static double logistic(double x) { return 1 / (1 + exp(-x)); }
 
 static void within_four_ulp(void **state) {
   (void)state;
-  scan("exp", orr_expf, exp, -200, 200, 4);
-  scan("log", orr_logf, log, -1, INFINITY, 4);
+  scan("exp", orr_expf, exp, -INFINITY, INFINITY, 4);
+  scan("log", orr_logf, log, -INFINITY, INFINITY, 4);
   scan("log1p", orr_log1pf, log1p, -1, INFINITY, 4);
   scan("tanh", orr_tanhf, tanh, -INFINITY, INFINITY, 4);
-  scan("sigmoid", orr_sigmoidf, logistic, -87, 200, 4);
-  scan("softplus", orr_softplusf, log_one_plus_exp, -87, 1e30, 4);
+  scan("sigmoid", orr_sigmoidf, logistic, -INFINITY, INFINITY, 4);
+  scan("softplus", orr_softplusf, log_one_plus_exp, -INFINITY, INFINITY, 4);
 }
 
 static void special_values(void **state) {
