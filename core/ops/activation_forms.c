@@ -127,16 +127,17 @@ ORR_DEFINE_OP(softsign, .doc = "x / (1 + |x|), elementwise.",
 // ---- along an axis
 
 static orr_tensor *softmin_compose(orr_call *c) {
+  if (!orr_want_axis(c, 0, c->x[0]->rank)) return NULL;
   return ORR(softmax, ORR(neg, c->x[0]), .attr = {c->attr[0]});
 }
 
 ORR_DEFINE_OP(softmin, .doc = "softmax of -x along an axis.",
     .params = {{"x"}, {"axis", ORR_AXIS, .required = true,
                        .doc = "the axis whose elements add up to 1"}},
-    .compose = softmin_compose,
+    .compose = softmin_compose, .torch = "torch.nn.functional.softmin",
     .samples = {"{ {3,4}, axis = 2 }", "{ {3,4}, axis = 1 }",
         "{ {0,4}, axis = 2 }", "{ {2,6}, axis = 2, low = -500, high = 500 }",
-        "{ {2,3}, axis = 3, error = 'softmax: axis is 3 but x is [2, 3]; use "
+        "{ {2,3}, axis = 3, error = 'softmin: axis is 3 but x is [2, 3]; use "
         "1 to 2 or -2 to -1' }"});
 
 static orr_tensor *glu_compose(orr_call *c) {
@@ -159,7 +160,7 @@ ORR_DEFINE_OP(glu,
     .doc = "a sigmoid(b), a and b the halves of x along an axis (Dauphin et "
            "al. 2017).",
     .params = {{"x"}, {"axis", ORR_AXIS, .def = -1, .doc = "the one halved"}},
-    .compose = glu_compose,
+    .compose = glu_compose, .torch = "torch.nn.functional.glu",
     .samples = {"{ {3,4} }", "{ {4,3}, axis = 1 }", "{ {0,4} }",
         "{ {2,3}, error = 'glu: axis 2 of [2, 3] has size 3; it must be even' "
         "}"});

@@ -180,7 +180,8 @@ ORR_DEFINE_OP(cumsum,
         "{ {2,3}, axis = 3, error = 'cumsum: axis is 3 but x is [2, 3]; use "
         "1 to 2 or -2 to -1' }"});
 
-// ---- pick and place: gradients of each other
+// ---- pick and place: gradients of each other. Losses pick at a target, and
+// what is wrong with it is said in their name.
 
 #define PICK_PARAMS \
   { "axis", ORR_AXIS, .required = true }
@@ -189,12 +190,15 @@ ORR_DEFINE_OP(cumsum,
     "scale", ORR_NUM, .def = 1                              \
   }
 
+static const char *const pickers[] = {"pick", "nll_loss", "cross_entropy"};
+
 static bool index_error(const orr_call *c, const orr_rows *r, int64_t bad) {
-  return orr_set_error("%s: %s at element %lld is %lld; use 1 to %lld",
-                       c->op == &orr_op_pick ? "nll_loss" : c->op->name,
-                       c->op == &orr_op_pick ? "target" : "index",
-                       (long long)bad + 1, (long long)ORR_I64P(c->x[1])[bad],
-                       (long long)r->n);
+  const int picker = c->op == &orr_op_pick ? (int)c->attr[3] : 0;
+  const char *who = picker > 0 ? pickers[picker] : c->op->name;
+  const char *what = picker > 0 ? "target" : "index";
+  return orr_set_error("%s: %s at element %lld is %lld; use 1 to %lld", who,
+                       what, (long long)bad + 1,
+                       (long long)ORR_I64P(c->x[1])[bad], (long long)r->n);
 }
 
 static bool pick_shape(orr_call *c) {
@@ -234,7 +238,9 @@ ORR_DEFINE_OP(pick,
     .doc = "scale times the element at index along an axis, for each "
            "position of the others.",
     .params = {{"x"}, {"index", .want = ORR_WANT_INT}, PICK_PARAMS,
-        SKIP_PARAMS},
+        SKIP_PARAMS,
+        {"picker", ORR_CHOICE, .choices = "pick|nll_loss|cross_entropy",
+            .doc = "who speaks in errors"}},
     .shape = pick_shape, .forward = pick_forward, .vjp = pick_vjp,
     .flags = ORR_HIDDEN,
     .samples = {"{ {3,4}, {3}, axis = 2, ints = {index = {1,4}} }",
@@ -243,8 +249,8 @@ ORR_DEFINE_OP(pick,
         "{ {0,4}, {0}, axis = 2, ints = {index = {1,4}} }",
         "{ {3,4}, {4}, axis = 2, ints = {index = {1,4}}, error = 'pick: x is "
         "[3, 4] but index is [4]; it must be x\\'s shape without axis 2' }",
-        "{ {3,4}, {3}, axis = 2, ints = {index = {9,9}}, error = 'nll_loss: "
-        "target at element 1 is 9; use 1 to 4' }"});
+        "{ {3,4}, {3}, axis = 2, ints = {index = {9,9}}, error = 'pick: index "
+        "at element 1 is 9; use 1 to 4' }"});
 
 static bool place_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];

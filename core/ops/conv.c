@@ -9,6 +9,8 @@
 // conv_transpose2d is conv2d_dx with a bias and another way to say the size.
 #include "../kernels/conv.h"
 
+#include <math.h>
+
 #include "window.h"
 
 // Slots of the options. All four ops store the first seven alike, except that
@@ -335,8 +337,9 @@ static void trio_options(const double *attr, double *to) {
   to[GROUPS] = attr[T_GROUPS];
 }
 
-// One axis of the result: the largest stride - 1 sizes share an image size,
-// output_padding says which is meant.
+// One axis of the result. Up to `stride` sizes share an image size, and
+// output_padding says which is meant; more of it, up to dilation, is as if
+// output_padding / stride further rows of zeros came after x.
 static int64_t transposed_size(int64_t n, int64_t kernel, int64_t stride,
                                int64_t padding, int64_t dilation,
                                int64_t extra) {
@@ -345,12 +348,13 @@ static int64_t transposed_size(int64_t n, int64_t kernel, int64_t stride,
 
 static bool want_output_padding(orr_call *c) {
   const double *p = c->attr + T_OUTPUT_PADDING, *s = c->attr + STRIDE;
+  const double *d = c->attr + T_DILATION;
   if (!orr_want_pair(c, T_OUTPUT_PADDING, "output_padding", 0)) return false;
-  if (p[0] < s[0] && p[1] < s[1]) return true;
+  if ((p[0] < s[0] || p[0] < d[0]) && (p[1] < s[1] || p[1] < d[1])) return true;
   return orr_fail(c,
-                  "output_padding is {%g, %g} but stride is {%g, %g}; it "
-                  "must be smaller",
-                  p[0], p[1], s[0], s[1]);
+                  "output_padding is {%g, %g} but stride is {%g, %g} and "
+                  "dilation {%g, %g}; it must be smaller than one of them",
+                  p[0], p[1], s[0], s[1], d[0], d[1]);
 }
 
 static bool conv_transpose2d_shape(orr_call *c) {
@@ -387,12 +391,27 @@ static bool conv_transpose2d_forward(orr_call *c) {
                     data_of(c->x[2]), orr_data(c->y[0]));
 }
 
+// The first rows and columns of t, as many as x has, or x with zeros after
+// them, as many as t has.
+static orr_tensor *cut_to(orr_tensor *t, const orr_tensor *x) {
+  for (int a = 2; a < 4; a++)
+    if (t && t->size[a] > x->size[a])
+      t = ORR(narrow, t, .attr = {a, 0, (double)x->size[a], 1});
+  return t;
+}
+static orr_tensor *fill_to(orr_tensor *x, const double *more) {
+  if (more[0] == 0 && more[1] == 0) return x;
+  return ORR(pad, x, .attr = {4, 0, more[1], 0, more[0]});
+}
+
 static void conv_transpose2d_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *w = v->x[1];
-  double attr[ORR_MAX_ATTR] = {0};
+  double attr[ORR_MAX_ATTR] = {0}, more[2];
   trio_options(v->attr, attr);
-  if (v->needs[0]) v->gx[0] = conv(v->gy, w, attr);
-  if (v->needs[1]) v->gx[1] = conv_dw(v->gy, x, attr, w);
+  for (int i = 0; i < 2; i++)
+    more[i] = floor(v->attr[T_OUTPUT_PADDING + i] / attr[STRIDE + i]);
+  if (v->needs[0]) v->gx[0] = cut_to(conv(v->gy, w, attr), x);
+  if (v->needs[1]) v->gx[1] = conv_dw(v->gy, fill_to(x, more), attr, w);
   if (v->needs[2]) v->gx[2] = orr_sum_to_channels(v->gy);
 }
 
@@ -408,7 +427,8 @@ ORR_DEFINE_OP(
                STRIDE_PARAM,
                PADDING_PARAM,
                {"output_padding", ORR_PAIR,
-                .doc = "rows and columns added at the end, < stride"},
+                .doc = "rows and columns added at the end, < stride or "
+                       "< dilation"},
                GROUPS_PARAM,
                DILATION_PARAM},
     .shape = conv_transpose2d_shape, .forward = conv_transpose2d_forward,
@@ -430,9 +450,12 @@ ORR_DEFINE_OP(
         "them' }",
         "{ {1,3,3,3}, {3,2,3,3}, {3}, error = 'conv_transpose2d: bias is [3] "
         "but the result has 2 channels; give [2]' }",
-        "{ {1,3,3,3}, {3,2,3,3}, stride = 2, output_padding = 2, error = "
-        "'conv_transpose2d: output_padding is {2, 2} but stride is {2, 2}; it "
-        "must be smaller' }",
+        "{ {1,2,2,3}, {2,3,2,2}, {3}, stride = {1,2}, dilation = {3,4}, "
+        "padding = {2,0}, output_padding = {2,3} }",
+        "{ {1,1,1,2}, {1,4,2,1}, output_padding = {2,0}, dilation = {4,1} }",
+        "{ {1,3,3,3}, {3,2,3,3}, stride = 2, output_padding = {1,2}, error = "
+        "'conv_transpose2d: output_padding is {1, 2} but stride is {2, 2} and "
+        "dilation {1, 1}; it must be smaller than one of them' }",
         "{ {1,3,1,1}, {3,2,3,3}, padding = 2, error = 'conv_transpose2d: x is "
         "[1, 3, 1, 1]: the result would be -1 x -1; use less padding or larger "
         "images' }"});

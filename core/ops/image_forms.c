@@ -123,9 +123,11 @@ static orr_tensor *conv_transpose1d_compose(orr_call *c) {
   const orr_tensor *x = c->x[0], *w = c->x[1];
   const int64_t groups = (int64_t)a[T1_GROUPS];
   if (!want_conv1d(c, w->size[0], w->size[1] * groups, groups)) return NULL;
-  if (a[T1_EXTRA] >= a[T1_STRIDE]) {
-    orr_fail(c, "output_padding is %g but stride is %g; it must be smaller",
-             a[T1_EXTRA], a[T1_STRIDE]);
+  if (a[T1_EXTRA] >= a[T1_STRIDE] && a[T1_EXTRA] >= a[T1_DILATION]) {
+    orr_fail(c,
+             "output_padding is %g but stride is %g and dilation %g; it must "
+             "be smaller than one of them",
+             a[T1_EXTRA], a[T1_STRIDE], a[T1_DILATION]);
     return NULL;
   }
   const double length = ((double)x->size[2] - 1) * a[T1_STRIDE] -
@@ -164,6 +166,7 @@ ORR_DEFINE_OP(
         "{ {2,3,4}, {3,2,3}, {2} }",
         "{ {1,4,3}, {4,1,2}, stride = 3, padding = 1, output_padding = 1, "
         "groups = 2, dilation = 2 }",
+        "{ {2,3,3}, {3,2,2}, stride = 2, output_padding = 4, dilation = 5 }",
         "{ {0,3,4}, {3,2,3} }",
         "{ {3,4}, {3,2,3}, error = 'conv_transpose1d: x is [3, 4] but must be "
         "[N, C, L]; use :view or :unsqueeze' }",
@@ -171,7 +174,8 @@ ORR_DEFINE_OP(
         "[1, 3, 1]: the result would have length -1; use less padding or "
         "longer sequences' }",
         "{ {1,3,4}, {3,2,3}, output_padding = 1, error = 'conv_transpose1d: "
-        "output_padding is 1 but stride is 1; it must be smaller' }"});
+        "output_padding is 1 but stride is 1 and dilation 1; it must be "
+        "smaller than one of them' }"});
 
 enum { P1_KERNEL, P1_STRIDE, P1_PADDING, P1_THIRD, P1_FOURTH };
 

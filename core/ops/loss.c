@@ -211,14 +211,15 @@ static orr_tensor *class_loss(orr_call *c, orr_tensor *lp, double smoothing) {
   orr_tensor *target = c->x[1], *weight = c->x[2], *w = NULL, *all = NULL;
   const double reduction = c->attr[0], skip = c->attr[1];
   const int axis = lp && lp->rank > 1 ? 1 : 0;
-  orr_tensor *each = ORR(pick, lp, target, .attr = {axis, skip, -1});
+  const double picker = c->op == &orr_op_cross_entropy ? 2 : 1;
+  orr_tensor *each = ORR(pick, lp, target, .attr = {axis, skip, -1, picker});
   if (!each) return NULL;
   if (weight) {
     int64_t size[ORR_MAX_RANK];
     for (int a = 0; a < lp->rank; a++) size[a] = a == axis ? lp->size[a] : 1;
     all = orr_expand_to(orr_reshape_to(weight, lp->rank, size), lp->rank,
                         lp->size);
-    w = ORR(pick, all, target, .attr = {axis, skip, 1});
+    w = ORR(pick, all, target, .attr = {axis, skip, 1, picker});
     each = ORR(mul, each, w);
   } else if (skip != 0) {
     w = orr_cast(ORR(ne, target, orr_num(target, skip)), lp->dtype);
@@ -282,7 +283,7 @@ static bool want_classes(orr_call *c) {
       "class axis, 2' }",                                                      \
       "{ {5,4}, {5}, {3}, ints = {target = {1,4}}, error = '" NAME ": input "  \
       "is [5, 4] but weight is [3]; give one weight for each of 4 classes' }", \
-      "{ {5,4}, {5}, ints = {target = {5,5}}, error = 'nll_loss: target at "   \
+      "{ {5,4}, {5}, ints = {target = {5,5}}, error = '" NAME ": target at "   \
       "element 1 is 5; use 1 to 4' }"
 
 static orr_tensor *nll_compose(orr_call *c) {
@@ -348,7 +349,7 @@ ORR_DEFINE_OP(kl_normal,
            "(mean^2 + exp(logvar) - logvar - 1) / 2.",
     .params = {{"mean"}, {"logvar"}}, .shape = pair_shape,
     .forward = kl_normal_forward, .vjp = kl_normal_vjp,
-    .flags = ORR_FUNCTIONAL | ORR_STRIDED_OK,
+    .flags = ORR_FUNCTIONAL | ORR_STRIDED_OK, .torch = "",
     .samples = {"{ {3,4}, {3,4} }", "{ {2,1,3}, {2,1,3}, low = -8, high = 8 }",
         "{ {6}, {6}, low = -1e-3, high = 1e-3 }", "{ {0,4}, {0,4} }",
         "{ {}, {} }",

@@ -252,7 +252,7 @@ ORR_DEFINE_OP(
     .doc = "Gives each channel of x [N, C, ...] the mean and deviation that "
            "the channel of style has (Huang & Belongie 2017).",
     .params = {{"x"}, {"style"}, EPS_PARAM}, .compose = adain_compose,
-    .flags = ORR_FUNCTIONAL,
+    .flags = ORR_FUNCTIONAL, .torch = "",
     .samples = {"{ {2,2,2,3}, {2,2,3,2} }", "{ {1,3,4}, {1,3,3}, eps = 0.1 }",
                 "{ {0,2,3,3}, {0,2,3,3} }",
                 "{ {2,3,4}, {2,2,4}, error = 'adain: x is [2, 3, 4] but style "
@@ -325,7 +325,7 @@ ORR_DEFINE_OP(
                {"stride", ORR_INT, .def = 1, .doc = "step of the window"},
                {"padding", ORR_INT, .doc = "zeros around the image"},
                {"eps", ORR_NUM, .def = 1e-8, .doc = "added to the norm^2"}},
-    .compose = modulated_conv2d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = modulated_conv2d_compose, .flags = ORR_FUNCTIONAL, .torch = "",
     .samples = {
         "{ {2,2,3,3}, {3,2,2,2}, {2,2}, low = 0.3, high = 1 }",
         "{ {2,2,3,4}, {1,2,3,3}, {2,2}, demodulate = false, padding = 1, "

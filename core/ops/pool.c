@@ -375,6 +375,7 @@ ORR_DEFINE_OP(
     .params = {{"x"}, SCALE_PARAM}, .shape = upsample_nearest2d_shape,
     .forward = upsample_nearest2d_forward, .vjp = upsample_nearest2d_vjp,
     .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
+    .torch = "torch.nn.functional.upsample_nearest",
     .samples =
         {"{ {2,2,3,2}, scale_factor = 2 }",
         "{ {0,2,3,2}, scale_factor = 2 }",
