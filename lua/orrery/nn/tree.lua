@@ -112,6 +112,16 @@ function tree.note(module, key, value)
   end
 end
 
+--- Takes a field away, and what was noted of it.
+function tree.forget(module, key)
+  local record = records[module]
+  rawset(module, key, nil)
+  record.known[key], record.parameters[key], record.buffers[key] = nil, nil, nil
+  for i, name in ipairs(record.order) do
+    if name == key then return table.remove(record.order, i) end
+  end
+end
+
 --- Gives `copy` the books of `module`.
 function tree.copy_record(copy, module)
   tree.register(copy)

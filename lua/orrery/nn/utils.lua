@@ -6,6 +6,7 @@ local options = require "orrery.options"
 local fused = require "orrery.core".fused_steps
 
 local utils = {}
+for name, fn in pairs(require "orrery.nn.weight_norms") do utils[name] = fn end
 
 local function list_of(who, parameters)
   if Module.is_module(parameters) then return parameters:parameters() end
