@@ -1,0 +1,171 @@
+"""What a spec file is written with: seeded inputs, and calls of our ops.
+
+A spec file spec_FAMILY.py has a function for each op:
+
+    @op("softplus")
+    def _(r):
+      x = r.tensor(r.shape(), -6, 6)
+      beta = r.choice([1, 0.5, 3])
+      return call(x, beta=beta), F.softplus(x, beta)
+
+It is asked for `cases` cases, each with a generator r of its own, and returns
+our call (arguments by place, options by name) and what PyTorch gives: a
+tensor, a number, or a tuple of them. A callable in that place is applied to
+the tensors of the call, in their order.
+
+What r.tensor gives is float64, holds values that float32 holds too, and is
+differentiated; masks and integers are not. Axes and indices are PyTorch's,
+from 0: one(axis) is ours, from 1. Index tensors are index + 1.
+"""
+import numpy
+import torch
+
+OPS = []
+
+
+class Call:
+  def __init__(self, args, options):
+    self.args, self.options = args, options
+
+
+def call(*args, **options):
+  """Our call. None among args is nil; an option that is None is left out."""
+  return Call(args, {k: v for k, v in options.items() if v is not None})
+
+
+def op(name, cases=20, float32=None, float64=None, why=None):
+  """Declares the cases of our function `name`: a plain name, an op or a
+  function of orrery or nn.functional; "linalg.cond", a path below orrery;
+  "Tensor.view", a method. A tolerance other than 1e-5 (float32) and 1e-10
+  (float64) needs its reason."""
+  assert why or not (float32 or float64), name + ": say why"
+
+  def keep(fn):
+    OPS.append((name, cases, fn, {"float32": float32, "float64": float64,
+                                  "why": why}))
+    return fn
+  return keep
+
+
+def one(axis):
+  """An axis, an index or a list of them as counted from 1."""
+  if axis is None:
+    return None
+  if isinstance(axis, (list, tuple)):
+    return [one(a) for a in axis]
+  return axis + 1 if axis >= 0 else axis
+
+
+class Generator:
+  """Draws the inputs of one case; `number` says which, from 0."""
+
+  def __init__(self, seed, number, tiny):
+    self.random = numpy.random.default_rng(seed)
+    self.number, self.tiny = number, tiny
+    self.wider, self.packed = None, None
+
+  # ---- numbers
+
+  def int(self, low, high):
+    """A whole number, both ends included."""
+    return int(self.random.integers(low, high + 1))
+
+  def number_in(self, low, high):
+    """A number with few binary digits."""
+    return round(float(self.random.uniform(low, high)) * 64) / 64
+
+  def choice(self, values):
+    return values[self.int(0, len(values) - 1)]
+
+  def chance(self, p=0.5):
+    return bool(self.random.random() < p)
+
+  def each(self, values):
+    """Takes the values in turn, from case to case."""
+    return values[self.number % len(values)]
+
+  # ---- shapes and axes
+
+  def size(self, low=1, high=5):
+    return self.int(low, min(high, low + 1) if self.tiny else high)
+
+  def shape(self, least=0, most=4, zero=True):
+    """A shape with `least` to `most` axes, now and then one of size 0."""
+    most = max(least, min(most, 2)) if self.tiny else most
+    shape = [self.size() for _ in range(self.int(least, most))]
+    if zero and shape and self.chance(0.1):
+      shape[self.int(0, len(shape) - 1)] = 0
+    return shape
+
+  def broadcast(self, n, zero=True):
+    """n shapes that broadcast together."""
+    full, shapes = self.shape(zero=zero), []
+    for _ in range(n):
+      shape = [1 if self.chance(0.25) else k for k in full]
+      shapes.append(shape[self.int(0, len(full)) if self.chance(0.3) else 0:])
+    shapes[self.int(0, n - 1)] = full
+    return shapes
+
+  def broadcast_pair(self, zero=True):
+    return self.broadcast(2, zero)
+
+  def axis(self, shape):
+    """An axis, from either end."""
+    return self.int(-len(shape), len(shape) - 1)
+
+  def axes(self, shape, least=1, most=8):
+    """Different axes in any order, each from either end."""
+    rank = len(shape)
+    n = self.int(min(least, rank), min(most, rank))
+    picked = self.random.permutation(rank)[:n]
+    return [int(a) - rank * self.chance() for a in picked]
+
+  # ---- tensors
+
+  def values(self, array, grad=True):
+    """The values, rounded to float32, as a float64 tensor."""
+    array = numpy.asarray(array, dtype=numpy.float32).astype(numpy.float64)
+    x = torch.from_numpy(array)
+    return x.requires_grad_() if grad else x
+
+  def tensor(self, shape, low=-1.0, high=1.0, grad=True):
+    return self.values(self.random.uniform(low, high, tuple(shape)), grad)
+
+  def away(self, shape, low, high, points, margin=0.05, grad=True):
+    """Uniform, but no nearer to any of the points than the margin."""
+    x = self.random.uniform(low, high, tuple(shape))
+    for p in points:
+      near = numpy.abs(x - p) < margin
+      x = numpy.where(near, p + numpy.where(x < p, -margin, margin), x)
+    return self.values(x, grad)
+
+  away_from_kinks = away
+
+  def distinct(self, shape, low=-2.0, high=2.0, grad=True):
+    """No two values nearer than half of the range over their count."""
+    n = int(numpy.prod(shape))
+    steps = self.random.permutation(n) + self.random.uniform(0.25, 0.75, n)
+    x = low + (high - low) * steps / max(n, 1)
+    return self.values(x.reshape(tuple(shape)), grad)
+
+  def integers(self, shape, low, high):
+    """int64, both ends included."""
+    return torch.from_numpy(self.random.integers(low, high + 1, tuple(shape)))
+
+  def labels(self, shape, n):
+    """int64 in 0 .. n - 1, as PyTorch counts: pass labels + 1 to ours."""
+    return self.integers(shape, 0, n - 1)
+
+  def mask(self, shape, p=0.5):
+    return torch.from_numpy(self.random.random(tuple(shape)) < p)
+
+  # ---- what is special about a case
+
+  def tolerance(self, float32=None, float64=None, why=None):
+    """A wider tolerance for this case, with its reason from conditioning."""
+    assert why
+    self.wider = {"float32": float32, "float64": float64, "why": why}
+
+  def contiguous_only(self, why):
+    """The inputs must lie without gaps, as for view."""
+    self.packed = why

@@ -1,0 +1,9 @@
+--- Ops that PyTorch has but that no spec compares with it, and why.
+local random = "draws numbers: the streams differ"
+
+return {
+  bernoulli = random, dropout = random, exponential = random,
+  gumbel_softmax = random, multinomial = random, rand = random,
+  rand_like = random, randint = random, randn = random, randn_like = random,
+  randperm = random,
+}
