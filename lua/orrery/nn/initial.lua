@@ -6,6 +6,9 @@ local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local initial = {}
+for name, fn in pairs(require "orrery.nn.initial_maps") do
+  initial[name] = fn
+end
 
 local function overwrite(tensor, values)
   orrery.no_grad(function() tensor:copy_(values) end)
@@ -56,15 +59,6 @@ end
 function initial.zeros_(tensor) return initial.constant_(tensor, 0) end
 function initial.ones_(tensor) return initial.constant_(tensor, 1) end
 
---- Ones on the diagonal of a matrix.
-function initial.eye_(tensor)
-  if options.tensor("eye_", "tensor", tensor):dim() ~= 2 then
-    blame("eye_: tensor is %s; give a matrix", tensor:shape_str())
-  end
-  return overwrite(tensor,
-    orrery.eye(tensor:size(1), tensor:size(2), { dtype = tensor.dtype }))
-end
-
 --- Inputs and outputs of one unit: receptive field times channels.
 ---@return number fan_in
 ---@return number fan_out
@@ -79,8 +73,9 @@ local function fans(who, tensor)
 end
 
 local gains = {
-  linear = 1, conv2d = 1, conv_transpose2d = 1, sigmoid = 1, tanh = 5 / 3,
-  relu = math.sqrt(2), selu = 3 / 4,
+  linear = 1, conv1d = 1, conv2d = 1, conv_transpose1d = 1,
+  conv_transpose2d = 1, sigmoid = 1, tanh = 5 / 3, relu = math.sqrt(2),
+  selu = 3 / 4,
 }
 
 --- What keeps the variance of signals through a nonlinearity.
