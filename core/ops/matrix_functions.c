@@ -185,7 +185,7 @@ ORR_DEFINE_OP(sqrtm,
               .doc = "The symmetric positive semidefinite y with y y = x, for "
                      "such x; x counts as (x + x^T) / 2. The gradient needs "
                      "positive eigenvalues.",
-              .params = {{"x"}}, .shape = square_shape,
+              .params = {{"x"}}, .torch = "", .shape = square_shape,
               .forward = sqrtm_forward, .vjp = sqrtm_vjp,
               .flags = ORR_KEEPS_Y,
               .samples = {"{ {3,3}, diagonal = 3 }",

@@ -104,7 +104,8 @@ static void pinv_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(pinv,
               .doc = "Moore-Penrose pseudo-inverse: [..., M, N] -> [..., N, M]. "
                      "Its gradient holds where the rank stays the same.",
-              .params = {{"x"}, RTOL}, .shape = pinv_shape,
+              .params = {{"x"}, RTOL}, .torch = "torch.linalg.pinv",
+              .shape = pinv_shape,
               .forward = pinv_forward, .vjp = pinv_vjp,
               .flags = ORR_KEEPS_Y,
               .samples = {"{ {3,3}, diagonal = 2 }", "{ {4,2}, diagonal = 2 }",
@@ -117,7 +118,7 @@ ORR_DEFINE_OP(pinv,
                           "'pinv: x holds NaN or infinity; look for where it "
                           "came from with orrery.detect_anomaly' }"});
 
-// ---- lstsq
+// ---- lstsq: the solution, squared residuals, and rank
 
 static bool lstsq_shape(orr_call *c) {
   char s[128], t[128];
@@ -128,22 +129,49 @@ static bool lstsq_shape(orr_call *c) {
                     orr_shape_text(c->x[0], s, sizeof s),
                     orr_shape_text(c->x[1], t, sizeof t), orr_rows(c->x[0]));
   if (!orr_matrices_of(&m, c, -1)) return false;
+  const orr_dtype dtype = c->x[0]->dtype;
+  m.size[m.rank] = orr_cols(c->x[1]);
+  if (!orr_out(c, 1, dtype, m.rank + 1, m.size)) return false;
+  if (!orr_out(c, 2, ORR_I64, m.rank, m.size)) return false;
   m.size[m.rank] = orr_cols(c->x[0]);
   m.size[m.rank + 1] = orr_cols(c->x[1]);
-  return orr_out(c, 0, c->x[0]->dtype, m.rank + 2, m.size);
+  return orr_out(c, 0, dtype, m.rank + 2, m.size);
 }
+
+// r[k] = |b - a y|^2 for each column; b is lost.
+static void residuals(int rows, int cols, int n, const double *a,
+                      const double *y, double *b, double *r) {
+  for (int64_t k = 0; k < n; k++) {
+    double *column = b + k * rows, sum = 0;
+    for (int64_t j = 0; j < cols; j++)
+      for (int64_t i = 0; i < rows; i++)
+        column[i] -= a[j * rows + i] * y[k * cols + j];
+    for (int64_t i = 0; i < rows; i++) sum += column[i] * column[i];
+    r[k] = sum;
+  }
+}
+
+enum { B_NOT_FINITE = -2 };
 
 // v (s^-1 u^T b) without forming the pseudo-inverse.
 static int lstsq_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const parts p = layout(m->c->x[0], scratch);
   const int n = orr_cols(m->c->x[1]);
   double *b = p.spare, *t = b + area(p.rows, n), *y = t + area(p.k, n);
-  if (!orr_matrix_load(m, 1, i, b)) return ORR_NOT_FINITE;
+  double *r = y + area(p.cols, n);
+  if (!orr_matrix_load(m, 1, i, b)) return B_NOT_FINITE;
   const int info = decompose(m, i, &p);
   if (info) return info;
   orr_lapack_product(true, false, p.k, n, p.rows, p.u, b, t);
   orr_lapack_product(true, false, p.cols, n, p.k, p.vt, t, y);
   orr_matrix_store(m, 0, i, y, p.cols, n);
+  orr_matrix_load(m, 0, i, p.x);
+  residuals(p.rows, p.cols, n, p.x, y, b, r);
+  orr_matrix_store(m, 1, i, r, n, 1);
+  const double least = cutoff(m, p.k, p.s);
+  int64_t *rank = (int64_t *)orr_data(m->c->y[2]) + i;
+  *rank = 0;
+  while (*rank < p.k && p.s[*rank] > least) ++*rank;
   return 0;
 }
 
@@ -152,31 +180,48 @@ static bool lstsq_forward(orr_call *c) {
   const parts p = layout(c->x[0], NULL);
   const int n = orr_cols(c->x[1]);
   const size_t doubles = layout_doubles(c->x[0]) + area(p.rows, n) +
-      area(p.k, n) + area(p.cols, n);
-  return orr_matrices_of(&m, c, -1) &&
-      (orr_matrices_run(&m, lstsq_entry, doubles) || orr_matrices_odd(&m, 0));
+      area(p.k, n) + area(p.cols, n) + (size_t)n;
+  if (!orr_matrices_of(&m, c, -1)) return false;
+  if (orr_matrices_run(&m, lstsq_entry, doubles)) return true;
+  const bool b = m.info == B_NOT_FINITE;
+  if (b) m.info = ORR_NOT_FINITE;
+  return orr_matrices_odd(&m, b ? 1 : 0);
 }
 
 // y = a^+ b with dp of pinv: k = p^T gy, r = b - a y,
 // ga = r k^T p^T + p^T y (gy - a^T k)^T - k y^T, gb = k.
-static void lstsq_vjp(orr_vjp *v) {
-  orr_tensor *a = v->x[0], *b = v->x[1], *y = v->y[0];
+static void solution_gradient(orr_vjp *v, orr_tensor *r, orr_tensor *gy) {
+  orr_tensor *a = v->x[0], *y = v->y[0];
   orr_tensor *pt = turned(ORR(pinv, a, .attr = {v->attr[0]}));
-  orr_tensor *k = orr_matmul(pt, v->gy);
-  if (v->needs[1]) v->gx[1] = k;
-  if (!v->needs[0]) return;
-  orr_tensor *r = ORR(sub, b, orr_matmul(a, y));
-  orr_tensor *outside = ORR(sub, v->gy, orr_matmul(turned(a), k));
+  orr_tensor *k = orr_matmul(pt, gy);
+  v->gx[1] = k;
+  orr_tensor *outside = ORR(sub, gy, orr_matmul(turned(a), k));
   orr_tensor *g = orr_matmul(orr_matmul(r, turned(k)), pt);
   g = ORR(add, g, orr_matmul(orr_matmul(pt, y), turned(outside)));
   v->gx[0] = ORR(sub, g, orr_matmul(k, turned(y)));
 }
 
+// Moving y changes the least |r|^2 by nothing: gb = 2 r, ga = -2 r y^T.
+static void lstsq_vjp(orr_vjp *v) {
+  orr_tensor *y = v->y[0];
+  orr_tensor *r = ORR(sub, v->x[1], orr_matmul(v->x[0], y));
+  if (v->gys[0]) solution_gradient(v, r, v->gys[0]);
+  if (!v->gys[1]) return;
+  orr_tensor *g = ORR(unsqueeze, v->gys[1], .attr = {-2});
+  orr_tensor *gb = ORR(mul, ORR(mul, r, g), orr_num(r, 2));
+  orr_tensor *ga = ORR(neg, orr_matmul(gb, turned(y)));
+  v->gx[0] = v->gx[0] ? ORR(add, v->gx[0], ga) : ga;
+  v->gx[1] = v->gx[1] ? ORR(add, v->gx[1], gb) : gb;
+}
+
 ORR_DEFINE_OP(lstsq,
               .doc = "The x with the least |a x - b|, and of those the "
-                     "shortest, for a [..., M, N] of any rank, b [..., M, K].",
+                     "shortest, for a [..., M, N] of any rank, b [..., M, K]; "
+                     "then |a x - b|^2 of each column [..., K], and the rank "
+                     "of a.",
               .params = {{"a", .doc = "[..., M, N]"}, {"b", .doc = "[..., M, K]"},
                          RTOL},
+              .outputs = 3, .torch = "torch.linalg.lstsq",
               .shape = lstsq_shape, .forward = lstsq_forward,
               .vjp = lstsq_vjp, .flags = ORR_KEEPS_Y,
               .samples = {"{ {4,2}, {4,3}, diagonal = 2 }",
@@ -185,6 +230,9 @@ ORR_DEFINE_OP(lstsq,
                           "{ {0,2}, {0,3} }", "{ {2,2}, {2,0}, diagonal = 2 }",
                           "{ {3,2}, {2,2}, error = 'lstsq: a is [3, 2] but b "
                           "is [2, 2]; b must have 3 rows' }",
+                          "{ {1,1}, {1,1}, low = math.huge, high = math.huge, "
+                          "error = 'lstsq: b holds NaN or infinity; look for "
+                          "where it came from with orrery.detect_anomaly' }",
                           "{ {2,2,2}, {3,2,2}, error = 'lstsq: a is [2, 2, 2], "
                           "b is [3, 2, 2]: the batch axes do not broadcast; "
                           "sizes must be equal or 1' }"});
@@ -210,6 +258,7 @@ static orr_tensor *matrix_rank_compose(orr_call *c) {
 ORR_DEFINE_OP(matrix_rank,
     .doc = "How many singular values count as more than 0.",
     .params = {{"x"}, RTOL}, .compose = matrix_rank_compose,
+    .torch = "torch.linalg.matrix_rank",
     .flags = ORR_NO_GRAD,
     .samples = {"{ {3,4} }", "{ {2,3,3}, rtol = 0.5 }", "{ {0,3} }",
         "{ {0,2,2} }",

@@ -101,7 +101,7 @@ end)
 t.test("solving has a small residual where the condition is 1e13", function()
   local a = hilbert(10)
   local b = a:matmul(orrery.ones({ 10, 1 }, { dtype = "float64" }))
-  for _, x in ipairs { a:solve(b), a:lstsq(b, { rtol = 0 }) } do
+  for _, x in ipairs { a:solve(b), (a:lstsq(b, { rtol = 0 })) } do
     t.ok(distance(a:matmul(x), b) < 1e-13, "residual")
   end
   -- The exact inverse of the Hilbert matrix holds whole numbers.
@@ -131,9 +131,14 @@ t.test("least squares takes the shortest of the best solutions", function()
   local a = f64 { { 1, 1 }, { 1, 1 }, { 0, 0 } }
   local x = a:lstsq(f64 { { 1 }, { 3 }, { 5 } })
   t.near(x, { { 1 }, { 1 } })
-  local line = f64 { { 1, 0 }, { 1, 1 }, { 1, 2 } }:lstsq(
-    f64 { { 1 }, { 3 }, { 5 } })
-  t.near(line, { { 1 }, { 2 } })
+  local _, residual, rank = a:lstsq(f64 { { 1 }, { 3 }, { 5 } })
+  t.near(residual, { 27 })
+  t.equal(rank:item(), 1)
+  local line, off, full = f64 { { 1, 0 }, { 1, 1 }, { 1, 2 } }:lstsq(
+    f64 { { 1, 0 }, { 3, 0 }, { 5, 3 } })
+  t.near(line, { { 1, -0.5 }, { 2, 1.5 } })
+  t.near(off, { 0, 1.5 })
+  t.equal(full:item(), 2)
 end)
 
 t.test("the exponential is that of rotations, nilpotent and large matrices",
@@ -232,6 +237,53 @@ t.test("kron lays out blocks", function()
   t.near(f64 { { 1, 2 } }:kron(f64 { { 1 }, { 10 } }),
     { { 1, 2 }, { 10, 20 } })
   t.near(f64 { 1, 2 }:kron(f64 { 1, 10 }), { 1, 10, 2, 20 })
+end)
+
+t.test("whole bases are orthonormal and begin with the reduced ones",
+  function()
+  for _, shape in ipairs { { 5, 2 }, { 2, 5 }, { 3, 4, 4 }, { 4, 0 } } do
+    local x = randn(table.unpack(shape))
+    local m, n = x:size(-2), x:size(-1)
+    local k = math.min(m, n)
+    local u, s, vh = x:svd { full_matrices = true }
+    local thin_u, _, thin_vh = x:svd()
+    close(u:narrow(-1, 1, k), thin_u, 1e-14)
+    close(vh:narrow(-2, 1, k), thin_vh, 1e-14)
+    for _, basis in ipairs { u, vh, (x:qr { mode = "complete" }) } do
+      local product = basis:transpose(-2, -1):matmul(basis)
+      close(product, eye(basis:size(-1)):expand { product:shape() }, 1e-14)
+    end
+    close((u:narrow(-1, 1, k) * s:unsqueeze(-2)):matmul(vh:narrow(-2, 1, k)),
+      x, 1e-14)
+    local q, r = x:qr { mode = "complete" }
+    close(q:matmul(r), x, 1e-14)
+    close(r, r:triu(), 0)
+  end
+end)
+
+t.test("the columns that complete a basis have the gradient of their space",
+  function()
+  local x, b = randn(4, 2), randn(4, 1)
+  local function beyond(basis)
+    return basis:narrow(-1, 3, 2):transpose(1, 2):matmul(b):square():sum()
+  end
+  t.gradcheck(function(y)
+    return beyond((y:svd { full_matrices = true }))
+  end, { x }, { order = 2 })
+  t.gradcheck(function(y)
+    return beyond((y:qr { mode = "complete" }))
+  end, { x }, { order = 2 })
+  t.gradcheck(function(y)
+    local _, _, vh = y:transpose(1, 2):svd { full_matrices = true }
+    return beyond(vh:transpose(1, 2))
+  end, { x }, { order = 2 })
+end)
+
+t.test("eigh reads the triangle it is told to", function()
+  local x = f64 { { 2, 5 }, { 1, 2 } }
+  t.near(x:eigvalsh { UPLO = "L" }, { 1, 3 })
+  t.near(x:eigvalsh { UPLO = "U" }, { -3, 7 })
+  t.near(x:eigvalsh(), { -1, 5 })
 end)
 
 t.test("powers are repeated products, Fibonacci's among them", function()
