@@ -161,6 +161,13 @@ function Module:register_parameter(name, value)
   self[name] = value
 end
 
+--- The layers as a table of text: see nn.utils.summary.
+---@param shape? integer[]|orrery.Tensor|table[]
+---@return string
+function Module:summary(shape)
+  return require "orrery.nn.summary"(self, shape)
+end
+
 Module.state_dict = state.state_dict
 Module.load_state_dict = state.load_state_dict
 

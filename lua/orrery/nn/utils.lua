@@ -1,4 +1,5 @@
---- Helpers around parameters: gradient clipping, one long vector, a summary.
+--- Helpers around parameters: gradient clipping, one long vector, norms of
+--- weights, a summary.
 local orrery = require "orrery"
 local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
@@ -86,23 +87,6 @@ function utils.vector_to_parameters(vector, parameters)
   end)
 end
 
---- A table of parameters as text: name, shape, count, and their sum.
----@param model orrery.nn.Module
----@return string
-function utils.summary(model)
-  if not Module.is_module(model) then
-    blame("summary: model is %s; give a module", options.shown(model))
-  end
-  local lines, total, trainable = {}, 0, 0
-  for name, p in model:named_parameters() do
-    lines[#lines + 1] = ("%-32s %-18s %10d"):format(name, p:shape_str(),
-      p:numel())
-    total = total + p:numel()
-    if p.requires_grad then trainable = trainable + p:numel() end
-  end
-  lines[#lines + 1] = ("%-32s %-18s %10d"):format("all",
-    trainable < total and ("%d trainable"):format(trainable) or "", total)
-  return table.concat(lines, "\n")
-end
+utils.summary = require "orrery.nn.summary"
 
 return utils
