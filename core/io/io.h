@@ -98,9 +98,10 @@ ORR_API const char *orr_bundle_find_note(const orr_bundle *b, const char *key);
 
 // ---------------------------------------------------------------- formats
 
-// NumPy's .npy, versions 1 to 3: float32, float64, int64, uint8 as they are,
-// bool as uint8, smaller integers as int64. A flipped bit among the values
-// cannot be seen: the format has no checksum.
+// NumPy's .npy, versions 1 to 3, either byte order, C or Fortran order:
+// float32, float64, int64, uint8 as they are, float16 as float32, bool as
+// uint8, other integers as int64. A flipped bit among the values cannot be
+// seen: the format has no checksum.
 ORR_API orr_tensor *orr_read_npy(orr_input *in);
 ORR_API bool orr_write_npy(const char *who, const char *path, orr_tensor *t);
 // The header orr_write_npy writes; its size, a multiple of 64.
@@ -122,8 +123,10 @@ ORR_API bool orr_write_idx(const char *who, const char *path, orr_tensor *t,
 ORR_API orr_tensor *orr_read_png(orr_input *in);
 ORR_API bool orr_write_png(const char *who, const char *path, orr_tensor *t);
 
-// safetensors: notes are its __metadata__. What is written here carries a
-// CRC-32 of the whole file in the notes; where there is one it must be right.
+// safetensors: notes are its __metadata__. Types are taken as in .npy, BF16 as
+// float32; the file is little-endian whatever the machine. What is written here
+// carries a CRC-32 of the whole file in the notes; where there is one it must
+// be right.
 ORR_API bool orr_read_safetensors(orr_input *in, orr_bundle *to);
 ORR_API bool orr_write_safetensors(const char *who, const char *path,
                                    const orr_bundle *b);
@@ -136,6 +139,16 @@ ORR_API uint32_t orr_crc32(uint32_t crc, const void *data, size_t n);
 // count x width of these sizes into *bytes; false when it is beyond size_t.
 bool orr_io_bytes(int rank, const int64_t *sizes, size_t width,
                   uint64_t *bytes);
+// An element as a file keeps it: f float, B bfloat16, i and u integers with and
+// without a sign, b truth value; width in bytes. Widths: f 2 4 8, B 2, b 1.
+typedef struct orr_stored {
+  char kind;
+  size_t width;
+} orr_stored;
+orr_dtype orr_stored_dtype(orr_stored s);  // what it is read as
+bool orr_stored_as_is(orr_stored s);       // and whether that is the same
+// Reads n elements in this machine's byte order; false when a u8 is too large.
+bool orr_stored_read(orr_stored s, const void *from, void *to, size_t n);
 // Swaps the bytes of each element.
 void orr_io_swap(void *data, size_t count, size_t width);
 bool orr_io_little_endian(void);

@@ -11,13 +11,11 @@
 enum { HEADER_LIMIT = 65536 };
 
 typedef struct layout {
-  char kind;     // of NumPy: f i u b
-  size_t width;  // bytes of an element in the file
+  orr_stored stored;
   bool swapped;  // the other byte order
   bool fortran;  // first axis fastest
   int rank;
   int64_t size[ORR_MAX_RANK];
-  orr_dtype dtype;
 } layout;
 
 // ---------------------------------------------------------------- header
@@ -122,7 +120,7 @@ static bool parse(orr_input *in, cursor *c, layout *l, char descr[16],
 }
 
 static bool understand(orr_input *in, layout *l, const char *descr) {
-  static const char known[] = "f4 f8 i8 i4 i2 i1 u1 u2 u4 b1";
+  static const char known[] = "f2 f4 f8 i8 i4 i2 i1 u1 u2 u4 u8 b1";
   const char *type = descr + 1;
   bool order = descr[0] && strchr("<>|=", descr[0]);
   const char *at = order && strlen(type) == 2 ? strstr(known, type) : NULL;
@@ -132,13 +130,9 @@ static bool understand(orr_input *in, layout *l, const char *descr) {
         "holds values of type %s; save it as float32, float64, int64 or "
         "uint8",
         descr);
-  l->kind = type[0];
-  l->width = (size_t)(type[1] - '0');
-  l->swapped = l->width > 1 && descr[0] != '=' &&
+  l->stored = (orr_stored){type[0], (size_t)(type[1] - '0')};
+  l->swapped = l->stored.width > 1 && descr[0] != '=' &&
       (descr[0] == '<') != orr_io_little_endian();
-  l->dtype = l->kind == 'f'             ? l->width == 4 ? ORR_F32 : ORR_F64
-      : l->width == 1 && l->kind != 'i' ? ORR_U8
-                                        : ORR_I64;
   return true;
 }
 
@@ -179,47 +173,19 @@ static bool read_header(orr_input *in, layout *l) {
 
 // ---------------------------------------------------------------- values
 
-static int64_t as_int64(const layout *l, const char *p) {
-  int8_t i1;
-  int16_t i2;
-  int32_t i4;
-  uint16_t u2;
-  uint32_t u4;
-  bool is_signed = l->kind == 'i';
-  switch (l->width) {
-  case 1:
-    memcpy(&i1, p, 1);
-    return i1;
-  case 2:
-    memcpy(&i2, p, 2);
-    memcpy(&u2, p, 2);
-    return is_signed ? i2 : u2;
-  default:
-    memcpy(&i4, p, 4);
-    memcpy(&u4, p, 4);
-    return is_signed ? i4 : (int64_t)u4;
-  }
-}
-
-// Copies elements from the file's order and width to the tensor's.
-static void arrange(const layout *l, const char *from, orr_tensor *t) {
-  size_t width = orr_dtype_size(l->dtype);
+// Copies elements from the file's order to the tensor's.
+static bool arrange(const layout *l, const char *from, orr_tensor *t) {
+  size_t width = orr_dtype_size(orr_tensor_dtype(t));
   int64_t index[ORR_MAX_RANK] = {0}, step[ORR_MAX_RANK], run = 1;
   char *to = orr_data(t);
   for (int k = 0; k < l->rank; k++) {
-    int axis = l->fortran ? k : l->rank - 1 - k;
-    step[axis] = run;
-    run *= l->size[axis];
+    step[k] = run;
+    run *= l->size[k];
   }
   int64_t count = orr_count(t), at = 0;
   for (int64_t i = 0; i < count; i++, to += width) {
-    const char *p = from + (size_t)at * l->width;
-    if (l->width == width) {
-      memcpy(to, p, width);
-    } else {
-      int64_t value = as_int64(l, p);
-      memcpy(to, &value, sizeof value);
-    }
+    const char *p = from + (size_t)at * l->stored.width;
+    if (!orr_stored_read(l->stored, p, to, 1)) return false;
     for (int k = l->rank - 1; k >= 0; k--) {
       at += step[k];
       if (++index[k] < l->size[k]) break;
@@ -227,31 +193,41 @@ static void arrange(const layout *l, const char *from, orr_tensor *t) {
       index[k] = 0;
     }
   }
+  return true;
+}
+
+static bool read_values(orr_input *in, const layout *l, size_t n,
+                        orr_tensor *t) {
+  bool turned = l->fortran && l->rank > 1;
+  bool direct = !turned && orr_stored_as_is(l->stored);
+  char *raw = direct ? orr_data(t) : orr_alloc(n ? n : 1);
+  if (!raw && n) return false;
+  bool ok = orr_input_read(in, raw, n, "data") && orr_input_end(in);
+  if (ok && l->swapped) orr_io_swap(raw, n / l->stored.width, l->stored.width);
+  if (ok && !direct &&
+      !(turned ? arrange(l, raw, t)
+               : orr_stored_read(l->stored, raw, orr_data(t),
+                                 (size_t)orr_count(t))))
+    ok = orr_input_fail(in, "holds a value beyond int64; save it as float64");
+  if (!direct) orr_free(raw, n ? n : 1);
+  return ok;
 }
 
 orr_tensor *orr_read_npy(orr_input *in) {
   layout l = {0};
   uint64_t bytes, wide;
   if (!read_header(in, &l)) return NULL;
-  if (!orr_io_bytes(l.rank, l.size, l.width, &bytes) ||
-      !orr_io_bytes(l.rank, l.size, orr_dtype_size(l.dtype), &wide)) {
+  orr_dtype dtype = orr_stored_dtype(l.stored);
+  if (!orr_io_bytes(l.rank, l.size, l.stored.width, &bytes) ||
+      !orr_io_bytes(l.rank, l.size, orr_dtype_size(dtype), &wide)) {
     orr_input_fail(in,
                    "is damaged: its sizes are beyond any memory; copy it "
                    "again");
     return NULL;
   }
   if (!orr_input_expect(in, bytes)) return NULL;
-  orr_tensor *t = orr_empty(l.dtype, l.rank, l.size);
-  if (!t) return NULL;
-  bool direct = bytes == wide && (!l.fortran || l.rank < 2);
-  size_t n = (size_t)bytes;
-  char *raw = direct ? orr_data(t) : orr_alloc(n ? n : 1);
-  bool ok = raw || !n;
-  ok = ok && orr_input_read(in, raw, n, "data") && orr_input_end(in);
-  if (ok && l.swapped) orr_io_swap(raw, n / l.width, l.width);
-  if (ok && !direct) arrange(&l, raw, t);
-  if (!direct && raw) orr_free(raw, n ? n : 1);
-  if (ok) return t;
+  orr_tensor *t = orr_empty(dtype, l.rank, l.size);
+  if (t && read_values(in, &l, (size_t)bytes, t)) return t;
   orr_release(t);
   return NULL;
 }

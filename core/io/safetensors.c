@@ -27,11 +27,21 @@ enum { HEADER_LIMIT = 100000000 };  // the format's own
 
 static const char *const type_names[] = {"F32", "F64", "I64", "U8"};
 
+// What other programs write, widened on reading.
+static const struct {
+  const char *name;
+  orr_stored stored;
+} types[] = {{"F32", {'f', 4}},  {"F64", {'f', 8}}, {"F16", {'f', 2}},
+             {"BF16", {'B', 2}}, {"I64", {'i', 8}}, {"I32", {'i', 4}},
+             {"I16", {'i', 2}},  {"I8", {'i', 1}},  {"U64", {'u', 8}},
+             {"U32", {'u', 4}},  {"U16", {'u', 2}}, {"U8", {'u', 1}},
+             {"BOOL", {'b', 1}}};
+
 // ---------------------------------------------------------------- reading
 
 typedef struct place {
   const char *name;  // in the header's JSON
-  orr_dtype dtype;
+  orr_stored stored;
   int rank;
   int64_t size[ORR_MAX_RANK];
   uint64_t begin, end;
@@ -43,18 +53,20 @@ static int by_begin(const void *a, const void *b) {
   return x->end < y->end ? -1 : x->end > y->end;
 }
 
-static bool read_type(orr_input *in, const char *name, const json_t *entry,
-                      orr_dtype *dtype) {
+static bool read_type(orr_input *in, const json_t *entry, place *p) {
   const char *type = json_string_value(json_object_get(entry, "dtype"));
-  for (int d = 0; type && d < ORR_DTYPES; d++)
-    if (!strcmp(type, type_names[d])) {
-      *dtype = (orr_dtype)d;
+  if (!json_is_object(entry) || !type)
+    return orr_input_fail(in, "is damaged: %.200s has no dtype; copy it again",
+                          p->name);
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (!strcmp(type, types[i].name)) {
+      p->stored = types[i].stored;
       return true;
     }
-  return orr_input_fail(
-      in,
-      "holds %.200s as %.20s; only F32, F64, I64 and U8 are read: convert it",
-      name, type ? type : "nothing");
+  return orr_input_fail(in,
+                        "holds %.200s as %.20s; save it as F64, F32, F16, "
+                        "BF16, BOOL or integers of 8 to 64 bits",
+                        p->name, type);
 }
 
 static bool read_shape(orr_input *in, const json_t *entry, place *p) {
@@ -95,8 +107,10 @@ static bool read_offsets(orr_input *in, const json_t *entry, place *p,
                           p->name);
   p->begin = (uint64_t)json_integer_value(begin);
   p->end = (uint64_t)json_integer_value(end);
-  if (!orr_io_bytes(p->rank, p->size, orr_dtype_size(p->dtype), &bytes) ||
-      bytes != p->end - p->begin)
+  size_t wide = orr_dtype_size(orr_stored_dtype(p->stored));
+  if (!orr_io_bytes(p->rank, p->size, wide, &bytes) ||
+      bytes / wide != (p->end - p->begin) / p->stored.width ||
+      (p->end - p->begin) % p->stored.width)
     return orr_input_fail(
         in,
         "is damaged: the shape of %.200s does not make its %" PRIu64
@@ -122,7 +136,7 @@ static bool read_places(orr_input *in, json_t *header, place *places,
     if (!strcmp(name, "__metadata__")) continue;
     place *p = &places[(*n)++];
     p->name = name;
-    if (!read_type(in, name, entry, &p->dtype) || !read_shape(in, entry, p) ||
+    if (!read_type(in, entry, p) || !read_shape(in, entry, p) ||
         !read_offsets(in, entry, p, data))
       return false;
   }
@@ -160,17 +174,32 @@ static bool read_notes(orr_input *in, json_t *header, orr_bundle *to) {
   return true;
 }
 
+// The values of one tensor, widened where they are stored narrower.
+static bool read_values(orr_input *in, const place *p, orr_tensor *t,
+                        uint32_t *crc) {
+  size_t bytes = (size_t)(p->end - p->begin);
+  bool direct = orr_stored_as_is(p->stored);
+  char *raw = direct ? orr_data(t) : orr_alloc(bytes ? bytes : 1);
+  if (!raw && bytes) return false;
+  bool ok = orr_input_read(in, raw, bytes, "data");
+  if (ok && bytes) *crc = orr_crc32(*crc, raw, bytes);
+  if (ok && !orr_io_little_endian())
+    orr_io_swap(raw, bytes / p->stored.width, p->stored.width);
+  if (ok && !direct &&
+      !orr_stored_read(p->stored, raw, orr_data(t), (size_t)orr_count(t)))
+    ok = orr_input_fail(in,
+                        "holds a value of %.200s beyond int64; save it as F64",
+                        p->name);
+  if (!direct) orr_free(raw, bytes ? bytes : 1);
+  return ok;
+}
+
 static bool read_data(orr_input *in, const place *places, size_t n,
                       orr_bundle *to, uint32_t *crc) {
   for (size_t i = 0; i < n; i++) {
     const place *p = &places[i];
-    orr_tensor *t = orr_empty(p->dtype, p->rank, p->size);
-    size_t bytes = (size_t)(p->end - p->begin);
-    bool ok = t && orr_input_read(in, orr_data(t), bytes, "data");
-    if (ok && bytes) *crc = orr_crc32(*crc, orr_data(t), bytes);
-    if (ok && !orr_io_little_endian())
-      orr_io_swap(orr_data(t), (size_t)orr_count(t), orr_dtype_size(p->dtype));
-    ok = ok && orr_bundle_add(to, p->name, t);
+    orr_tensor *t = orr_empty(orr_stored_dtype(p->stored), p->rank, p->size);
+    bool ok = t && read_values(in, p, t, crc) && orr_bundle_add(to, p->name, t);
     orr_release(t);
     if (!ok) return false;
   }
@@ -249,11 +278,16 @@ bool orr_read_safetensors(orr_input *in, orr_bundle *to) {
   if (ok) {
     json_error_t error;
     json_t *header = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(header))
+    // The format has the brace first, so that no other file looks like one.
+    if (!n || *text != '{')
+      ok = orr_input_fail(in,
+                          "is damaged: its header does not begin with {; copy "
+                          "it again");
+    else if (!json_is_object(header))
       ok = orr_input_fail(in,
                           "is damaged: its header is not JSON: %s; copy it "
                           "again",
-                          header ? "no object" : error.text);
+                          error.text);
     else
       ok = read_body(in, header, text, n, orr_crc32(0, start, 8), to);
     json_decref(header);
@@ -310,7 +344,11 @@ static json_t *make_header(const char *who, const orr_bundle *b,
   ok = ok && json_object_set(header, "__metadata__", notes) == 0;
   for (size_t i = 0; ok && i < b->n_tensors; i++) {
     const char *name = items[i]->name;
-    if (json_object_get(header, name))
+    if (!strcmp(name, "__metadata__"))
+      ok = orr_set_error("%s: a tensor is called __metadata__, a name the "
+                         "format keeps for itself; rename it",
+                         who);
+    else if (json_object_get(header, name))
       ok = orr_set_error("%s: two tensors are called '%.100s'; rename one", who,
                          name);
     else

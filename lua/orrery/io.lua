@@ -72,8 +72,9 @@ local function reader(kind)
   end
 end
 
---- Reads NumPy's .npy: float32, float64, int64, uint8; bool as uint8, smaller
---- integers as int64; either byte order, C or Fortran order.
+--- Reads NumPy's .npy: float32, float64, int64, uint8; float16 as float32,
+--- bool as uint8, other integers as int64; either byte order, C or Fortran
+--- order.
 ---@type fun(path: string): orrery.Tensor?, string?
 io.read_npy = reader "npy"
 
@@ -142,7 +143,9 @@ function io.write_npz(path, tensors, opts)
     opts and opts.compress)
 end
 
---- Reads a safetensors file, of any program.
+--- Reads a safetensors file, of any program: F16 and BF16 come as float32,
+--- BOOL as uint8, other integers as int64. What does not add up (overlaps,
+--- gaps, names given twice, sizes that are not there) is refused.
 ---@param path string
 ---@return table<string, orrery.Tensor>? tensors  by name
 ---@return table<string, string>|string metadata  or why not

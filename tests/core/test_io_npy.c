@@ -1,5 +1,6 @@
 // test_io_npy.c -- NumPy's array files: every order and width, and headers
 // that claim too much.
+#include <math.h>
 #include "damage.h"
 
 static bool read_npy(orr_input *in, orr_bundle *to) {
@@ -63,6 +64,24 @@ static void npy_reads_every_order_and_width(void **state) {
   memcpy(file + n, "\xff\xff\xff\xfe", 4);
   reads_as(read_npy, file, n + 4, ORR_I64, 1, (int64_t[]){1},
            (double[]){4294967294.0});
+  // Half floats: 1, -2, the largest, the smallest, infinity (big-endian).
+  n = npy_of(file, "{'descr': '>f2', 'fortran_order': False, 'shape': (5,)}");
+  memcpy(file + n, "\x3c\0\xc0\0\x7b\xff\0\x01\x7c\0", 10);
+  reads_as(read_npy, file, n + 10, ORR_F32, 1, (int64_t[]){5},
+           (double[]){1, -2, 65504, 0x1p-24, INFINITY});
+  // Columns of [[1, 2], [3, 4]] in one byte each, and truth as 0 or 1.
+  n = npy_of(file, "{'descr': '|i1', 'fortran_order': True, 'shape': (2, 2)}");
+  memcpy(file + n, "\x01\x03\xfe\x04", 4);
+  reads_as(read_npy, file, n + 4, ORR_I64, 2, (int64_t[]){2, 2},
+           (double[]){1, -2, 3, 4});
+  n = npy_of(file, "{'descr': '|b1', 'fortran_order': True, 'shape': (2, 2)}");
+  memcpy(file + n, "\0\x07\x01\0", 4);
+  reads_as(read_npy, file, n + 4, ORR_U8, 2, (int64_t[]){2, 2},
+           (double[]){0, 1, 1, 0});
+  n = npy_of(file, "{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}");
+  memcpy(file + n, "\xff\xff\xff\xff\xff\xff\xff\x7f", 8);
+  reads_as(read_npy, file, n + 8, ORR_I64, 1, (int64_t[]){1},
+           (double[]){(double)INT64_MAX});
 }
 
 static void npy_says_what_it_cannot_read(void **state) {
@@ -73,9 +92,9 @@ static void npy_says_what_it_cannot_read(void **state) {
   refused(read_npy, file, n,
           "load: it is damaged: its header makes no sense; "
           "copy it again");
-  n = npy_of(file, "{'descr': '<f2', 'fortran_order': False, 'shape': (1,)}");
+  n = npy_of(file, "{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}");
   refused(read_npy, file, n,
-          "load: it holds values of type <f2; save it as "
+          "load: it holds values of type <c8; save it as "
           "float32, float64, int64 or uint8");
   n = npy_of(file,
              "{'descr': [('a', '<f4')], 'fortran_order': False, "
@@ -83,6 +102,10 @@ static void npy_says_what_it_cannot_read(void **state) {
   refused(read_npy, file, n,
           "load: it holds records with named fields; save "
           "each field as an array of its own");
+  n = npy_of(file, "{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}");
+  memset(file + n, 0x80, 8);
+  refused(read_npy, file, n + 8,
+          "load: it holds a value beyond int64; save it as float64");
   refused(read_npy, "PK\3\4....", 8,
           "load: it is not a .npy file; save it with numpy.save");
 }
