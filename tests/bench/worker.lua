@@ -1,0 +1,56 @@
+--- One side of a paired measurement: builds a workload, then runs a case of it
+--- for as long as run.py asks, line by line.
+---     worker.lua WORKLOAD THREADS [compiled]
+--- reads `run SECONDS CASE`, answers { calls, median, min } in seconds; reads
+--- `memory`, answers { start, peak } in MB.
+local orrery = require "orrery"
+local json = require "orrery.json"
+local workload, threads, compiled = arg[1], tonumber(arg[2]), arg[3]
+orrery.set_threads(threads)
+
+local function resident(key)
+  local file = io.open "/proc/self/status"
+  if not file then return 0 end
+  local text = file:read "a"
+  file:close()
+  return (tonumber(text:match(key .. ":%s*(%d+)")) or 0) / 1024
+end
+
+local function cases_of(name)
+  local micro = require "bench.micro"
+  if micro[name] then return micro[name]() end
+  local build = require("bench.mlp")[name] or require("bench.images")[name]
+  local step = build()
+  if compiled then step = orrery.compile(step) end
+  return { [name] = { step, 1 } }
+end
+
+local function run(case, seconds)
+  local fn, inner = case[1], case[2]
+  local times, begin = {}, orrery.clock()
+  local now = begin
+  repeat
+    fn()
+    local after = orrery.clock()
+    times[#times + 1], now = (after - now) / inner, after
+  until now - begin >= seconds
+  table.sort(times)
+  return { calls = #times, median = times[(#times + 1) // 2], min = times[1] }
+end
+
+local start = resident "VmHWM"
+orrery.manual_seed(0)
+local cases = cases_of(workload)
+local names = {}
+for name in pairs(cases) do names[#names + 1] = name end
+table.sort(names)
+local function answer(value) print(json.encode(value)) io.stdout:flush() end
+answer { cases = names }
+for line in io.lines() do
+  local seconds, name = line:match "^run (%S+) (.+)$"
+  if name then
+    answer(run(cases[name], tonumber(seconds)))
+  else
+    answer { start = start, peak = resident "VmHWM" }
+  end
+end
