@@ -36,20 +36,38 @@ static bool prepare(orr_tensor *x, matrix *m) {
   return packed && readable(packed, m);
 }
 
-static bool matmul_shape(orr_call *c) {
+// t, or for one axis the row or column that *m becomes.
+static orr_tensor *as_matrix(orr_tensor *t, bool column, orr_tensor *m) {
+  if (t->rank != 1) return t;
+  *m = *t;
+  m->rank = 2;
+  m->size[column] = 1, m->stride[column] = column ? 1 : t->size[0];
+  m->size[!column] = t->size[0], m->stride[!column] = t->stride[0];
+  return m;
+}
+
+static const char *advice(const orr_call *c, int64_t inner) {
   const orr_tensor *x = c->x[0], *y = c->x[1];
+  if (y->rank > 1 && inner == y->size[y->rank - 1]) return "transpose y";
+  if (x->rank > 1 && y->rank > 1 &&
+      x->size[x->rank - 2] == y->size[y->rank - 2])
+    return "transpose x";
+  return "make them equal";
+}
+
+static bool matmul_shape(orr_call *c) {
   char a[128], b[128];
-  if (!orr_want_min_rank(c, 0, 2) || !orr_want_min_rank(c, 1, 2)) return false;
-  orr_shape_text(x, a, sizeof a);
-  orr_shape_text(y, b, sizeof b);
+  if (!orr_want_min_rank(c, 0, 1) || !orr_want_min_rank(c, 1, 1)) return false;
+  orr_tensor row, column;
+  const orr_tensor *x = as_matrix(c->x[0], false, &row);
+  const orr_tensor *y = as_matrix(c->x[1], true, &column);
+  orr_shape_text(c->x[0], a, sizeof a);
+  orr_shape_text(c->x[1], b, sizeof b);
   const int64_t inner = x->size[x->rank - 1];
   if (inner != y->size[y->rank - 2])
-    return orr_fail(c, "x is %s, y is %s: inner sizes %lld, %lld differ%s", a,
+    return orr_fail(c, "x is %s, y is %s: inner sizes %lld, %lld differ; %s", a,
                     b, (long long)inner, (long long)y->size[y->rank - 2],
-                    inner == y->size[y->rank - 1] ? "; transpose y"
-                        : x->size[x->rank - 2] == y->size[y->rank - 2]
-                        ? "; transpose x"
-                        : "; make them equal");
+                    advice(c, inner));
   orr_tensor bx = *x, by = *y;  // headers without the last two axes
   bx.rank -= 2, by.rank -= 2;
   int rank = 0;
@@ -60,9 +78,9 @@ static bool matmul_shape(orr_call *c) {
                     "x is %s, y is %s: the batch axes do not broadcast; "
                     "sizes must be equal or 1",
                     a, b);
-  size[rank] = x->size[x->rank - 2];
-  size[rank + 1] = y->size[y->rank - 1];
-  return orr_out(c, 0, x->dtype, rank + 2, size);
+  if (x != &row) size[rank++] = x->size[x->rank - 2];
+  if (y != &column) size[rank++] = y->size[y->rank - 1];
+  return orr_out(c, 0, x->dtype, rank, size);
 }
 
 typedef struct batch {
@@ -92,19 +110,38 @@ static void run_entry(void *context, int64_t i) {
   orr_gemm_run(b->d, &g);
 }
 
+// A vector that does not step forward through its storage is packed.
+static orr_tensor *operand(orr_tensor *t, bool column, orr_tensor *m) {
+  if (t->rank == 1 && t->stride[0] < 1) t = orr_keep(orr_contiguous(t));
+  return t ? as_matrix(t, column, m) : NULL;
+}
+
+// The product with the axes of size 1 that vectors took from it.
+static orr_tensor whole(const orr_call *c) {
+  orr_tensor out = *c->y[0];
+  if (c->x[1]->rank == 1) out.size[out.rank++] = 1;
+  if (c->x[0]->rank == 1) {
+    out.size[out.rank] = out.size[out.rank - 1];
+    out.size[out.rank++ - 1] = 1;
+  }
+  return out;
+}
+
 static bool matmul_forward(orr_call *c) {
-  orr_tensor *out = c->y[0];
+  orr_tensor row, column, product = whole(c), *out = &product;
   batch b = {.d = out->dtype, .out = out};
   if (!out->count) return true;
-  if (!prepare(c->x[0], &b.x) || !prepare(c->x[1], &b.y)) return false;
+  orr_tensor *x = operand(c->x[0], false, &row);
+  orr_tensor *y = operand(c->x[1], true, &column);
+  if (!x || !y || !prepare(x, &b.x) || !prepare(y, &b.y)) return false;
   b.g = (orr_gemm){.ta = b.x.transposed,
                    .tb = b.y.transposed,
                    .m = out->size[out->rank - 2],
                    .n = out->size[out->rank - 1],
-                   .k = c->x[0]->size[c->x[0]->rank - 1],
+                   .k = x->size[x->rank - 1],
                    .lda = b.x.ld,
                    .ldb = b.y.ld,
-                   .c = orr_data(out),
+                   .c = orr_data(c->y[0]),
                    .alpha = 1,
                    .beta = 0};
   b.g.ldc = b.g.n;
@@ -116,15 +153,28 @@ static bool matmul_forward(orr_call *c) {
   return true;
 }
 
-// d(xy): gy y^T and x^T gy; broadcast batch axes are summed by the pass.
+// d(xy): gy y^T and x^T gy; broadcast batch axes are summed by the pass, and
+// so is the one of a row.
 static void matmul_vjp(orr_vjp *v) {
-  if (v->needs[0]) v->gx[0] = ORR(matmul, v->gy, orr_transpose_last(v->x[1]));
-  if (v->needs[1]) v->gx[1] = ORR(matmul, orr_transpose_last(v->x[0]), v->gy);
+  orr_tensor *x = v->x[0], *y = v->x[1], *g = v->gy;
+  const bool column = y->rank == 1;
+  if (column) y = ORR(unsqueeze, y, .attr = {-1});
+  if (column) g = ORR(unsqueeze, g, .attr = {-1});
+  if (x->rank == 1) {
+    x = ORR(unsqueeze, x, .attr = {-2});
+    g = ORR(unsqueeze, g, .attr = {-2});
+  }
+  if (v->needs[0]) v->gx[0] = ORR(matmul, g, orr_transpose_last(y));
+  if (!v->needs[1]) return;
+  orr_tensor *gy = ORR(matmul, orr_transpose_last(x), g);
+  v->gx[1] = column ? ORR(squeeze, gy, .attr = {1, -1}) : gy;
 }
 
 ORR_DEFINE_OP(matmul,
               .doc = "Matrix product of x [..., M, K] and y [..., K, N] -> "
-                     "[..., M, N]; the axes before the last two broadcast.",
+                     "[..., M, N]; the axes before the last two broadcast. A "
+                     "vector counts as a row x or a column y, an axis that "
+                     "the product then lacks.",
               .params = {{"x"}, {"y"}}, .shape = matmul_shape,
               .forward = matmul_forward, .vjp = matmul_vjp,
               .flags = ORR_STRIDED_OK,
@@ -136,8 +186,13 @@ ORR_DEFINE_OP(matmul,
                           "[2, 3]: inner sizes 3, 2 differ; transpose y' }",
                           "{ {2,3}, {4,5}, error = 'matmul: x is [2, 3], y is "
                           "[4, 5]: inner sizes 3, 4 differ; make them equal' }",
-                          "{ {3}, {3,2}, error = 'matmul: x is [3] but must "
-                          "have at least 2 axes; use :view or :unsqueeze' }",
+                          "{ {3}, {3} }", "{ {3}, {3,2} }", "{ {2,3}, {3} }",
+                          "{ {2,4,3}, {3} }", "{ {3}, {2,3,4} }",
+                          "{ {0}, {0} }", "{ {0}, {0,2} }",
+                          "{ {3}, {2}, error = 'matmul: x is [3], y is [2]: "
+                          "inner sizes 3, 2 differ; make them equal' }",
+                          "{ {}, {3,2}, error = 'matmul: x is [] but must have "
+                          "at least 1 axis; use :view or :unsqueeze' }",
                           "{ {2,2,3}, {4,3,2}, error = 'matmul: x is [2, 2, 3], "
                           "y is [4, 3, 2]: the batch axes do not broadcast; "
                           "sizes must be equal or 1' }"});

@@ -198,7 +198,7 @@ local function default_result(terms, hidden)
     end
   end
   for letter, n in pairs(count) do
-    if n == 1 and not math.type(letter) then list[#list + 1] = letter end
+    if n == 1 and letter ~= "..." then list[#list + 1] = letter end
   end
   table.sort(list)
   for k = 1, hidden do table.insert(list, 1, k) end

@@ -37,6 +37,7 @@ t.test("two terms are the products they name", function()
   same(einsum("...i,...i", x, x), (x * x):sum(3))
   same(einsum("...ij,jk->...ik", x, randn(5, 4, 6)),
     x:matmul(randn(5, 4, 6)))
+  same(einsum("...ij,jk", x, randn(5, 4, 6)), x:matmul(randn(5, 4, 6)))
   same(einsum("...ij,...jk->...ik", randn(6, 2, 1, 3, 4), randn(7, 5, 4, 2)),
     randn(6, 2, 1, 3, 4):matmul(randn(7, 5, 4, 2)))
 end)

@@ -1,0 +1,259 @@
+"""Linear algebra: factors, systems, inverses, determinants and functions of
+matrices.
+
+Where a result is free up to a sign, PyTorch's is given ours: the largest
+element of each eigenvector, or left singular vector, is positive.
+"""
+import torch
+
+from spec import call, op
+
+L = torch.linalg
+
+
+def batch(r, zero=True):
+  """The axes before those of the matrices."""
+  return r.each([[], [], [2], [], [3, 1]] + ([[0]] if zero else [[1]]))
+
+
+def side(r, least=1):
+  return r.size(least, max(least, 4))
+
+
+def wave(n):
+  """A fixed orthogonal matrix."""
+  i = torch.arange(n, dtype=torch.float64)
+  angle = (i[:, None] + 0.5) * (i[None, :] + 0.5) * torch.pi / max(n, 1)
+  return torch.cos(angle) * (2 / max(n, 1)) ** 0.5
+
+
+def general(r, shape, n, shift=2.0):
+  """Square and far from singular: its diagonal outweighs the rest."""
+  x = r.tensor(shape + [n, n], grad=False)
+  return r.values(x / max(n - 1, 1) + shift * torch.eye(n))
+
+
+def symmetric(r, shape, n, low=0.5, gap=1.0):
+  """Symmetric with eigenvalues near low, low + gap, ..."""
+  noise = r.tensor(shape + [n, n], grad=False) * gap / (8 * max(n, 1))
+  w = low + gap * torch.arange(n, dtype=torch.float64)
+  x = wave(n) @ (torch.diag(w) + noise) @ wave(n).T
+  return r.values((x + x.mT) / 2)
+
+
+def spread(r, shape, m, n):
+  """Any shape of matrix, with singular values near 1, 2, 3 ..."""
+  k = min(m, n)
+  w = torch.zeros(m, n, dtype=torch.float64)
+  w[:k, :k] = torch.diag(1.0 + torch.arange(k, dtype=torch.float64))
+  noise = r.tensor(shape + [m, n], grad=False) / (8 * max(m, n, 1))
+  return r.values(wave(m) @ (w + noise) @ wave(n).T)
+
+
+def mirrored(x):
+  return (x + x.mT) / 2
+
+
+def signs(v):
+  """The signs that make the largest element of each column positive."""
+  if v.numel() == 0:
+    return torch.ones(v.shape[:-2] + (1, v.shape[-1]), dtype=v.dtype)
+  at = v.detach().abs().argmax(-2, keepdim=True)
+  return v.detach().gather(-2, at).sign()
+
+
+# ---- factors
+
+@op("cholesky")
+def _(r):
+  x = symmetric(r, batch(r), side(r))
+  upper = r.chance()
+  return call(x, upper=upper), lambda x: L.cholesky(mirrored(x), upper=upper)
+
+
+@op("cholesky_solve")
+def _(r):
+  n, shape = side(r), batch(r)
+  l = r.values(general(r, shape, n).detach().tril())
+  b = r.tensor(shape + [n, r.int(0, 3)])
+  upper = r.chance()
+  if upper:
+    l = r.values(l.detach().mT)
+  # PyTorch also takes what lies in the other triangle for zeros.
+  return call(b, l, upper=upper), lambda b, l: torch.cholesky_solve(
+    b, l.triu() if upper else l.tril(), upper)
+
+
+def eigh(x, triangle):
+  # One triangle stands for both; PyTorch shares the gradient out to both.
+  if triangle == "L":
+    return L.eigh(x.tril() + x.tril(-1).mT)
+  if triangle == "U":
+    return L.eigh(x.triu() + x.triu(1).mT)
+  return L.eigh(mirrored(x))
+
+
+@op("eigh")
+def _(r):
+  x = symmetric(r, batch(r), side(r))
+  triangle = r.choice([None, "L", "U"])
+
+  def theirs(x):
+    w, v = eigh(x, triangle)
+    return w, v * signs(v)
+  return call(x, UPLO=triangle), theirs
+
+
+@op("eigvalsh")
+def _(r):
+  x = symmetric(r, batch(r), side(r))
+  triangle = r.choice([None, "L", "U"])
+  return call(x, UPLO=triangle), lambda x: eigh(x, triangle)[0]
+
+
+def thin(x):
+  u, s, vh = L.svd(x, full_matrices=False)
+  sign = signs(u)
+  return u * sign, s, vh * sign.mT
+
+
+@op("svd")
+def _(r):
+  m, n = side(r), side(r)
+  x = spread(r, batch(r), m, n)
+  # What completes a basis is free beyond a sign, so no more than square here.
+  full = m == n and r.chance()
+  return call(x, full_matrices=full), thin
+
+
+@op("svdvals")
+def _(r):
+  return call(spread(r, batch(r), side(r), side(r))), L.svdvals
+
+
+@op("qr")
+def _(r):
+  m, n = side(r), side(r)
+  x = spread(r, batch(r), m, n)
+  mode = "complete" if m <= n and r.chance() else None
+  # LAPACK's signs are those of PyTorch: both reflect by Householder.
+  return call(x, mode=mode), lambda x: tuple(L.qr(x, mode or "reduced"))
+
+
+# ---- systems
+
+@op("solve")
+def _(r):
+  n, shape = side(r), batch(r)
+  a = general(r, shape, n)
+  form = r.each(["columns", "vector", "wider", "none"])
+  b = {"columns": shape + [n, r.int(1, 3)], "vector": shape + [n],
+       "wider": [2] + [1] * len(shape) + [n, 2], "none": shape + [n, 0]}[form]
+  if form == "wider" and shape:
+    b = [2] + shape + [n, 2]
+  return call(a, r.tensor(b)), L.solve
+
+
+@op("solve_triangular")
+def _(r):
+  n, k, shape = side(r), r.int(0, 3), batch(r)
+  upper, left, unit = r.chance(), r.chance(), r.chance(0.3)
+  a = general(r, shape, n)
+  b = r.tensor(shape + ([n, k] if left else [k, n]))
+  # PyTorch wants zeros, and ones on the diagonal, to be there; ours does not
+  # read them.
+  def theirs(a, b):
+    t = a.triu() if upper else a.tril()
+    if unit:
+      t = t - torch.diag_embed(t.diagonal(0, -2, -1)) + torch.eye(n)
+    return L.solve_triangular(t, b, upper=upper, left=left,
+                              unitriangular=unit)
+  return call(a, b, upper=upper, left=left, unitriangular=unit), theirs
+
+
+@op("lstsq")
+def _(r):
+  n, shape = side(r), batch(r)
+  m = n + r.int(1, 3)
+  a = spread(r, shape, m, n)
+  b = r.tensor(shape + [m, r.int(1, 3)])
+
+  # For a of full rank PyTorch's residuals and rank are ours; it does not
+  # differentiate the residuals, so they are written out.
+  def theirs(a, b):
+    x, _, rank, _ = L.lstsq(a, b, driver="gelsd")
+    return x, (a @ x - b).square().sum(-2), rank.long()
+  return call(a, b), theirs
+
+
+@op("linalg.lstsq")
+def _(r):
+  # Fewer rows than columns, or a rank that is short: the shortest solution.
+  m, n, shape = side(r, 2), side(r, 2), batch(r)
+  a = spread(r, shape, m, n)
+  if r.number % 2 == 0:
+    m = n
+    a = r.values(spread(r, shape, n, n).detach() @ wave(n)
+                 @ torch.diag((torch.arange(n) > 0).double()) @ wave(n).T)
+  b = r.tensor(shape + [m, 2], grad=False)
+  a = a.detach()
+  x, _, rank, _ = L.lstsq(a, b, driver="gelsd", rcond=1e-4)
+  return call(a, b, rtol=1e-4), (x, (a @ x - b).square().sum(-2), rank.long())
+
+
+@op("pinv")
+def _(r):
+  x = spread(r, batch(r), side(r), side(r))
+  rtol = r.choice([None, 1e-3])
+  return call(x, rtol=rtol), lambda x: L.pinv(x, rtol=rtol)
+
+
+@op("matrix_rank")
+def _(r):
+  n, shape = side(r, 2), batch(r)
+  x = spread(r, shape, n, side(r)).detach()
+  rtol = r.choice([None, 0.6])
+  return call(x, rtol=rtol), L.matrix_rank(x, rtol=rtol)
+
+
+# ---- inverses and determinants
+
+@op("inverse")
+def _(r):
+  return call(general(r, batch(r), side(r))), torch.inverse
+
+
+@op("linalg.inv")
+def _(r):
+  return call(general(r, batch(r), side(r))), L.inv
+
+
+@op("det")
+def _(r):
+  return call(general(r, batch(r), side(r), r.choice([1.5, -2]))), torch.det
+
+
+@op("slogdet")
+def _(r):
+  x = general(r, batch(r), side(r), r.choice([1.5, -2]))
+  return call(x), lambda x: tuple(torch.slogdet(x))
+
+
+@op("logdet")
+def _(r):
+  return call(symmetric(r, batch(r), side(r))), torch.logdet
+
+
+# ---- functions
+
+@op("matrix_exp")
+def _(r):
+  size = r.choice([0.5, 2])
+  return call(r.tensor(batch(r) + [side(r)] * 2, -size, size)), torch.matrix_exp
+
+
+@op("matrix_power")
+def _(r):
+  x = general(r, batch(r), side(r), 1.5)
+  n = r.each([2, 0, 1, 3, -1, -2, 5])
+  return call(x, n), lambda x: L.matrix_power(x, n)

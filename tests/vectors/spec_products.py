@@ -1,0 +1,186 @@
+"""Products of vectors and matrices, distances of all pairs, diagonals."""
+import torch
+
+from spec import call, one, op
+
+
+def inner(r):
+  """The sizes M, K, N of a product; K now and then 0."""
+  return r.size(), 0 if r.chance(0.1) else r.size(), r.size()
+
+
+@op("matmul", cases=30)
+def _(r):
+  m, k, n = inner(r)
+  a, b = r.each([([m, k], [k, n]), ([k], [k]), ([m, k], [k]), ([k], [k, n]),
+                 ([3, m, k], [3, k, n]), ([2, m, k], [k, n]),
+                 ([m, k], [2, k, n]), ([2, 1, m, k], [3, k, n]),
+                 ([2, m, k], [k]), ([k], [2, k, n]), ([0, m, k], [0, k, n])])
+  return call(r.tensor(a), r.tensor(b)), torch.matmul
+
+
+@op("mv")
+def _(r):
+  m, k, _ = inner(r)
+  return call(r.tensor([m, k]), r.tensor([k])), torch.mv
+
+
+@op("dot")
+def _(r):
+  n = r.int(0, 9)
+  return call(r.tensor([n]), r.tensor([n])), torch.dot
+
+
+@op("outer")
+def _(r):
+  return call(r.tensor([r.int(0, 5)]), r.tensor([r.int(0, 5)])), torch.outer
+
+
+@op("bmm")
+def _(r):
+  m, k, n = inner(r)
+  b = r.int(0, 3)
+  return call(r.tensor([b, m, k]), r.tensor([b, k, n])), torch.bmm
+
+
+def added(name, fn, batch):
+  @op(name)
+  def _(r):
+    m, k, n = inner(r)
+    shape = [r.int(0, 3)] if batch else []
+    full = shape + [m, n]
+    sizes = r.choice([full, full[-1:], [1], [], [m, 1], [1, n]])
+    beta, alpha = r.choice([None, 0, 0.5, -2]), r.choice([None, 0, 3])
+    options = {k: v for k, v in [("beta", beta), ("alpha", alpha)]
+               if v is not None}
+    x, y = r.tensor(shape + [m, k]), r.tensor(shape + [k, n])
+    return (call(r.tensor(sizes), x, y, **options),
+            lambda i, x, y: fn(i, x, y, **options))
+
+
+added("addmm", torch.addmm, False)
+added("baddbmm", torch.baddbmm, True)
+
+
+@op("kron")
+def _(r):
+  return call(r.tensor(r.shape(most=3)), r.tensor(r.shape(most=3))), torch.kron
+
+
+def distances(x, y, p):
+  # Written out: PyTorch has no second derivative of cdist.
+  d = x.unsqueeze(-2) - y.unsqueeze(-3)
+  if p == 0:
+    return (d != 0).double().sum(-1)
+  if p == torch.inf:
+    return d.abs().amax(-1)
+  return d.abs().pow(p).sum(-1).pow(1 / p)
+
+
+@op("cdist", cases=30)
+def _(r):
+  p = r.each([None, 1, 3, 2, 1.5, float("inf")])
+  k, m, n = r.size(1, 3), r.int(0, 4), r.int(0, 4)
+  a, b = r.each([([], []), ([2], [2]), ([2], []), ([2, 1], [3])])
+  points = r.distinct([5 * (m + n) * 6 * k]).detach()
+  x = r.values(points[:m * k].expand(a + [m * k]).reshape(a + [m, k]))
+  y = r.values(points[m * k:(m + n) * k].expand(b + [n * k]).reshape(
+    b + [n, k]))
+  want = torch.cdist(x.detach(), y.detach(), 2 if p is None else p,
+                     compute_mode="donot_use_mm_for_euclid_dist")
+
+  def theirs(x, y):
+    d = distances(x, y, 2 if p is None else p)
+    assert torch.allclose(d, want.expand(d.shape), rtol=1e-13, atol=1e-13)
+    return d
+  return call(x, y, p=p), theirs
+
+
+EQUATIONS = [
+  ("ij,jk->ik", ["ij", "jk"]), ("ij,jk", ["ij", "jk"]), ("ii", ["ii"]),
+  ("ii->i", ["ii"]), ("ij->ji", ["ij"]), ("ij->", ["ij"]), ("ij->j", ["ij"]),
+  ("i,j->ij", ["i", "j"]), ("i,i", ["i", "i"]), ("bij,bjk->bik", ["bij", "bjk"]),
+  ("bij,bjk->ik", ["bij", "bjk"]), ("b i j, k j -> b k i", ["bij", "kj"]),
+  ("ij,ij,ij->i", ["ij", "ij", "ij"]), ("ij,jk,kl->il", ["ij", "jk", "kl"]),
+  ("ik,jkl,il->ij", ["ik", "jkl", "il"]), ("biic->bc", ["biic"]),
+  ("ba", ["ba"]), ("...ij,...jk->...ik", ["bij", "bjk"]),
+  ("...ij,jk", ["abij", "jk"]), ("i...->...", ["iab"]),
+  ("...i,...i", ["abi", "bi"]), ("i...j->j...i", ["iabj"]),
+  (",i->i", ["", "i"]), ("aBc,Bd->dac", ["aBc", "Bd"]),
+]
+
+
+@op("einsum", cases=48)
+def _(r):
+  equation, terms = r.each(EQUATIONS)
+  letters = sorted(set("".join(terms)))
+  sizes = {c: r.size(1, 3) for c in letters}
+  if r.chance(0.15) and letters:
+    sizes[r.choice(letters)] = 0
+  tensors = [r.tensor([sizes[c] for c in term]) for term in terms]
+  return (call(equation, *tensors),
+          lambda *xs: torch.einsum(equation, *xs))
+
+
+# ---- diagonals
+
+def offset(r):
+  return r.int(-3, 3)
+
+
+def inside(k, rows, cols):
+  """An offset that PyTorch takes: no further out than the corner."""
+  return max(-rows, min(cols, k))
+
+
+@op("diag")
+def _(r):
+  k, shape = offset(r), r.each([[r.int(0, 4)], [r.int(1, 4), r.int(1, 4)]])
+  if len(shape) == 2:
+    k = inside(k, *shape)
+  return call(r.tensor(shape), offset=k), lambda x: torch.diag(x, k)
+
+
+def two_axes(r, rank):
+  a, b = (int(i) for i in r.random.permutation(rank)[:2])
+  return a - rank * r.chance(), b - rank * r.chance()
+
+
+@op("diagonal")
+def _(r):
+  shape, k = r.shape(least=2), offset(r)
+  if r.number % 3 == 0:
+    return call(r.tensor(shape)), lambda x: torch.diagonal(x)
+  a, b = two_axes(r, len(shape))
+  k = inside(k, shape[a], shape[b])
+  return (call(r.tensor(shape), k, axis1=one(a), axis2=one(b)),
+          lambda x: torch.diagonal(x, k, a, b))
+
+
+@op("diag_embed")
+def _(r):
+  shape, k = r.shape(least=1, most=3), offset(r)
+  a, b = two_axes(r, len(shape) + 1)
+  if r.number % 3 == 0:
+    return call(r.tensor(shape)), torch.diag_embed
+  return (call(r.tensor(shape), offset=k, axis1=one(a), axis2=one(b)),
+          lambda x: torch.diag_embed(x, k, a, b))
+
+
+def triangle(name, fn):
+  @op(name)
+  def _(r):
+    k = offset(r)
+    return call(r.tensor(r.shape(least=2)), k), lambda x: fn(x, k)
+
+
+triangle("tril", torch.tril)
+triangle("triu", torch.triu)
+
+
+@op("trace")
+def _(r):
+  x = r.tensor([r.int(0, 4), r.int(0, 4)])
+  # torch.trace itself has a wrong gradient for matrices with more rows than
+  # columns, where its steps along the diagonal run on into the rows below.
+  return call(x), lambda x: x.diagonal().sum()
