@@ -244,12 +244,51 @@ ORR_DEFINE_OP(square, .doc = "Square x * x, elementwise.",
               .forward = square_forward, .vjp = square_vjp,
               .flags = UNARY_FLAGS, .samples = {"{ {3,4} }", "{ {0,4} }"});
 
-ORR_MAP1(clamp, ORR_GRAIN_CHEAP, x<b0 ? b0 : x> b1 ? b1 : x)
+#define CLAMPED x<b0 ? b0 : x> b1 ? b1 : x
+ORR_LOOP1(clamp_f32, float, float, CLAMPED)
+ORR_LOOP1(clamp_f64, double, double, CLAMPED)
+
+static int64_t whole(double limit, int64_t least, int64_t most) {
+  if (limit <= (double)least) return least;
+  return limit >= (double)most ? most : (int64_t)limit;
+}
+
+// Limits outside of the type's range, infinities too, do not limit.
+#define CLAMP_INTS(NAME, T, LEAST, MOST)                        \
+  static void NAME(int64_t n, char *const *p, const int64_t *s, \
+                   const double *attr) {                        \
+    const T b0 = (T)whole(attr[0], LEAST, MOST);                \
+    const T b1 = (T)whole(attr[1], LEAST, MOST);                \
+    T *y = (T *)(void *)p[0];                                   \
+    const T *px = (const T *)(const void *)p[1];                \
+    for (int64_t i = 0; i < n; i++) {                           \
+      const T x = px[i * s[1]];                                 \
+      y[i * s[0]] = CLAMPED;                                    \
+    }                                                           \
+  }
+CLAMP_INTS(clamp_i64, int64_t, INT64_MIN, INT64_MAX)
+CLAMP_INTS(clamp_u8, uint8_t, 0, UINT8_MAX)
+
+static bool clamp_forward(orr_call *c) {
+  static orr_loop *const loops[] = {clamp_f32, clamp_f64, clamp_i64, clamp_u8};
+  return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);
+}
+
+static bool is_whole(double limit) {
+  return isinf(limit) || limit == floor(limit);
+}
 
 static bool clamp_shape(orr_call *c) {
   if (c->attr[0] > c->attr[1])
     return orr_fail(c, "min is %g but max is %g; min must not be above max",
                     c->attr[0], c->attr[1]);
+  const orr_dtype dtype = c->x[0]->dtype;
+  if (dtype == ORR_F32 || dtype == ORR_F64) return unary_shape(c);
+  for (int i = 0; i < 2; i++) {
+    if (is_whole(c->attr[i])) continue;
+    return orr_fail(c, "%s is %g but x is %s; use a whole number, or x:float()",
+                    i ? "max" : "min", c->attr[i], orr_dtype_name(dtype));
+  }
   return unary_shape(c);
 }
 
@@ -263,12 +302,16 @@ static void clamp_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(clamp,
               .doc = "x limited to [min, max], elementwise. The gradient is 0 "
                      "where x was cut.",
-              .params = {{"x"},
+              .params = {{"x", .want = ORR_WANT_ANY},
                          {"min", ORR_NUM, .def = -INFINITY, .doc = "lower limit"},
                          {"max", ORR_NUM, .def = INFINITY, .doc = "upper limit"}},
               .shape = clamp_shape, .forward = clamp_forward, .vjp = clamp_vjp,
               .flags = UNARY_FLAGS,
               .samples = {"{ {3,4}, min = -5, max = 5 }",
                           "{ {6}, low = 1, high = 2, max = 0 }", "{ {0,4} }",
+                          "{ {3,4}, ints = { x = { -9, 9 } }, min = -3 }",
+                          "{ {2}, ints = { x = { 0, 9 } }, max = 0.5, error = "
+                          "'clamp: max is 0.5 but x is int64; use a whole "
+                          "number, or x:float()' }",
                           "{ {4}, min = 2, max = 1, error = 'clamp: min is 2 but "
                           "max is 1; min must not be above max' }"});

@@ -109,9 +109,9 @@ static void set_torch(lua_State *L, const orr_op *op) {
   const char *name = orr_op_torch(op);
   const unsigned flags = orr_op_flags(op);
   if (flags & ORR_HIDDEN || (name && !*name)) return;
-  const char *home = flags & ORR_FUNCTIONAL     ? "torch.nn.functional."
-                     : flags & ORR_METHOD_ONLY ? "torch.Tensor."
-                                               : "torch.";
+  const char *home = flags & ORR_FUNCTIONAL ? "torch.nn.functional."
+      : flags & ORR_METHOD_ONLY             ? "torch.Tensor."
+                                            : "torch.";
   if (name)
     lua_pushstring(L, name);
   else

@@ -77,23 +77,24 @@ end
 
 local numbers = { nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge }
 
-local function argument(v, tensors)
+local function argument(v, tensors, dtype)
   if v == orrery.json.null then return nil end
+  if v == "float" then return dtype end
   if type(v) ~= "table" then return v end
   if v.t then return tensors[v.t] end
   if v.n then return numbers[v.n] end
   local list = {}
-  for i, part in ipairs(v) do list[i] = argument(part, tensors) end
+  for i, part in ipairs(v) do list[i] = argument(part, tensors, dtype) end
   return list
 end
 
-local function apply(case, tensors)
+local function apply(case, tensors, dtype)
   local args, n = {}, #case.args
-  for i = 1, n do args[i] = argument(case.args[i], tensors) end
+  for i = 1, n do args[i] = argument(case.args[i], tensors, dtype) end
   if case.options then
     local options = {}
     for name, v in pairs(case.options) do
-      options[name] = argument(v, tensors)
+      options[name] = argument(v, tensors, dtype)
     end
     n = n + 1
     args[n] = options
@@ -201,7 +202,7 @@ end
 local function run_case(case, values, run)
   local wrong = {}
   local tensors, leaves = inputs(case, values, run)
-  local ys = apply(case, tensors)
+  local ys = apply(case, tensors, run.dtype)
   wrong.y = outputs(ys, case, values, run)
   if not (case.g or case.h) then return wrong end
   local gs = derivative(ys, 0, leaves)

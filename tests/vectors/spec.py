@@ -150,14 +150,16 @@ class Generator:
 
   def integers(self, shape, low, high):
     """int64, both ends included."""
-    return torch.from_numpy(self.random.integers(low, high + 1, tuple(shape)))
+    drawn = self.random.integers(low, high + 1, tuple(shape))
+    return torch.from_numpy(numpy.asarray(drawn))
 
   def labels(self, shape, n):
     """int64 in 0 .. n - 1, as PyTorch counts: pass labels + 1 to ours."""
     return self.integers(shape, 0, n - 1)
 
   def mask(self, shape, p=0.5):
-    return torch.from_numpy(self.random.random(tuple(shape)) < p)
+    drawn = self.random.random(tuple(shape)) < p
+    return torch.from_numpy(numpy.asarray(drawn))
 
   # ---- what is special about a case
 
