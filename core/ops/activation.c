@@ -31,6 +31,7 @@ static void leaky_relu_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(leaky_relu,
+              .torch = "torch.nn.functional.leaky_relu",
               .doc = "x where positive, else negative_slope * x, elementwise.",
               .params = {{"x"}, {"negative_slope", ORR_NUM, .def = 0.01,
                                  .doc = "factor below 0"}},
@@ -51,6 +52,7 @@ static void elu_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(elu,
+              .torch = "torch.nn.functional.elu",
               .doc = "x where positive, else alpha * (e^x - 1), elementwise "
                      "(Clevert et al. 2016).",
               .params = {{"x"}, {"alpha", ORR_NUM, .def = 1,
@@ -62,26 +64,69 @@ ORR_DEFINE_OP(elu,
                           "{ {0,4} }"});
 
 // x Phi(x), Phi the standard normal distribution function.
-ORR_MAP1(gelu, ORR_GRAIN_DEAR,
-         x *V_FLOAT(x, 0.5f, 0.5) *
-             (1 + v_erf(x * V_FLOAT(x, 0.70710678f, 0.70710678118654752))))
+#define GELU                 \
+  x *V_FLOAT(x, 0.5f, 0.5) * \
+      (1 + v_erf(x * V_FLOAT(x, 0.70710678f, 0.70710678118654752)))
+ORR_LOOP1(gelu_f32, float, float, GELU)
+ORR_LOOP1(gelu_f64, double, double, GELU)
+
+// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+#define GELU_TANH                                             \
+  x *V_FLOAT(x, 0.5f, 0.5) *                                  \
+      (1 +                                                    \
+       v_tanh(x *                                             \
+              (V_FLOAT(x, 0.79788456f, 0.79788456080286536) + \
+               V_FLOAT(x, 0.035677408f, 0.035677408136300125) * x * x)))
+ORR_LOOP1(gelu_tanh_f32, float, float, GELU_TANH)
+ORR_LOOP1(gelu_tanh_f64, double, double, GELU_TANH)
+
+static bool gelu_forward(orr_call *c) {
+  const bool wide = c->x[0]->dtype == ORR_F64;
+  orr_loop *loop = wide ? gelu_f64 : gelu_f32;
+  if (c->attr[0] != 0) loop = wide ? gelu_tanh_f64 : gelu_tanh_f32;
+  return orr_run_loop(c, loop, ORR_GRAIN_DEAR);
+}
 
 // Phi(x) + x phi(x)
-static void gelu_vjp(orr_vjp *v) {
-  orr_tensor *x = v->x[0];
+static orr_tensor *gelu_slope(orr_tensor *x) {
   orr_tensor *phi = ORR(mul, orr_num(x, 0.3989422804014327),
                         ORR(exp, ORR(mul, ORR(square, x), orr_num(x, -0.5))));
   orr_tensor *e = ORR(erf, ORR(mul, x, orr_num(x, 0.7071067811865476)));
   orr_tensor *cdf = ORR(mul, orr_num(x, 0.5), ORR(add, e, orr_num(x, 1)));
-  v->gx[0] = times(v, ORR(add, cdf, ORR(mul, x, phi)));
+  return ORR(add, cdf, ORR(mul, x, phi));
+}
+
+// With t = tanh(u): (1 + t) / 2 + x u' (1 - t^2) / 2.
+static orr_tensor *gelu_tanh_slope(orr_tensor *x) {
+  const double a = 0.7978845608028654, b = a * 0.044715;
+  orr_tensor *square = ORR(square, x), *one = orr_num(x, 1);
+  orr_tensor *u =
+      ORR(mul, x, ORR(add, ORR(mul, square, orr_num(x, b)), orr_num(x, a)));
+  orr_tensor *du = ORR(add, ORR(mul, square, orr_num(x, 3 * b)), orr_num(x, a));
+  orr_tensor *t = ORR(tanh, u);
+  orr_tensor *bend = ORR(mul, ORR(mul, x, du), ORR(sub, one, ORR(square, t)));
+  return ORR(mul, ORR(add, ORR(add, t, one), bend), orr_num(x, 0.5));
+}
+
+static void gelu_vjp(orr_vjp *v) {
+  orr_tensor *x = v->x[0];
+  v->gx[0] = times(v, v->attr[0] != 0 ? gelu_tanh_slope(x) : gelu_slope(x));
 }
 
 ORR_DEFINE_OP(gelu,
-              .doc = "Gaussian error linear unit x Phi(x), elementwise "
-                     "(Hendrycks & Gimpel 2016, exact form).",
-              .params = {{"x"}}, .shape = unary_shape, .forward = gelu_forward,
-              .vjp = gelu_vjp, .flags = FLAGS,
-              .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }"});
+    .torch = "torch.nn.functional.gelu",
+    .doc = "Gaussian error linear unit x Phi(x), elementwise (Hendrycks & "
+           "Gimpel 2016): exact, or with tanh in place of erf.",
+    .params = {{"x"},
+        {"approximate", ORR_CHOICE, .choices = "none|tanh",
+         .doc = "\"tanh\": within 5e-4 of the exact form"}},
+    .shape = unary_shape, .forward = gelu_forward, .vjp = gelu_vjp,
+    .flags = FLAGS,
+    .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }",
+        "{ {3,4}, approximate = 'tanh', low = -3, high = 3 }",
+        "{ {6}, approximate = 'tanh', low = -400, high = 400 }",
+        "{ {2}, approximate = 'erf', error = "
+        "'gelu: approximate is \"erf\"; use one of: none, tanh' }"});
 
 ORR_MAP1(silu, ORR_GRAIN_DEAR, x *v_sigmoid(x))
 
@@ -93,6 +138,7 @@ static void silu_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(silu,
+              .torch = "torch.nn.functional.silu",
               .doc = "x sigmoid(x), elementwise (also called swish).",
               .params = {{"x"}}, .shape = unary_shape, .forward = silu_forward,
               .vjp = silu_vjp, .flags = FLAGS,
@@ -132,6 +178,7 @@ static void softplus_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(softplus,
+              .torch = "torch.nn.functional.softplus",
               .doc = "Smooth rectifier: log(1 + exp(beta * x)) / beta, "
                      "elementwise.",
               .params = {{"x"}, {"beta", ORR_NUM, .def = 1,
@@ -150,6 +197,7 @@ static void logsigmoid_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(logsigmoid,
+              .torch = "torch.nn.functional.logsigmoid",
               .doc = "log(sigmoid(x)), elementwise; never overflows.",
               .params = {{"x"}}, .shape = unary_shape,
               .forward = logsigmoid_forward, .vjp = logsigmoid_vjp,
@@ -174,6 +222,7 @@ static void hardtanh_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(hardtanh,
+              .torch = "torch.nn.functional.hardtanh",
               .doc = "x limited to [min_val, max_val], elementwise.",
               .params = {{"x"},
                          {"min_val", ORR_NUM, .def = -1, .doc = "lower limit"},

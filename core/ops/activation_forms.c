@@ -14,6 +14,7 @@ static orr_tensor *mish_compose(orr_call *c) {
 }
 
 ORR_DEFINE_OP(mish,
+    .torch = "torch.nn.functional.mish",
     .doc = "x tanh(log(1 + e^x)), elementwise (Misra 2019).",
     .params = {{"x"}}, .compose = mish_compose,
     .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }",
@@ -90,7 +91,8 @@ static orr_tensor *relu6_compose(orr_call *c) {
   return ORR(hardtanh, c->x[0], .attr = {0, 6});
 }
 
-ORR_DEFINE_OP(relu6, .doc = "min(max(x, 0), 6), elementwise.",
+ORR_DEFINE_OP(relu6, .torch = "torch.nn.functional.relu6",
+    .doc = "min(max(x, 0), 6), elementwise.",
     .params = {{"x"}}, .compose = relu6_compose,
     .samples = {"{ {3,4}, low = 0.1 }", "{ {6}, low = 6.5, high = 9 }",
         "{ {0,4} }"});
@@ -106,10 +108,12 @@ static orr_tensor *hardswish_compose(orr_call *c) {
   return ORR(mul, c->x[0], hard_gate(c->x[0]));
 }
 
-ORR_DEFINE_OP(hardsigmoid, .doc = "min(max(x + 3, 0), 6) / 6, elementwise.",
+ORR_DEFINE_OP(hardsigmoid, .torch = "torch.nn.functional.hardsigmoid",
+    .doc = "min(max(x + 3, 0), 6) / 6, elementwise.",
     .params = {{"x"}}, .compose = hardsigmoid_compose,
     .samples = {"{ {3,4} }", "{ {6}, low = 3.5, high = 9 }", "{ {0,4} }"});
 ORR_DEFINE_OP(hardswish,
+    .torch = "torch.nn.functional.hardswish",
     .doc = "x hardsigmoid(x), elementwise (Howard et al. 2019).",
     .params = {{"x"}}, .compose = hardswish_compose,
     .samples = {"{ {3,4} }", "{ {6}, low = 3.5, high = 9 }", "{ {0,4} }"});
@@ -119,7 +123,8 @@ static orr_tensor *softsign_compose(orr_call *c) {
   return ORR(div, x, ORR(add, ORR(abs, x), orr_num(x, 1)));
 }
 
-ORR_DEFINE_OP(softsign, .doc = "x / (1 + |x|), elementwise.",
+ORR_DEFINE_OP(softsign, .torch = "torch.nn.functional.softsign",
+    .doc = "x / (1 + |x|), elementwise.",
     .params = {{"x"}}, .compose = softsign_compose,
     .samples = {"{ {3,4}, low = 0.1 }", "{ {6}, low = -9, high = -0.5 }",
         "{ {0,4} }"});

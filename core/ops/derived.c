@@ -144,10 +144,12 @@ static orr_tensor *hardshrink_compose(orr_call *c) {
 
 #define LAMBDA \
   { "lambda", ORR_NUM, .def = 0.5, .doc = "what counts as 0" }
-ORR_DEFINE_OP(tanhshrink, .doc = "x - tanh(x), elementwise.",
+ORR_DEFINE_OP(tanhshrink, .torch = "torch.nn.functional.tanhshrink",
+    .doc = "x - tanh(x), elementwise.",
     .params = {{"x"}}, .compose = tanhshrink_compose,
     .samples = {"{ {3,4} }", "{ {0,4} }"});
 ORR_DEFINE_OP(softshrink,
+    .torch = "torch.nn.functional.softshrink",
     .doc = "x moved lambda towards 0, and 0 from -lambda to lambda.",
     .params = {{"x"}, LAMBDA}, .compose = softshrink_compose,
     .samples = {"{ {3,4}, low = 0.6, high = 2 }",

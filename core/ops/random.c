@@ -113,6 +113,7 @@ ORR_DEFINE_OP(randn,
         "number, 0 or more' }"});
 
 ORR_DEFINE_OP(gumbel,
+    .torch = "torch.distributions.Gumbel",
     .doc = "Gumbel numbers: loc - scale log(-log u).",
     .params = {SIZES, {"loc", ORR_NUM},
         {"scale", ORR_NUM, .def = 1, .doc = ">= 0"}, DTYPE(ORR_F32),
@@ -135,6 +136,7 @@ static bool exponential_forward(orr_call *c) {
 }
 
 ORR_DEFINE_OP(exponential,
+    .torch = "torch.Tensor.exponential_",
     .doc = "Exponential numbers of mean 1 / rate, all > 0.",
     .params = {SIZES, {"rate", ORR_NUM, .def = 1, .doc = "> 0"},
         DTYPE(ORR_F32), GENERATOR},

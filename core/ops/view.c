@@ -278,6 +278,7 @@ static void expand_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(expand,
+              .torch = "torch.Tensor.expand",
               .doc = "A view of x with axes of size 1 repeated, without a copy.",
               .params = {ANY, {"sizes", ORR_SIZES, .required = true,
                                .doc = "-1 keeps a size"}},
@@ -503,6 +504,7 @@ static orr_tensor *contiguous_compose(orr_call *c) {
 }
 
 ORR_DEFINE_OP(contiguous,
+              .torch = "torch.Tensor.contiguous",
               .doc = "x in row-major storage without gaps: itself, or a copy.",
               .params = {ANY}, .compose = contiguous_compose,
               .samples = {"{ {3,4} }", "{ {0,4} }", "{ {} }"});
@@ -515,6 +517,7 @@ static bool to_shape(orr_call *c) {
 static void to_vjp(orr_vjp *v) { v->gx[0] = orr_cast(v->gy, v->x[0]->dtype); }
 
 ORR_DEFINE_OP(to,
+              .torch = "torch.Tensor.to",
               .doc = "A copy of x in another dtype. Fractions are cut off "
                      "towards 0 by integer dtypes.",
               .params = {ANY, {"dtype", ORR_DTYPE, .required = true,

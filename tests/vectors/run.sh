@@ -37,5 +37,7 @@ echo "vectors: seed $seed, $("$python" -c \
   'import torch; print("PyTorch", torch.__version__)')"
 # shellcheck disable=SC2086
 PYTHONDONTWRITEBYTECODE=1 "$python" "$here/generate.py" "$folder" \
-  --seed "$seed" --names "$folder/names.txt" $families || exit 1
-"$build/orrery" "$here/compare.lua" "$folder" "$@"
+  --seed "$seed" --names "$folder/names.txt" $families
+generated=$?
+"$build/orrery" "$here/compare.lua" "$folder" "$@" || exit 1
+exit $generated

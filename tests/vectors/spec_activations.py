@@ -27,6 +27,13 @@ single("hardswish", lambda x: x * F.relu6(x + 3) / 6, [-3, 3])
 single("gelu", F.gelu)
 
 
+@op("gelu")
+def _(r):
+  x = r.tensor(r.shape(), -4, 4)
+  return (call(x, approximate="tanh"),
+          F.gelu(x, approximate="tanh"))
+
+
 def option(name, option_name, values, fn, points=lambda v: [0]):
   """An op with one option, whose kinks may depend on it."""
   @op(name)

@@ -83,6 +83,17 @@ def _(r):
 
 # ---- other shapes
 
+def mixed(r, shape):
+  """Floats, and integers now and then."""
+  kind = r.number % 6
+  if kind == 3:
+    return r.integers(shape, -9, 9)
+  if kind == 5:
+    return r.integers(shape, 0, 9).to(torch.uint8)
+  return r.tensor(shape)
+
+
+
 def regroup(r, shape):
   """Sizes with the same product, one of them sometimes -1."""
   n = math.prod(shape)
@@ -102,7 +113,7 @@ def regroup(r, shape):
 @op("reshape")
 def _(r):
   shape = r.shape()
-  x, sizes = r.tensor(shape), regroup(r, shape)
+  x, sizes = mixed(r, shape), regroup(r, shape)
   return call(x, sizes), x.reshape(sizes)
 
 
@@ -110,7 +121,7 @@ def _(r):
 def _(r):
   r.contiguous_only("a view of what has gaps may need a copy")
   shape = r.shape()
-  x, sizes = r.tensor(shape), regroup(r, shape)
+  x, sizes = mixed(r, shape), regroup(r, shape)
   return call(x, sizes), x.view(sizes)
 
 
@@ -118,14 +129,14 @@ def _(r):
 def _(r):
   r.contiguous_only("a view of what has gaps may need a copy")
   shape = r.shape(1)
-  x, y = r.tensor(shape), r.tensor([math.prod(shape)], grad=False)
+  x, y = mixed(r, shape), r.tensor([math.prod(shape)], grad=False)
   return call(x, y), x.view_as(y)
 
 
 @op("flatten")
 def _(r):
   shape = r.shape()
-  x = r.tensor(shape)
+  x = mixed(r, shape)
   if not shape or r.chance(0.2):
     return call(x), x.flatten()
   a = r.int(0, len(shape) - 1)
@@ -140,7 +151,7 @@ def _(r):
   axis = r.axis(shape)
   a, b = r.size(), r.size()
   shape[axis] = a * b
-  x = r.tensor(shape)
+  x = mixed(r, shape)
   sizes = [a, -1] if r.chance() else [a, b]
   return call(x, one(axis), sizes), x.unflatten(axis, sizes)
 
@@ -148,27 +159,27 @@ def _(r):
 @op("transpose")
 def _(r):
   shape = r.shape(1)
-  x, a, b = r.tensor(shape), r.axis(shape), r.axis(shape)
+  x, a, b = mixed(r, shape), r.axis(shape), r.axis(shape)
   return call(x, one(a), one(b)), x.transpose(a, b)
 
 
 @op("Tensor.t")
 def _(r):
-  x = r.tensor(r.shape(2, 2))
+  x = mixed(r, r.shape(2, 2))
   return call(x), x.t()
 
 
 @op("permute")
 def _(r):
   shape = r.shape(1)
-  x, axes = r.tensor(shape), r.axes(shape, 8)
+  x, axes = mixed(r, shape), r.axes(shape, 8)
   return call(x, one(axes)), x.permute(axes)
 
 
 @op("movedim")
 def _(r):
   shape = r.shape(1)
-  x, source = r.tensor(shape), r.axes(shape)
+  x, source = mixed(r, shape), r.axes(shape)
   target = r.axes(shape, len(source), len(source))
   if len(source) == 1 and r.chance():
     return (call(x, one(source[0]), one(target[0])),
@@ -179,7 +190,7 @@ def _(r):
 @op("squeeze")
 def _(r):
   shape = [1 if r.chance() else k for k in r.shape()]
-  x = r.tensor(shape)
+  x = mixed(r, shape)
   ones = [i for i, k in enumerate(shape) if k == 1]
   if not ones or r.chance():
     return call(x), x.squeeze()
@@ -191,14 +202,14 @@ def _(r):
 @op("unsqueeze")
 def _(r):
   shape = r.shape(0, 3)
-  x, axis = r.tensor(shape), r.int(-len(shape) - 1, len(shape))
+  x, axis = mixed(r, shape), r.int(-len(shape) - 1, len(shape))
   return call(x, one(axis)), x.unsqueeze(axis)
 
 
 @op("expand")
 def _(r):
   shape = [1 if r.chance() else k for k in r.shape(0, 3)]
-  x = r.tensor(shape)
+  x = mixed(r, shape)
   sizes = [r.size() if k == 1 and r.chance() else r.choice([k, -1])
            for k in shape]
   sizes = [r.size() for _ in range(r.int(0, 1))] + sizes
@@ -208,7 +219,7 @@ def _(r):
 @op("Tensor.expand_as")
 def _(r):
   a = r.shape()
-  x = r.tensor([1 if r.chance() else k for k in a])
+  x = mixed(r, [1 if r.chance() else k for k in a])
   y = r.tensor(a, grad=False)
   return call(x, y), x.expand_as(y)
 
@@ -218,7 +229,7 @@ def _(r):
 @op("narrow")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = r.tensor(shape), r.axis(shape)
+  x, axis = mixed(r, shape), r.axis(shape)
   start = r.int(0, shape[axis] - 1)
   length = r.int(0, shape[axis] - start)
   if r.chance():
@@ -234,7 +245,7 @@ def _(r):
 @op("select")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = r.tensor(shape), r.axis(shape)
+  x, axis = mixed(r, shape), r.axis(shape)
   index = r.int(-shape[axis], shape[axis] - 1)
   return call(x, one(axis), one(index)), x.select(axis, index)
 
@@ -242,7 +253,7 @@ def _(r):
 @op("split")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = r.tensor(shape), r.axis(shape)
+  x, axis = mixed(r, shape), r.axis(shape)
   if r.chance():
     n = r.int(1, shape[axis])
     return call(x, n, one(axis)), x.split(n, axis)
@@ -254,14 +265,14 @@ def _(r):
 @op("chunk")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis, n = r.tensor(shape), r.axis(shape), r.int(1, 4)
+  x, axis, n = mixed(r, shape), r.axis(shape), r.int(1, 4)
   return call(x, n, one(axis)), x.chunk(n, axis)
 
 
 @op("unbind")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = r.tensor(shape), r.axis(shape)
+  x, axis = mixed(r, shape), r.axis(shape)
   return call(x, one(axis)), x.unbind(axis)
 
 
@@ -301,7 +312,9 @@ def _(r):
     for i in range(n):
       if r.chance(0.3) and shape[-1 - i] > 1:
         pad[2 * i + r.int(0, 1)] = -1
-    x, value = r.tensor(shape), r.choice([0, 1.5])
+      if shape[-1 - i] == 0:
+        pad[2 * i] = 1  # PyTorch wants a positive size of each padded axis
+    x, value = mixed(r, shape), r.choice([0, 1.5])
     return call(x, pad, value=value), F.pad(x, pad, value=value)
   n = r.int(1, 2)
   shape = [r.size(2, 5) for _ in range(n + r.int(1, 2))]
