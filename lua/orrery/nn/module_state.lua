@@ -28,13 +28,18 @@ function state.state_dict(self)
   return values
 end
 
-local function compare_state(wanted, given)
-  local missing, unexpected, shapes, known = {}, {}, {}, {}
+local function compare(wanted, given)
+  local missing, unexpected, shapes = {}, {}, {}
+  local known, present = {}, {}
+  for _, entry in ipairs(wanted) do
+    known[entry.name] = true
+    if given[entry.name] ~= nil then present[entry.value] = true end
+  end
   for _, entry in ipairs(wanted) do
     local name, value = entry.name, given[entry.name]
-    known[name] = true
     if value == nil then
-      missing[#missing + 1] = name
+      -- A tensor with two names is there when one of them is.
+      if not present[entry.value] then missing[#missing + 1] = name end
     elseif not is_tensor(value) then
       shapes[#shapes + 1] = ("%s is a %s"):format(name, type(value))
     elseif value:shape_str() ~= entry.value:shape_str() then
@@ -49,7 +54,7 @@ local function compare_state(wanted, given)
   return missing, unexpected, shapes
 end
 
-local function complain(missing, unexpected, shapes)
+local function complain(who, missing, unexpected, shapes, advice)
   local parts = {}
   if #missing > 0 then
     parts[1] = "missing " .. table.concat(missing, ", ")
@@ -59,30 +64,23 @@ local function complain(missing, unexpected, shapes)
   end
   for _, text in ipairs(shapes) do parts[#parts + 1] = text end
   if #parts > 0 then
-    blame("load_state_dict: %s; load the state of a model built alike",
-      table.concat(parts, "; "))
+    blame("%s: %s; %s", who, table.concat(parts, "; "), advice)
   end
 end
 
---- Copies saved values in. Everything that does not fit is reported at once,
---- and then nothing is changed.
+--- Copies tensors into those wanted, all or, when one does not fit, none.
+---@param who string
+---@param wanted { name: string, value: orrery.Tensor }[]
 ---@param given table<string, orrery.Tensor>
----@param opts? { strict?: boolean }  false: names that are missing or too many
----   are left alone and returned
+---@param opts { strict: boolean, advice: string }
 ---@return string[] missing
 ---@return string[] unexpected
-function state.load_state_dict(self, given, opts)
-  if type(given) ~= "table" then
-    blame("load_state_dict: state is %s; give a table of tensors by name",
-      options.shown(given))
-  end
-  opts = options.take("load_state_dict", opts, { strict = true })
-  local wanted = state_entries(self)
-  local missing, unexpected, shapes = compare_state(wanted, given)
+function state.copy_in(who, wanted, given, opts)
+  local missing, unexpected, shapes = compare(wanted, given)
   if opts.strict then
-    complain(missing, unexpected, shapes)
+    complain(who, missing, unexpected, shapes, opts.advice)
   else
-    complain({}, {}, shapes)
+    complain(who, {}, {}, shapes, opts.advice)
   end
   local ready = {}  -- whatever can fail comes before the first change
   for i, entry in ipairs(wanted) do
@@ -96,6 +94,31 @@ function state.load_state_dict(self, given, opts)
     end
   end)
   return missing, unexpected
+end
+
+--- Copies saved values in. Everything that does not fit is reported at once,
+--- and then nothing is changed.
+---@param given table<string, orrery.Tensor>
+---@param opts? { strict?: boolean }  false: names that are missing or too many
+---   are left alone and returned
+---@return string[] missing
+---@return string[] unexpected
+function state.load_state_dict(self, given, opts)
+  local who = "load_state_dict"
+  if type(given) ~= "table" then
+    blame("%s: state is %s; give a table of tensors by name", who,
+      options.shown(given))
+  end
+  opts = options.take(who, opts, { strict = true })
+  local advice = "load the state of a model built alike"
+  for name in pairs(given) do
+    if tostring(name):find "%f[%w]0%f[.%z]" then  -- ours count from 1
+      advice = "load the state of a model built alike, or one of PyTorch's "
+        .. "with nn.utils.load_torch"
+    end
+  end
+  return state.copy_in(who, state_entries(self), given,
+    { strict = opts.strict, advice = advice })
 end
 
 return state

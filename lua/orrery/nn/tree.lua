@@ -17,9 +17,14 @@ local function link(child, parent, name)
   records[child].name = name
 end
 
+--- PyTorch counts from 0 where we count from 1.
+local function torch_key(key)
+  return tostring(math.type(key) == "integer" and key - 1 or key)
+end
+
 --- Modules in plain tables count too: `self.layers = { a, b }` holds
 --- layers.1 and layers.2; string keys go in alphabetical order.
-local function collect_table(self, prefix, list, found, depth)
+local function collect_table(self, prefix, torch, list, found, depth)
   local keys = {}
   for key in pairs(list) do
     if type(key) == "string" then keys[#keys + 1] = key end
@@ -28,16 +33,19 @@ local function collect_table(self, prefix, list, found, depth)
   for i = #list, 1, -1 do table.insert(keys, 1, i) end
   for _, key in ipairs(keys) do
     local value, name = list[key], prefix .. "." .. key
+    local torch_name = torch .. "." .. torch_key(key)
     if is_module(value) then
       link(value, self, name)
-      found[#found + 1] = { name = name, value = value, kind = "module" }
+      found[#found + 1] = { name = name, torch = torch_name, value = value,
+        kind = "module" }
     elseif type(value) == "table" and not getmetatable(value) and depth < 4 then
-      collect_table(self, name, value, found, depth + 1)
+      collect_table(self, name, torch_name, value, found, depth + 1)
     end
   end
 end
 
---- Own parameters, buffers and children, in the order they were set.
+--- Own parameters, buffers and children, in the order they were set; `torch`
+--- is what PyTorch would call them.
 local function entries(self)
   local record, found = records[self], {}
   for _, key in ipairs(record.order) do
@@ -54,10 +62,11 @@ local function entries(self)
         kind = "parameter"
       end
     elseif type(value) == "table" and not getmetatable(value) then
-      collect_table(self, name, value, found, 1)
+      collect_table(self, name, torch_key(key), value, found, 1)
     end
     if kind then
-      found[#found + 1] = { name = name, key = key, value = value, kind = kind }
+      found[#found + 1] = { name = name, torch = torch_key(key), key = key,
+        value = value, kind = kind }
     end
   end
   return found

@@ -88,5 +88,6 @@ function utils.vector_to_parameters(vector, parameters)
 end
 
 utils.summary = require "orrery.nn.summary"
+for name, fn in pairs(require "orrery.nn.torch") do utils[name] = fn end
 
 return utils
