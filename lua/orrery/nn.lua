@@ -9,6 +9,7 @@ local options = require "orrery.options"
 
 local nn = {
   Module = require "orrery.nn.module",
+  AveragedModel = require("orrery.nn.averaged").AveragedModel,
   functional = require "orrery.nn.functional",
   init = require "orrery.nn.initial",
   utils = require "orrery.nn.utils",

@@ -10,6 +10,12 @@ local Optimizer = require "orrery.optim.optimizer"
 local optim = { lr_scheduler = require "orrery.optim.lr_scheduler" }
 for name, make in pairs(optim.lr_scheduler) do optim[name] = make end
 
+--- Averaging along the way, under the name PyTorch gives it.
+optim.swa_utils = {
+  AveragedModel = require("orrery.nn.averaged").AveragedModel,
+  update_bn = require("orrery.nn.utils").update_bn,
+}
+
 local function at_least_0(v) return v >= 0 and v < math.huge end
 local function below_1(v) return v >= 0 and v < 1 end
 

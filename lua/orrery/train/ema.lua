@@ -3,7 +3,7 @@
 ---     local ema = train.EMA(model, { decay = 0.999 })
 ---     ... opt:step()  ema:update() ...
 ---     ema.model            -- a copy of the model with the averages
-local orrery = require "orrery"
+local averaged = require "orrery.nn.averaged"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 
@@ -29,28 +29,14 @@ function EMA.new(model, opts)
   return self
 end
 
-local function pairs_of(self)
-  local list, own = {}, self.model:state_dict()
-  for name, value in pairs(self.source:state_dict()) do
-    list[#list + 1] = { own[name], value }
-  end
-  return list
-end
-
 --- average = decay average + (1 - decay) model; whole numbers are copied.
 --- All averages are computed before the first is written.
 function EMA:update()
-  orrery.tidy(function()
-    orrery.no_grad(function()
-      local list, fresh = pairs_of(self), {}
-      for i, pair in ipairs(list) do
-        local average, value = pair[1], pair[2]
-        fresh[i] = average.dtype:find "^float"
-          and average * self.decay + value * (1 - self.decay) or value
-      end
-      for i, pair in ipairs(list) do pair[1]:copy_(fresh[i]) end
-    end)
-  end)
+  local list, own = {}, self.model:state_dict()
+  for name, value in pairs(self.source:state_dict()) do
+    list[#list + 1] = { average = own[name], value = value }
+  end
+  averaged.update(list, averaged.exponential(self.decay))
 end
 
 function EMA:state_dict() return self.model:state_dict() end
