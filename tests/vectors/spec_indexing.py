@@ -1,0 +1,233 @@
+"""Reading and writing at positions and under masks; rearranging."""
+import numpy
+import torch
+
+from spec import call, one, op
+
+
+def target(r, zero=True):
+  """A shape and an axis of it."""
+  shape = r.shape(1, zero=zero)
+  return shape, r.axis(shape)
+
+
+def positions(r, shape, axis, repeats=True, smaller=True):
+  """Where gather reads: in any axis but its own no more than the shape has;
+  None when the axis is empty."""
+  axis %= len(shape)
+  n = shape[axis]
+  size = [r.int(1, k) if smaller and k else k for k in shape]
+  size[axis] = (r.int(0, n + 2) if repeats else r.int(0, n)) if n else 0
+  if repeats:
+    return r.labels(size, max(n, 1)) if n else torch.zeros(size).long()
+  order = torch.from_numpy(r.random.random(
+    size[:axis] + [n] + size[axis + 1:])).argsort(axis)
+  return order.narrow(axis, 0, size[axis]).contiguous()
+
+
+@op("gather")
+def _(r):
+  shape, axis = target(r)
+  at = positions(r, shape, axis)
+  return (call(r.tensor(shape), one(axis), at + 1),
+          lambda x, _: torch.gather(x, axis, at))
+
+
+@op("scatter")
+def _(r):
+  # Places do not repeat: which of several elements stays is not PyTorch's to
+  # say (ours keeps the last), and its gradient counts each.
+  shape, axis = target(r)
+  at = positions(r, shape, axis, repeats=False)
+  x = r.tensor(shape)
+  if r.number % 4 == 3:
+    value = r.number_in(-2, 2)
+    return (call(x, one(axis), at + 1, value),
+            lambda x, _: torch.scatter(x, axis, at, value))
+  return (call(x, one(axis), at + 1, r.tensor(list(at.shape))),
+          lambda x, _, y: torch.scatter(x, axis, at, y))
+
+
+@op("scatter_add")
+def _(r):
+  shape, axis = target(r)
+  at = positions(r, shape, axis)
+  return (call(r.tensor(shape), one(axis), at + 1, r.tensor(list(at.shape))),
+          lambda x, _, y: torch.scatter_add(x, axis, at, y))
+
+
+def along(r, shape, axis, repeats=True):
+  """Positions of one axis."""
+  n = shape[axis]
+  if repeats and n:
+    return r.labels([r.int(0, n + 2)], n)
+  return torch.from_numpy(r.random.permutation(n)[:r.int(0, n)])
+
+
+def slices(r, shape, axis, at):
+  size = list(shape)
+  size[axis] = len(at)
+  return r.tensor(size)
+
+
+@op("index_select")
+def _(r):
+  shape, axis = target(r)
+  at = along(r, shape, axis)
+  return (call(r.tensor(shape), one(axis), at + 1),
+          lambda x, _: torch.index_select(x, axis, at))
+
+
+@op("index_add")
+def _(r):
+  shape, axis = target(r)
+  at = along(r, shape, axis)
+  return (call(r.tensor(shape), one(axis), at + 1, slices(r, shape, axis, at)),
+          lambda x, _, y: torch.index_add(x, axis, at, y))
+
+
+@op("index_copy")
+def _(r):
+  shape, axis = target(r)
+  at = along(r, shape, axis, repeats=False)
+  return (call(r.tensor(shape), one(axis), at + 1, slices(r, shape, axis, at)),
+          lambda x, _, y: torch.index_copy(x, axis, at, y))
+
+
+@op("index_fill")
+def _(r):
+  shape, axis = target(r)
+  at, value = along(r, shape, axis), r.number_in(-2, 2)
+  return (call(r.tensor(shape), one(axis), at + 1, value),
+          lambda x, _: torch.index_fill(x, axis, at, value))
+
+
+@op("take")
+def _(r):
+  x = r.tensor(r.shape(zero=False))
+  at = r.labels(r.shape(most=3), x.numel())
+  return call(x, at + 1), lambda x, _: torch.take(x, at)
+
+
+@op("index_put")
+def _(r):
+  shape = r.shape(1, zero=False)
+  x = r.tensor(shape)
+  if r.number % 4 == 0:
+    mask = r.mask(shape[:r.int(1, len(shape))])
+    y = r.tensor(shape[mask.dim():])
+    return (call(x, [mask], y),
+            lambda x, _, y: x.index_put((mask,), y))
+  n = r.int(1, len(shape))
+  if r.chance():  # repeated points
+    points = r.broadcast(n, zero=False)
+    points = [[k for k in p[:2]] for p in points]
+    points = [p if p == points[0] else points[0] for p in points]
+    at = [r.labels(p, shape[i]) for i, p in enumerate(points)]
+    full = list(torch.broadcast_tensors(*at)[0].shape) + shape[n:]
+    return (call(x, [a + 1 for a in at], r.tensor(full), True),
+            lambda x, *rest: x.index_put(tuple(at), rest[-1], True))
+  # No two points alike: which value stays is not PyTorch's to say.
+  count = r.int(0, min(4, int(numpy.prod(shape[:n]))))
+  picked = r.random.permutation(int(numpy.prod(shape[:n])))[:count]
+  at = [torch.from_numpy(numpy.asarray(a, dtype=numpy.int64))
+        for a in numpy.unravel_index(picked, shape[:n])]
+  return (call(x, [a + 1 for a in at], r.tensor([count] + shape[n:]), False),
+          lambda x, *rest: x.index_put(tuple(at), rest[-1]))
+
+
+# ---- masks
+
+@op("masked_fill")
+def _(r):
+  a, b = r.broadcast_pair()
+  mask, value = r.mask(b), r.number_in(-2, 2)
+  # As in PyTorch the mask may be the smaller one.
+  shape = list(torch.broadcast_shapes(a, b))
+  return (call(r.tensor(shape), mask, value),
+          lambda x, m: torch.masked_fill(x, m, value))
+
+
+@op("masked_select")
+def _(r):
+  a, b = r.broadcast_pair()
+  return call(r.tensor(a), r.mask(b)), torch.masked_select
+
+
+@op("masked_scatter")
+def _(r):
+  shape = r.shape()
+  mask = r.mask(shape)
+  y = r.tensor([int(mask.sum()) + r.int(0, 2)])
+  return call(r.tensor(shape), mask, y), torch.masked_scatter
+
+
+@op("where")
+def _(r):
+  a, b, c = r.broadcast(3)
+  return call(r.mask(a), r.tensor(b), r.tensor(c)), torch.where
+
+
+@op("nonzero")
+def _(r):
+  # Ours are positions in row-major order, which take and index_select read.
+  x = r.integers(r.shape(), -1, 1)
+  return call(x), x.flatten().nonzero().flatten() + 1
+
+
+# ---- rearranging
+
+@op("roll")
+def _(r):
+  shape = r.shape()
+  x = r.tensor(shape)
+  if r.number % 3 == 0 or not shape:
+    k = r.int(-7, 7)
+    return call(x, k), lambda x: torch.roll(x, k)
+  axes = r.axes(shape)
+  shifts = [r.int(-7, 7) for _ in axes]
+  return call(x, shifts, one(axes)), lambda x: torch.roll(x, shifts, axes)
+
+
+@op("flip")
+def _(r):
+  shape = r.shape(1)
+  axes = r.axes(shape)
+  return call(r.tensor(shape), one(axes)), lambda x: torch.flip(x, axes)
+
+
+@op("rot90")
+def _(r):
+  shape, k = r.shape(2), r.int(-5, 5)
+  if r.number % 3 == 0:
+    return call(r.tensor(shape), k=k), lambda x: torch.rot90(x, k, [0, 1])
+  axes = r.axes(shape, 2, 2)
+  return (call(r.tensor(shape), k=k, axes=one(axes)),
+          lambda x: torch.rot90(x, k, axes))
+
+
+@op("tile")
+def _(r):
+  repeats = [r.int(0, 3) if r.chance(0.2) else r.int(1, 3)
+             for _ in range(r.int(1, 3))]
+  return (call(r.tensor(r.shape(most=3)), repeats),
+          lambda x: torch.tile(x, repeats))
+
+
+@op("repeat_interleave")
+def _(r):
+  shape, n = r.shape(), r.int(0, 3)
+  if r.number % 3 == 0 or not shape:
+    return call(r.tensor(shape), n), lambda x: torch.repeat_interleave(x, n)
+  axis = r.axis(shape)
+  return (call(r.tensor(shape), n, axis=one(axis)),
+          lambda x: torch.repeat_interleave(x, n, axis))
+
+
+@op("meshgrid")
+def _(r):
+  sizes = [r.each([[], [r.int(0, 3)], [2]]) for _ in range(r.int(1, 4))]
+  how = r.choice(["ij", "xy"])
+  tensors = [r.tensor(s) for s in sizes]
+  return (call(*tensors, indexing=how),
+          lambda *xs: torch.meshgrid(*xs, indexing=how))
