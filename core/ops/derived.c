@@ -261,8 +261,8 @@ ORR_DEFINE_OP(movedim,
         "are to go to 1 places; give as many' }"});
 
 static orr_tensor *masked_scatter_compose(orr_call *c) {
-  orr_tensor *x = c->x[0], *source = c->x[2];
-  orr_tensor *mask = orr_expand_to(c->x[1], x->rank, x->size);
+  orr_tensor *x, *mask, *source = c->x[2];
+  if (!orr_spread_two(c, &x, &mask)) return NULL;
   orr_tensor *at = ORR(nonzero, mask);
   if (!at) return NULL;
   if (at->count > source->count) {
@@ -281,10 +281,11 @@ static orr_tensor *masked_scatter_compose(orr_call *c) {
 
 ORR_DEFINE_OP(masked_scatter,
     .doc = "x with the first elements of source written, in order, where the "
-           "mask is not 0.",
+           "mask is not 0; x and the mask broadcast.",
     .params = {ANY("x"), {"mask", .want = ORR_WANT_MASK}, ANY("source")},
     .compose = masked_scatter_compose,
     .samples = {"{ {3,4}, {3,4}, {12} }", "{ {3,4}, {4}, {3,4} }",
+        "{ {4}, {3,1}, {3,4} }",
         "{ {0,4}, {0,4}, {0} }",
         "{ {3,1}, {3,1}, {0}, error = 'masked_scatter: the mask has 2 places "
         "but source only 0 elements; give as many' }"});

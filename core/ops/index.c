@@ -423,13 +423,8 @@ ORR_DEFINE_OP(nonzero,
               .samples = {"{ {3,4} }", "{ {0,4} }", "{ {} }"});
 
 static orr_tensor *masked_select_compose(orr_call *c) {
-  orr_tensor *x = c->x[0], *mask = c->x[1];
-  char a[128], b[128];
-  if (!orr_same_shape(x, mask)) {
-    orr_fail(c, "x is %s but mask is %s; match them",
-             orr_shape_text(x, a, sizeof a), orr_shape_text(mask, b, sizeof b));
-    return NULL;
-  }
+  orr_tensor *x, *mask;
+  if (!orr_spread_two(c, &x, &mask)) return NULL;
   const int64_t size[1] = {x->count};
   return ORR(index_select, orr_reshape_to(x, 1, size), ORR(nonzero, mask),
              .attr = {0});
@@ -437,9 +432,11 @@ static orr_tensor *masked_select_compose(orr_call *c) {
 
 ORR_DEFINE_OP(masked_select,
               .doc = "The elements of x where the mask is not 0, in row-major "
-                     "order -> [M].",
+                     "order -> [M]; the two broadcast.",
               .params = {ANY("x"), {"mask", .want = ORR_WANT_MASK}},
               .compose = masked_select_compose,
               .samples = {"{ {3,4}, {3,4} }", "{ {0,4}, {0,4} }",
-                          "{ {2,3}, {3}, error = 'masked_select: x is [2, 3] but "
-                          "mask is [3]; match them' }"});
+                          "{ {3,4}, {3,1} }", "{ {4}, {3,1} }",
+                          "{ {2,3}, {2}, error = 'masked_select: x is [2, 3], "
+                          "mask is [2]: they do not broadcast; sizes must be "
+                          "equal or 1, matched from the last axis' }"});

@@ -94,6 +94,8 @@ bool orr_out_view(orr_call *c, int rank, const int64_t *size,
                   const int64_t *stride, int64_t offset);
 // Output 0 is the broadcast of all inputs, of their dtype (or d >= 0).
 bool orr_out_broadcast(orr_call *c, int d);
+// For compose(): inputs 0 and 1 expanded to the shape they broadcast to.
+bool orr_spread_two(orr_call *c, orr_tensor **x, orr_tensor **y);
 
 // ---- checks with the sentence built in; names come from the params
 bool orr_want_rank(orr_call *c, int input, int rank);

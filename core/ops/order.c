@@ -40,11 +40,16 @@ static bool sort_shape(orr_call *c) {
   return orr_out_like(c, x) && orr_out(c, 1, ORR_I64, x->rank, x->size);
 }
 
-static bool sort_forward(orr_call *c) {
-  if (c->x[0]->rank > 0) return run(c, (int)c->attr[0], 0, c->attr[1] != 0);
+// A scalar is its own order.
+static bool alone(orr_call *c) {
+  if (c->x[0]->rank > 0) return false;
   memcpy(orr_data(c->y[0]), orr_data(c->x[0]), orr_dtype_size(c->x[0]->dtype));
   *ORR_I64P(c->y[1]) = 1;
   return true;
+}
+
+static bool sort_forward(orr_call *c) {
+  return alone(c) || run(c, (int)c->attr[0], 0, c->attr[1] != 0);
 }
 
 // Each output goes back to where it came from.
@@ -89,8 +94,10 @@ ORR_DEFINE_OP(argsort,
 static bool want_k(orr_call *c, int64_t least) {
   const orr_tensor *x = c->x[0];
   char text[128];
-  if (!orr_want_min_rank(c, 0, 1) || !orr_want_axis(c, 1, x->rank))
-    return false;
+  if (x->rank == 0)
+    return c->attr[0] == 1 ||
+        orr_fail(c, "k is %g but x is a scalar; use 1", c->attr[0]);
+  if (!orr_want_axis(c, 1, x->rank)) return false;
   const int axis = (int)c->attr[1];
   const int64_t k = (int64_t)c->attr[0], n = x->size[axis];
   return (k >= least && k <= n) ||
@@ -106,17 +113,19 @@ static bool topk_shape(orr_call *c) {
   if (!want_k(c, 0)) return false;
   int64_t size[ORR_MAX_RANK];
   memcpy(size, x->size, sizeof size);
-  size[(int)c->attr[1]] = (int64_t)c->attr[0];
+  if (x->rank > 0) size[(int)c->attr[1]] = (int64_t)c->attr[0];
   return orr_out(c, 0, x->dtype, x->rank, size) &&
       orr_out(c, 1, ORR_I64, x->rank, size);
 }
 
 static bool topk_forward(orr_call *c) {
-  return run(c, (int)c->attr[1], 0, c->attr[2] != 0);
+  return alone(c) || run(c, (int)c->attr[1], 0, c->attr[2] != 0);
 }
 
 static void topk_vjp(orr_vjp *v) {
-  if (v->gy)
+  if (v->x[0]->rank == 0)
+    v->gx[0] = v->gy;
+  else if (v->gy)
     v->gx[0] = ORR(scatter_add, zeros_like(v->gy, v->x[0]), v->y[1], v->gy,
                    .attr = {v->attr[1]});
 }
@@ -132,7 +141,8 @@ ORR_DEFINE_OP(topk,
     .vjp = topk_vjp, .flags = ORR_KEEPS_Y | ORR_DROPS_X,
     .samples = {"{ {3,4}, k = 2, distinct = true }",
         "{ {5,2}, k = 3, axis = 1, largest = false, distinct = true }",
-        "{ {3,4}, k = 0 }", "{ {0,4}, k = 1 }",
+        "{ {3,4}, k = 0 }", "{ {0,4}, k = 1 }", "{ {}, k = 1 }",
+        "{ {}, k = 2, error = 'topk: k is 2 but x is a scalar; use 1' }",
         "{ {3}, k = 4, error = 'topk: k is 4 but axis 1 of [3] has 3 "
         "elements; use 0 to 3' }"});
 
@@ -163,6 +173,7 @@ static bool pick_sorted(orr_call *c, orr_rows r, int64_t first, bool nan_wins) {
 }
 
 static bool kthvalue_forward(orr_call *c) {
+  if (alone(c)) return true;
   const orr_rows r = orr_rows_of(c->x[0], (int)c->attr[1]);
   return pick_sorted(c, r, (int64_t)c->attr[0] - 1, false);
 }
@@ -179,7 +190,10 @@ static orr_tensor *placed(const orr_vjp *v, int axis) {
 }
 
 static void kthvalue_vjp(orr_vjp *v) {
-  if (v->gy) v->gx[0] = placed(v, (int)v->attr[1]);
+  if (v->x[0]->rank == 0)
+    v->gx[0] = v->gy;
+  else if (v->gy)
+    v->gx[0] = placed(v, (int)v->attr[1]);
 }
 
 ORR_DEFINE_OP(kthvalue,
@@ -191,7 +205,7 @@ ORR_DEFINE_OP(kthvalue,
     .vjp = kthvalue_vjp, .flags = ORR_KEEPS_Y | ORR_DROPS_X,
     .samples = {"{ {3,4}, k = 2, distinct = true }",
         "{ {5,2,2}, k = 5, axis = 1, keepdim = true, distinct = true }",
-        "{ {0,4}, k = 1 }",
+        "{ {0,4}, k = 1 }", "{ {}, k = 1 }",
         "{ {3}, k = 0, error = 'kthvalue: k is 0 but axis 1 of [3] has 3 "
         "elements; use 1 to 3' }"});
 

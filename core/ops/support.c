@@ -44,19 +44,35 @@ bool orr_out_view(orr_call *c, int rank, const int64_t *size,
   return true;
 }
 
-bool orr_out_broadcast(orr_call *c, int d) {
-  int rank = 0;
-  int64_t size[ORR_MAX_RANK];
+// The shape that the first n inputs broadcast to.
+static bool common_shape(orr_call *c, int n, int *rank, int64_t *size) {
   char a[128], b[128];
-  for (int i = 0; i < c->nx; i++) {
-    if (!c->x[i] || orr_broadcast_shape(&rank, size, c->x[i])) continue;
+  *rank = 0;
+  for (int i = 0; i < n; i++) {
+    if (!c->x[i] || orr_broadcast_shape(rank, size, c->x[i])) continue;
     return orr_fail(c,
                     "%s is %s, %s is %s: they do not broadcast; sizes must "
                     "be equal or 1, matched from the last axis",
                     orr_input_name(c, 0), orr_shape_text(c->x[0], a, sizeof a),
                     orr_input_name(c, i), orr_shape_text(c->x[i], b, sizeof b));
   }
-  return orr_out(c, 0, d >= 0 ? (orr_dtype)d : c->x[0]->dtype, rank, size);
+  return true;
+}
+
+bool orr_out_broadcast(orr_call *c, int d) {
+  int rank;
+  int64_t size[ORR_MAX_RANK];
+  return common_shape(c, c->nx, &rank, size) &&
+      orr_out(c, 0, d >= 0 ? (orr_dtype)d : c->x[0]->dtype, rank, size);
+}
+
+bool orr_spread_two(orr_call *c, orr_tensor **x, orr_tensor **y) {
+  int rank;
+  int64_t size[ORR_MAX_RANK];
+  if (!common_shape(c, 2, &rank, size)) return false;
+  *x = orr_expand_to(c->x[0], rank, size);
+  *y = orr_expand_to(c->x[1], rank, size);
+  return *x && *y;
 }
 
 bool orr_want_rank(orr_call *c, int input, int rank) {

@@ -142,9 +142,7 @@ def _(r):
 def _(r):
   a, b = r.broadcast_pair()
   mask, value = r.mask(b), r.number_in(-2, 2)
-  # As in PyTorch the mask may be the smaller one.
-  shape = list(torch.broadcast_shapes(a, b))
-  return (call(r.tensor(shape), mask, value),
+  return (call(r.tensor(a), mask, value),
           lambda x, m: torch.masked_fill(x, m, value))
 
 
@@ -156,10 +154,12 @@ def _(r):
 
 @op("masked_scatter")
 def _(r):
-  shape = r.shape()
-  mask = r.mask(shape)
-  y = r.tensor([int(mask.sum()) + r.int(0, 2)])
-  return call(r.tensor(shape), mask, y), torch.masked_scatter
+  a, b = r.broadcast_pair()
+  x, mask = r.tensor(a), r.mask(b)
+  places = int(torch.broadcast_tensors(x, mask)[1].sum())
+  y = r.tensor([places + r.int(0, 2)])
+  return (call(x, mask, y), lambda x, m, y: torch.masked_scatter(
+    *torch.broadcast_tensors(x, m), y))
 
 
 @op("where")

@@ -8,9 +8,9 @@ import torch
 from spec import call, one, op
 
 
-def rows(r, least=0):
+def rows(r, least=0, zero=True):
   """Distinct values and an axis of them that is not empty; None: left out."""
-  shape = r.shape(least)
+  shape = r.shape(least, zero=zero)
   axis = r.axis(shape) if shape else None
   if axis is not None and shape[axis] == 0:
     shape[axis] = 2
@@ -27,7 +27,7 @@ def _(r):
   if r.number % 3 == 2:  # equal elements keep their order
     x = r.integers(r.shape(), -2, 2)
     return call(x, descending=down), lambda x: ranked(torch.sort(
-      x, -1, descending=down, stable=True))
+      x, dim=-1, descending=down, stable=True))
   x, axis = rows(r)
   return (call(x, axis=one(axis), descending=down),
           lambda x: ranked(torch.sort(x, last(axis), descending=down)))
@@ -46,14 +46,14 @@ def _(r):
   else:
     x, axis = rows(r)
   return (call(x, axis=one(axis), descending=down),
-          torch.sort(x, last(axis), descending=down, stable=True)[1] + 1)
+          torch.sort(x, dim=last(axis), descending=down, stable=True)[1] + 1)
 
 
 @op("topk")
 def _(r):
   x, axis = rows(r)
   n = x.shape[last(axis)] if x.dim() else 1
-  k, largest = r.int(0, n), r.chance()
+  k, largest = r.int(0, n) if x.dim() else 1, r.chance()
   return (call(x, k, axis=one(axis), largest=largest),
           lambda x: ranked(torch.topk(x, k, last(axis), largest)))
 
@@ -85,7 +85,7 @@ def _(r):
 
 @op("quantile", cases=30)
 def _(r):
-  x, axis = rows(r)
+  x, axis = rows(r, zero=False)  # PyTorch refuses what is empty
   if r.number % 4 == 0 or axis is None:
     x, axis = r.distinct(r.shape(zero=False)), None
   many = r.chance()
@@ -138,8 +138,9 @@ def _(r):
 @op("bincount")
 def _(r):
   x, least = r.labels([r.int(0, 9)], 5), r.choice([0, 3, 8])
-  # Ours counts labels from 1. PyTorch does not differentiate weights.
-  if r.chance():
+  # Ours counts labels from 1. PyTorch does not differentiate weights, and
+  # forgets their dtype when there are none.
+  if r.chance() and len(x):
     w = r.tensor(list(x.shape), grad=False)
     return call(x + 1, w, minlength=least), torch.bincount(x, w, least)
   return call(x + 1, minlength=least), torch.bincount(x, None, least)
