@@ -81,6 +81,14 @@ ORR_DEFINE_OP(kl_div,
 
 // ---- gaussian_nll_loss: full, eps, reduction
 
+// A var without input's last axis holds for all of it.
+static orr_tensor *per_row(orr_tensor *var, const orr_tensor *x) {
+  bool short_of_one = var->rank == x->rank - 1;
+  for (int a = 0; short_of_one && a < var->rank; a++)
+    short_of_one = var->size[a] == x->size[a];
+  return short_of_one ? ORR(unsqueeze, var, .attr = {var->rank}) : var;
+}
+
 static orr_tensor *gaussian_nll_compose(orr_call *c) {
   const double eps = c->attr[1];
   if (!orr_want_same(c, 0, 1)) return NULL;
@@ -88,7 +96,8 @@ static orr_tensor *gaussian_nll_compose(orr_call *c) {
     orr_fail(c, "eps is %g; it must be > 0", eps);
     return NULL;
   }
-  orr_tensor *var = ORR(clamp, c->x[2], .attr = {eps, INFINITY});
+  orr_tensor *var =
+      ORR(clamp, per_row(c->x[2], c->x[0]), .attr = {eps, INFINITY});
   orr_tensor *d = ORR(square, ORR(sub, c->x[0], c->x[1]));
   orr_tensor *y = scaled(ORR(add, ORR(log, var), ORR(div, d, var)), 0.5);
   if (c->attr[0] != 0)  // log(2 pi) / 2
@@ -99,7 +108,7 @@ static orr_tensor *gaussian_nll_compose(orr_call *c) {
 ORR_DEFINE_OP(gaussian_nll_loss,
     .doc = "-log of the normal density of target with mean input and "
            "variance var: (log var + (input - target)^2 / var) / 2.",
-    .params = {{"input"}, {"target"}, {"var", .doc = "> 0, broadcast"},
+    .params = {{"input"}, {"target"}, {"var", .doc = "> 0, broadcast; or input's shape without its last axis"},
         {"full", ORR_BOOL, .doc = "with the constant log(2 pi) / 2"},
         {"eps", ORR_NUM, .def = 1e-6, .doc = "least variance"}, REDUCTION},
     .compose = gaussian_nll_compose, .flags = ORR_FUNCTIONAL,
@@ -107,6 +116,7 @@ ORR_DEFINE_OP(gaussian_nll_loss,
         "{ {3,4}, {3,4}, {3,1}, full = true, reduction = 'sum', low = 0.4, "
         "high = 2 }",
         "{ {4}, {4}, {}, reduction = 'none', low = 0.4, high = 2 }",
+        "{ {2,3}, {2,3}, {2}, low = 0.4, high = 2 }",
         "{ {0,4}, {0,4}, {4}, reduction = 'sum' }",
         "{ {2}, {2}, {2}, eps = 0, error = 'gaussian_nll_loss: eps is 0; it "
         "must be > 0' }",

@@ -244,10 +244,9 @@ static bool linear_forward(orr_call *c) {
 
 static orr_tensor *rows_of(orr_tensor *x) {
   if (!x || x->rank == 2) return x;
-  const int64_t last = x->size[x->rank - 1];
-  const int64_t size[2] = {last ? x->count / last : 0, last};
-  if (!last)  // the rows do not show in the count
-    return ORR(flatten, x, .attr = {0, x->rank > 1 ? x->rank - 2 : 0});
+  int64_t rows = 1;  // by the sizes: when they are empty the count has no say
+  for (int a = 0; a < x->rank - 1; a++) rows *= x->size[a];
+  const int64_t size[2] = {rows, x->size[x->rank - 1]};
   return orr_reshape_to(x, 2, size);
 }
 
@@ -272,6 +271,7 @@ ORR_DEFINE_OP(linear,
               .samples = {"{ {3,4}, {5,4}, {5} }", "{ {3,4}, {5,4} }",
                           "{ {2,3,4}, {5,4}, {5} }", "{ {4}, {5,4}, {5} }",
                           "{ {0,4}, {5,4}, {5} }",
+                          "{ {0}, {2,0}, {2} }", "{ {2,3,0}, {2,0} }",
                           "{ {32,20}, {10,64}, error = 'linear: x is [32, 20] "
                           "but weight is [10, 64]: in_features 20, 64 differ; "
                           "change the layer or its input' }",
