@@ -17,8 +17,27 @@ local ORDERS = { { "y", "outputs" }, { "g", "gradient" },
 
 -- ---- what is called
 
+-- What is written with signs, by how it is written.
+local forms = {
+  ["-x"] = function(x) return -x end,
+  ["x + y"] = function(x, y) return x + y end,
+  ["x - y"] = function(x, y) return x - y end,
+  ["x * y"] = function(x, y) return x * y end,
+  ["x / y"] = function(x, y) return x / y end,
+  ["x % y"] = function(x, y) return x % y end,
+  ["x // y"] = function(x, y) return x // y end,
+  ["x ^ y"] = function(x, y) return x ^ y end,
+  ["x[k]"] = function(x, k) return x[k] end,
+  ["x[k] = v"] = function(x, k, v)
+    local y = x:clone()
+    y[k] = v
+    return y
+  end,
+}
+
 --- The function behind a name as generate.py's specs have it.
 local function target(name)
+  if forms[name] then return forms[name] end
   local at = orrery
   for part in name:gmatch "[^.]+" do
     if at == orrery and part == "Tensor" then

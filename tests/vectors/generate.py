@@ -63,6 +63,9 @@ class Values:
 def plain(value, tensors):
   """An argument for JSON; tensors go to the list."""
   if isinstance(value, torch.Tensor):
+    for i, x in enumerate(tensors):
+      if x is value:  # given twice, one tensor
+        return {"t": i + 1}
     tensors.append(value)
     return {"t": len(tensors)}
   if isinstance(value, (list, tuple)):
