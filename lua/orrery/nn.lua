@@ -16,7 +16,8 @@ local nn = {
 }
 
 for _, part in ipairs { "linear", "conv", "activation", "norm",
-  "norm_layers", "pool", "image", "blocks", "container" } do
+  "norm_layers", "pool", "image", "blocks", "container",
+  "losses" } do
   for name, class in pairs(require("orrery.nn." .. part)) do
     nn[name] = class
   end
