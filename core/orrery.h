@@ -264,6 +264,43 @@ ORR_API bool orr_grad(int ny, orr_tensor *const *y, orr_tensor *const *gy,
                       int nx, orr_tensor *const *x, orr_tensor **gx,
                       bool retain_graph, bool create_graph, bool allow_unused);
 
+// Hooks: fn gets the complete gradient of t (borrowed) in every pass that
+// reaches t, and returns a reference to it or to what takes its place; NULL
+// after orr_set_error() ends the pass. A leaf's run at the end of the pass.
+// drop gives the context back, also when this fails.
+typedef struct orr_hook orr_hook;
+typedef orr_tensor *orr_hook_fn(void *context, orr_tensor *g);
+// Returns a handle, a reference; the hook stays when that is released.
+ORR_API orr_hook *orr_add_hook(orr_tensor *t, orr_hook_fn *fn,
+                               void (*drop)(void *), void *context);
+ORR_API void orr_hook_remove(orr_hook *hook);
+ORR_API void orr_hook_release(orr_hook *hook);
+// Whether others than the caller, who holds t, may still run t's hooks.
+ORR_API bool orr_hooks_wait(const orr_tensor *t);
+// From now on orr_backward() adds to t.grad though t is no leaf.
+ORR_API bool orr_retain_grad(orr_tensor *t);
+ORR_API bool orr_retains_grad(const orr_tensor *t);
+// Borrows what has arrived at t, no leaf, in the pass now running; or NULL.
+ORR_API orr_tensor *orr_arriving_grad(const orr_tensor *t);
+
+// Checkpoints: ops between begin and end are recorded without what backward
+// needs of them. A pass that needs it has everything done again by rerun. It
+// must apply the same ops to the same tensors; random streams are put back to
+// where they were, and forward again afterwards.
+typedef struct orr_segment orr_segment;
+typedef bool orr_rerun_fn(void *context);  // false after orr_set_error()
+// Returns a reference; NULL leaves an error. To be ended in reverse order.
+ORR_API orr_segment *orr_segment_begin(void);
+// Whether rerun of one begun now may be called, so that a context is worth
+// making: not inside another checkpoint, whose own rerun comes first.
+ORR_API bool orr_segment_needs_rerun(void);
+ORR_API void orr_segment_set_rerun(orr_segment *s, orr_rerun_fn *rerun,
+                                   void (*drop)(void *), void *context);
+ORR_API void orr_segment_end(orr_segment *s);
+ORR_API void orr_segment_release(orr_segment *s);
+// Whether a checkpoint is being done again: side effects were had before.
+ORR_API bool orr_is_rerunning(void);
+
 // ---------------------------------------------------------------- random
 
 // Philox 4x32-10 (Salmon et al. 2011): numbers depend on seed and counter

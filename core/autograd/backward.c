@@ -6,44 +6,69 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tape.h"
+#include "checkpoint.h"
+#include "hooks.h"
+#include "list.h"
 
 typedef struct leaf_grad {
-  orr_tensor *leaf;  // borrowed: the graph holds it
+  orr_tensor *leaf;  // retained: a hook may let go of it
   orr_tensor *grad;
 } leaf_grad;
 
-typedef struct list {
-  void *items;
-  size_t count, room, size;
-} list;
-
-static void *list_add(list *l) {
-  if (l->count == l->room) {
-    const size_t room = l->room ? 2 * l->room : 64;
-    if (!orr_grow(&l->items, l->room * l->size, room * l->size)) return NULL;
-    l->room = room;
-  }
-  return (char *)l->items + l->count++ * l->size;
-}
-
-static void list_free(list *l) { orr_free(l->items, l->room * l->size); }
+// Scratch of a node that a pass around this one was using.
+typedef struct borrowed_node {
+  orr_node *node;
+  uint64_t visit;
+  bool leads_to_target;
+  orr_tensor *gy[ORR_MAX_OUTPUT];
+} borrowed_node;
 
 typedef struct pass {
-  list nodes;                 // orr_node *, reachable, then sorted by sequence
-  list leaves;                // leaf_grad
+  orr_list nodes;             // orr_node *, reachable, then sorted by sequence
+  orr_list leaves;            // leaf_grad
+  orr_list borrowed;          // borrowed_node
   orr_tensor *const *target;  // NULL: every leaf
   orr_tensor **found;         // gradient of each target
   int targets;
   uint64_t visit;
   bool create_graph;
+  struct pass *outer;  // the pass whose hook asked for this one
 } pass;
 
 static uint64_t visits;
+static pass *running;
+
+bool orr_pass_is_running(void) { return running != NULL; }
+
+static bool in_use(const orr_node *n, const pass *p) {
+  for (; p; p = p->outer)
+    if (n->visit == p->visit) return true;
+  return false;
+}
+
+static bool borrow_node(pass *p, orr_node *n) {
+  borrowed_node *b = orr_list_add(&p->borrowed);
+  if (!b) return false;
+  *b = (borrowed_node){n, n->visit, n->leads_to_target, {NULL}};
+  memcpy(b->gy, n->gy, sizeof b->gy);
+  memset(n->gy, 0, sizeof n->gy);
+  return true;
+}
+
+static void give_nodes_back(pass *p) {
+  borrowed_node *all = p->borrowed.items;
+  for (size_t i = 0; i < p->borrowed.count; i++) {
+    all[i].node->visit = all[i].visit;
+    all[i].node->leads_to_target = all[i].leads_to_target;
+    memcpy(all[i].node->gy, all[i].gy, sizeof all[i].gy);
+  }
+  orr_list_free(&p->borrowed);
+}
 
 static bool add_node(pass *p, orr_node *n) {
   if (!n || n->visit == p->visit) return true;
-  orr_node **slot = list_add(&p->nodes);
+  if (p->outer && in_use(n, p->outer) && !borrow_node(p, n)) return false;
+  orr_node **slot = orr_list_add(&p->nodes);
   if (!slot) return false;
   n->visit = p->visit;
   n->leads_to_target = false;
@@ -119,6 +144,13 @@ static bool accumulate(const pass *p, orr_tensor **sum, orr_tensor *g) {
   return true;
 }
 
+static bool add_leaf(pass *p, orr_tensor *leaf, orr_tensor *g) {
+  leaf_grad *fresh = orr_list_add(&p->leaves);
+  if (!fresh) return false;
+  *fresh = (leaf_grad){orr_retain(leaf), orr_retain(g)};
+  return true;
+}
+
 static bool give_leaf(pass *p, orr_tensor *leaf, orr_tensor *g) {
   if (p->target) {
     const int i = target_of_leaf(p, leaf);
@@ -127,10 +159,7 @@ static bool give_leaf(pass *p, orr_tensor *leaf, orr_tensor *g) {
   leaf_grad *all = p->leaves.items;
   for (size_t i = 0; i < p->leaves.count; i++)
     if (all[i].leaf == leaf) return accumulate(p, &all[i].grad, g);
-  leaf_grad *fresh = list_add(&p->leaves);
-  if (!fresh) return false;
-  *fresh = (leaf_grad){leaf, orr_retain(g)};
-  return true;
+  return add_leaf(p, leaf, g);
 }
 
 static bool give(pass *p, const orr_edge *e, orr_tensor *g) {
@@ -220,6 +249,7 @@ static bool pass_on(pass *p, orr_node *n, orr_tensor *const *gx,
 }
 
 static bool visit_node(pass *p, orr_node *n) {
+  if (!n->freed && n->segment && !orr_segment_fill(n->segment)) return false;
   if (!check_node(n)) return false;
   const size_t bytes = (size_t)n->nx * (sizeof(orr_tensor *) + sizeof(bool));
   orr_tensor **gx = orr_alloc_zero(bytes);
@@ -256,10 +286,35 @@ static bool arrived(const orr_node *n) {
   return false;
 }
 
+// Then .grad of results that keep theirs, as leaves do.
+static bool run_node_hooks(pass *p, orr_node *n) {
+  for (int i = 0; i < n->ny; i++)
+    if (n->gy[i] && !orr_run_hooks(n->hooks, i, &n->gy[i])) return false;
+  for (orr_hook *h = n->hooks; h && !p->target; h = h->next)
+    if (h->keeper && n->gy[h->output] &&
+        !add_leaf(p, h->keeper, n->gy[h->output]))
+      return false;
+  return true;
+}
+
+static bool run_leaf_hooks(pass *p) {
+  leaf_grad *all = p->leaves.items;
+  for (size_t i = 0; i < p->leaves.count; i++)
+    if (!all[i].leaf->node &&
+        !orr_run_hooks(all[i].leaf->hooks, 0, &all[i].grad))
+      return false;
+  for (int i = 0; i < p->targets; i++)
+    if (!p->target[i]->node && p->found[i] &&
+        !orr_run_hooks(p->target[i]->hooks, 0, &p->found[i]))
+      return false;
+  return true;
+}
+
 static bool walk_back(pass *p, bool retain_graph) {
   for (size_t i = p->nodes.count; i-- > 0;) {
     orr_node *n = nodes_of(p)[i];
     if (!arrived(n)) continue;
+    if (n->hooks && !run_node_hooks(p, n)) return false;
     harvest(p, n);
     if (n->leads_to_target) {
       if (!visit_node(p, n)) return false;
@@ -307,12 +362,16 @@ static bool run_pass(pass *p, int n, orr_tensor *const *y,
                      const char *who) {
   const bool recording = orr_enable_grad(p->create_graph);
   p->visit = ++visits;
+  p->outer = running;
+  running = p;
   bool ok = collect(p, n, y);
   if (ok) mark_needed(p);
   for (int i = 0; ok && i < n; i++) ok = seed(p, y[i], gy ? gy[i] : NULL, who);
-  ok = ok && walk_back(p, retain_graph);
+  ok = ok && walk_back(p, retain_graph) && run_leaf_hooks(p);
   if (!ok)
     for (size_t i = 0; i < p->nodes.count; i++) drop_cotangents(nodes_of(p)[i]);
+  give_nodes_back(p);
+  running = p->outer;
   orr_enable_grad(recording);
   return ok;
 }
@@ -348,14 +407,18 @@ static bool hand_over(pass *p) {
 
 static void end_pass(pass *p) {
   leaf_grad *all = p->leaves.items;
-  for (size_t i = 0; i < p->leaves.count; i++) orr_release(all[i].grad);
-  list_free(&p->leaves);
-  list_free(&p->nodes);
+  for (size_t i = 0; i < p->leaves.count; i++) {
+    orr_release(all[i].leaf);
+    orr_release(all[i].grad);
+  }
+  orr_list_free(&p->leaves);
+  orr_list_free(&p->nodes);
 }
 
 static pass new_pass(bool create_graph) {
   return (pass){.nodes = {.size = sizeof(orr_node *)},
                 .leaves = {.size = sizeof(leaf_grad)},
+                .borrowed = {.size = sizeof(borrowed_node)},
                 .create_graph = create_graph};
 }
 
@@ -368,9 +431,11 @@ bool orr_backward(orr_tensor *y, orr_tensor *gy, bool retain_graph,
                          "element or give a cotangent",
                          orr_shape_text(y, text, sizeof text));
   pass p = new_pass(create_graph);
+  orr_retain(y);  // a hook may let go of it
   const bool ok =
       run_pass(&p, 1, &y, &gy, retain_graph, "backward") && hand_over(&p);
   end_pass(&p);
+  orr_release(y);
   return ok;
 }
 
@@ -403,6 +468,8 @@ bool orr_grad(int ny, orr_tensor *const *y, orr_tensor *const *gy, int nx,
                            "requires_grad_() before computing",
                            i + 1);
   }
+  for (int i = 0; i < ny; i++) orr_retain(y[i]);  // a hook may let go of them
+  for (int i = 0; i < nx; i++) orr_retain(x[i]);
   pass p = new_pass(create_graph);
   p.target = x;
   p.found = gx;
@@ -410,9 +477,15 @@ bool orr_grad(int ny, orr_tensor *const *y, orr_tensor *const *gy, int nx,
   bool ok = run_pass(&p, ny, y, gy, retain_graph, "grad") &&
       fill_unused(nx, x, gx, allow_unused);
   end_pass(&p);
+  for (int i = 0; i < ny; i++) orr_release(y[i]);
+  for (int i = 0; i < nx; i++) orr_release(x[i]);
   for (int i = 0; !ok && i < nx; i++) {
     orr_release(gx[i]);
     gx[i] = NULL;
   }
   return ok;
+}
+
+orr_tensor *orr_arriving_grad(const orr_tensor *t) {
+  return t->node ? t->node->gy[t->out_index] : NULL;
 }

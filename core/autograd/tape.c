@@ -1,6 +1,9 @@
 // tape.c -- recording applications and letting go of them.
 #include "tape.h"
 
+#include "checkpoint.h"
+#include "hooks.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -79,51 +82,48 @@ static orr_node *new_node(const orr_call *c) {
   return n;
 }
 
-static bool save_input(orr_node *n, int i, orr_tensor *x) {
-  if (!x) return true;
+static void connect_input(orr_node *n, int i, orr_tensor *x) {
   if (x->node) {
     x->node->refs++;
     n->edge[i] = (orr_edge){.node = x->node, .out_index = x->out_index};
   } else if (x->requires_grad) {
     n->edge[i].leaf = orr_retain(x);
   }
-  if (n->op->flags & ORR_DROPS_X) {
-    n->x[i] = orr_shape_only(x);
-  } else {
-    n->x[i] = orr_retain(x);
-    n->x_version[i] = x->storage->version;
-  }
+}
+
+static bool save_input(orr_node *n, int i, orr_tensor *x, bool lean) {
+  if (!x) return true;
+  const bool drop = n->op->flags & ORR_DROPS_X;
+  if (!drop) n->x_version[i] = x->storage->version;
+  n->x[i] = drop || lean ? orr_shape_only(x) : orr_retain(x);
   return n->x[i] != NULL;
 }
 
-static bool save_output(orr_node *n, int i, orr_tensor *y) {
-  const bool keep = n->op->flags & ORR_KEEPS_Y;
+static bool save_output(orr_node *n, int i, orr_tensor *y, bool lean) {
+  const bool keep = n->op->flags & ORR_KEEPS_Y && !lean;
   n->y[i] = keep ? orr_detach(y) : orr_shape_only(y);
   if (n->y[i]) n->y_version[i] = y->storage->version;
   return n->y[i] != NULL;
 }
 
-bool orr_record(orr_call *c, orr_tensor *const *x) {
-  orr_node *n = new_node(c);
-  bool ok = n != NULL;
-  for (int i = 0; ok && i < c->nx; i++) ok = save_input(n, i, x[i]);
-  for (int i = 0; ok && i < c->ny; i++) ok = save_output(n, i, c->y[i]);
-  if (ok) {
-    n->sequence = ++next_sequence;
-    n->site = orr_current_site();
-    for (int i = 0; i < c->ny; i++) {
-      if (!orr_dtype_is_float(c->y[i]->dtype)) continue;
-      n->refs++;
-      c->y[i]->node = n;
-      c->y[i]->out_index = i;
-    }
-  }
-  orr_node_release(n);
+static bool save(orr_node *n, const orr_call *c, orr_tensor *const *x,
+                 bool lean) {
+  bool ok = true;
+  for (int i = 0; ok && i < c->nx; i++) ok = save_input(n, i, x[i], lean);
+  for (int i = 0; ok && i < c->ny; i++) ok = save_output(n, i, c->y[i], lean);
   return ok;
 }
 
-void orr_node_free_saved(orr_node *n) {
-  n->freed = true;
+static void attach_outputs(orr_node *n, orr_call *c) {
+  for (int i = 0; i < c->ny; i++) {
+    if (!orr_dtype_is_float(c->y[i]->dtype)) continue;
+    n->refs++;
+    c->y[i]->node = n;
+    c->y[i]->out_index = i;
+  }
+}
+
+static void free_saved(orr_node *n) {
   for (int i = 0; i < n->nx; i++) {
     orr_release(n->x[i]);
     n->x[i] = NULL;
@@ -132,6 +132,46 @@ void orr_node_free_saved(orr_node *n) {
     orr_release(n->y[i]);
     n->y[i] = NULL;
   }
+}
+
+// The same call done again: the node that stands for it gets what it lacks.
+static bool record_again(orr_node *n, orr_call *c, orr_tensor *const *x,
+                         bool fill) {
+  if (fill && !n->freed) {
+    free_saved(n);
+    if (!save(n, c, x, false)) return false;
+  }
+  attach_outputs(n, c);
+  return true;
+}
+
+bool orr_record(orr_call *c, orr_tensor *const *x) {
+  orr_segment *s = orr_current_segment();
+  if (s && orr_segment_goes_again(s)) {
+    orr_node *old = NULL;
+    if (!orr_segment_next(s, c, x, &old)) return false;
+    if (old) return record_again(old, c, x, orr_segment_fills(s));
+  }
+  orr_node *n = new_node(c);
+  bool ok = n != NULL;
+  for (int i = 0; ok && i < c->nx; i++)
+    if (x[i]) connect_input(n, i, x[i]);
+  ok = ok && save(n, c, x, s != NULL) &&
+      (!s || orr_segment_goes_again(s) || orr_segment_add(s, n));
+  if (ok) {
+    n->sequence = ++next_sequence;
+    n->site = orr_current_site();
+    attach_outputs(n, c);
+  }
+  orr_node_release(n);
+  return ok;
+}
+
+void orr_node_free_saved(orr_node *n) {
+  n->freed = true;
+  free_saved(n);
+  orr_hooks_free(n->hooks);
+  n->hooks = NULL;
 }
 
 // A chain of a million ops must not recurse a million deep: nodes whose count
@@ -148,6 +188,7 @@ void orr_node_release(orr_node *n) {
     n = waiting;
     waiting = n->next_released;
     orr_node_free_saved(n);
+    orr_segment_forget(n);
     for (int i = 0; i < n->nx; i++) {
       orr_node_release(n->edge[i].node);
       orr_release(n->edge[i].leaf);

@@ -27,6 +27,9 @@ struct orr_node {
   orr_tensor *y[ORR_MAX_OUTPUT];  // detached outputs, or their shapes
   uint32_t y_version[ORR_MAX_OUTPUT];
   double attr[ORR_MAX_ATTR];
+  orr_hook *hooks;       // on its outputs
+  orr_segment *segment;  // retained; the checkpoint it was recorded in
+  size_t place;          // among the segment's nodes
   // Scratch of one backward pass.
   uint64_t visit;
   bool leads_to_target;
@@ -40,6 +43,8 @@ void orr_node_release(orr_node *node);
 // Gives up what backward needs, keeping the graph's shape.
 void orr_node_free_saved(orr_node *node);
 bool orr_should_record(const orr_call *call, orr_tensor *const *x);
+
+bool orr_pass_is_running(void);
 
 // Anomaly mode: fails with a sentence if t holds NaN or infinity.
 bool orr_check_finite(const char *what, const orr_op *op, const orr_tensor *t,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../autograd/tape.h"
+#include "../autograd/checkpoint.h"
 #include "../kernels/elementwise.h"
 #include "op.h"
 
@@ -172,6 +172,8 @@ static bool start(job *j, const orr_op *op, const orr_args *args) {
   j->call.stream = args->stream ? args->stream : orr_stream_default();
   memcpy(j->attr, args->attr, sizeof j->attr);
   j->mark = orr_scope_begin();
+  if (op->flags & ORR_RANDOM && !orr_segment_note_stream(j->call.stream))
+    return false;
   return take_inputs(j, op, args) && convert_inputs(j) && check_dtypes(j);
 }
 

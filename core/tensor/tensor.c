@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../autograd/tape.h"
+#include "../autograd/hooks.h"
 
 void orr_count_tensors(int64_t change);
 
@@ -102,6 +102,8 @@ void orr_release(orr_tensor *t) {
   orr_release(t->grad);
   release_storage(t->storage);
   orr_node *node = t->node;
+  if (t->hooks) orr_hooks_free(t->hooks);
+  if (t->retains_grad) orr_forget_keeper(t);
   orr_free(t, sizeof *t);
   orr_count_tensors(-1);
   orr_node_release(node);

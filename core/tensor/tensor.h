@@ -26,6 +26,8 @@ struct orr_tensor {
   orr_storage *storage;          // NULL: a shape without data
   orr_node *node;                // what made it; NULL for leaves
   orr_tensor *grad;
+  orr_hook *hooks;    // a leaf's; those of a result hang on its node
+  bool retains_grad;  // a hook of the node points here
 };
 
 // Return a header over given storage (retained); NULL storage: shape only.

@@ -18,7 +18,10 @@ static int backward(lua_State *L) {
   bool retain = orr_flag(L, options, "retain_graph", create);
   orr_clear_error();
   orr_site_state(L);
-  if (!orr_backward(y, gy, retain, create)) return orr_raise(L);
+  lua_State *before = orr_pass_begin(L);
+  const bool ok = orr_backward(y, gy, retain, create);
+  orr_pass_end(L, before);
+  if (!ok) return orr_raise_carried(L);
   orr_collect(L);
   return 0;
 }
@@ -78,8 +81,10 @@ static int grad(lua_State *L) {
   }
   orr_clear_error();
   orr_site_state(L);
-  if (!orr_grad(ny, y, gy, nx, x, gx, retain, create, unused))
-    return orr_raise(L);
+  lua_State *before = orr_pass_begin(L);
+  const bool ok = orr_grad(ny, y, gy, nx, x, gx, retain, create, unused);
+  orr_pass_end(L, before);
+  if (!ok) return orr_raise_carried(L);
   for (int i = 0; i < nx; i++) *slot[i] = gx[i];
   orr_collect(L);
   lua_settop(L, result);

@@ -67,6 +67,14 @@ void orr_collect(lua_State *L);
 // The state an op runs in, for orr_current_site().
 void orr_site_state(lua_State *L);
 
+// Around a pass, which may call Lua back (hooks, checkpoints). After one that
+// failed, orr_raise_carried raises Lua's error, if it was that, or ours.
+lua_State *orr_pass_begin(lua_State *L);
+void orr_pass_end(lua_State *L, lua_State *before);
+int orr_raise_carried(lua_State *L);
+// Forgets the Lua functions of tensors freed since; after freeing any.
+void orr_drop_references(lua_State *L);
+
 // A tensor userdata. Made while a scope is open, it is in the scope's ring.
 typedef struct orr_slot {
   orr_tensor *tensor;  // first: a slot is an orr_tensor **
@@ -75,6 +83,10 @@ typedef struct orr_slot {
 } orr_slot;
 void orr_scope_enter(orr_slot *slot);  // puts it in the innermost scope
 void orr_scope_leave(orr_slot *slot);  // takes it out of its scope
+
+// Its userdata was collected, but a graph may run its hooks: it stays until
+// the next collection, and is given back at the latest when the state closes.
+void orr_slot_wait(orr_slot *slot);
 
 // x[key] and x[key] = value for keys that are no strings.
 int orr_index_get(lua_State *L);
@@ -89,6 +101,7 @@ void orr_open_tensor(lua_State *L);
 void orr_open_create(lua_State *L);
 void orr_open_autograd(lua_State *L);
 void orr_open_scope(lua_State *L);
+void orr_open_hooks(lua_State *L);
 void orr_open_optim(lua_State *L);
 void orr_open_io(lua_State *L);
 void orr_open_random(lua_State *L);

@@ -65,8 +65,15 @@ static int tensor_free(lua_State *L) {
   orr_slot *slot = to_slot(L, 1);
   if (slot == NULL) return 0;
   orr_scope_leave(slot);
+  if (slot->tensor != NULL && orr_hooks_wait(slot->tensor)) {
+    lua_getmetatable(L, 1);  // set afresh: to be finalized once more
+    lua_setmetatable(L, 1);
+    orr_slot_wait(slot);
+    return 0;
+  }
   orr_release(slot->tensor);
   slot->tensor = NULL;
+  orr_drop_references(L);
   return 0;
 }
 
@@ -101,6 +108,7 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_tensor(L);
   orr_open_create(L);
   orr_open_autograd(L);
+  orr_open_hooks(L);
   orr_open_system(L);
   orr_open_files(L);
   orr_open_optim(L);

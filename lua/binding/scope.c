@@ -48,6 +48,7 @@ static void close_scope(scope *s) {
     while (inner->ring.after != &inner->ring) {
       orr_slot *slot = inner->ring.after;
       orr_scope_leave(slot);
+      if (slot->tensor != NULL && orr_hooks_wait(slot->tensor)) continue;
       orr_release(slot->tensor);
       slot->tensor = NULL;
     }
@@ -58,6 +59,7 @@ static void close_scope(scope *s) {
 
 static int scope_close(lua_State *L) {
   close_scope(luaL_checkudata(L, 1, SCOPE_TYPE));
+  orr_drop_references(L);
   return 0;
 }
 

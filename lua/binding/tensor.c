@@ -257,6 +257,8 @@ static int get_field(lua_State *L, const orr_tensor *t, const char *key) {
     lua_pushboolean(L, orr_requires_grad(t));
   } else if (strcmp(key, "is_leaf") == 0) {
     lua_pushboolean(L, orr_is_leaf(t));
+  } else if (strcmp(key, "retains_grad") == 0) {
+    lua_pushboolean(L, orr_retains_grad(t));
   } else if (strcmp(key, "grad_fn") == 0) {
     const char *name = orr_grad_fn(t, NULL);
     if (name != NULL && *name != 0)

@@ -127,7 +127,8 @@ local annotations = {}
 ---@return string
 function annotations.text()
   local out = { "---@meta orrery.core\n", "---@class orrery.Generator",
-    "---@class orrery.Scope\n" }
+    "---@class orrery.Scope\n", "---@class orrery.Segment\n",
+    "---@class orrery.Hook\n---@field remove fun(self: orrery.Hook)\n" }
   tensor_class(out)
   out[#out + 1] = "---@class orrery\nlocal orrery = {}\n"
   out[#out + 1] = "orrery.functional = {}\n"

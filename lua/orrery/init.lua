@@ -26,6 +26,7 @@ local homes = {
   vjp = "derivatives", jvp = "derivatives",
   gradcheck = "derivatives", gradgradcheck = "derivatives",
   einsum = "einsum",
+  checkpoint = "checkpoints", checkpoint_sequential = "checkpoints",
 }
 
 local function submodule(name)

@@ -31,6 +31,16 @@ entry(functions, "is_grad_enabled", {}, { "boolean" },
   "Whether operations are recorded for gradients.")
 entry(functions, "set_grad_enabled", { "on: boolean" }, { "boolean" },
   "Switches recording; returns the setting before. Prefer no_grad(fn).")
+entry(functions, "is_rerunning", {}, { "boolean" },
+  "Whether a checkpoint is being done again for backward: what a layer adds "
+  .. "up over its calls was added the first time.")
+entry(functions, "arriving_grad", { "x: " .. T }, { T .. "?" },
+  "In a hook: the gradient that has come together at x, a result, by then.")
+entry(functions, "segment", { "fn: function", "...: any" },
+  { "orrery.Segment" }, "What is recorded until it is closed keeps shapes "
+  .. "only; backward calls fn(...) for the rest. See checkpoint.")
+entry(functions, "set_again", { "fn: function" }, {},
+  "For the module itself: how the functions of checkpoints are called again.")
 entry(functions, "scope", {}, { "orrery.Scope" },
   "Opens a scope: tensors made until it is closed are freed then, but those "
   .. "given to scope:keep(...). `local s <close> = orrery.scope()`")
@@ -106,6 +116,12 @@ entry(methods, "fill_", { "value: number" }, { T },
 entry(methods, "zero_", {}, { T }, "Writes 0 everywhere; returns x.")
 entry(methods, "requires_grad_", { "on?: boolean" }, { T },
   "Makes x a leaf whose gradient is recorded (or not); returns x.")
+entry(methods, "register_hook", { "fn: fun(g: " .. T .. "): " .. T .. "?" },
+  { "orrery.Hook" }, "Calls fn with the gradient of x whenever backward or "
+  .. "grad has it complete; a tensor that fn returns takes its place. "
+  .. "handle:remove() takes fn off again.")
+entry(methods, "retain_grad", {}, { T },
+  "Has backward fill x.grad though x is a result; returns x.")
 entry(methods, "grad_site", {}, { "string?", "integer?" },
   "File and line of the call that made x, when it was recorded.")
 entry(methods, "backward", { "gy?: " .. T,
@@ -115,6 +131,7 @@ entry(methods, "backward", { "gy?: " .. T,
 fields.dtype = "string  float32, float64, int64 or uint8"
 fields.grad = T .. "?  the gradient that backward added up"
 fields.requires_grad = "boolean  whether operations on it are recorded"
+fields.retains_grad = "boolean  whether backward fills .grad of this result"
 fields.is_leaf = "boolean  whether no recorded operation made it"
 fields.grad_fn = "string?  name of the operation that made it"
 

@@ -63,7 +63,9 @@ function BatchNorm:forward(x)
   local y = F.batch_norm(x, self.running_mean, self.running_var,
     { weight = self.weight, bias = self.bias, training = batch,
       eps = self.eps })
-  if self.training and self.running_mean then update(self, x) end
+  if self.training and self.running_mean and not orrery.is_rerunning() then
+    update(self, x)
+  end
   return y
 end
 
