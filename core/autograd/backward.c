@@ -214,17 +214,18 @@ static bool call_vjp(pass *p, orr_node *n, orr_tensor **gx, bool *needs) {
   orr_tensor *y[ORR_MAX_OUTPUT];
   for (int i = 0; i < n->ny; i++)
     y[i] = p->create_graph ? attach_output(n, i) : n->y[i];
-  // A missing first cotangent is zero: rules may rely on gy being there.
-  orr_tensor *gys[ORR_MAX_OUTPUT];
+  // Rules may rely on gy being there; gys[0] tells whether it arrived, for
+  // those where 0 times what it meets is not 0.
+  orr_tensor *gys[ORR_MAX_OUTPUT], *gy = n->gy[0];
   for (int i = 0; i < ORR_MAX_OUTPUT; i++) gys[i] = n->gy[i];
-  if (!gys[0] && orr_dtype_is_float(n->y[0]->dtype))
-    gys[0] = orr_keep(orr_zeros(n->y[0]->dtype, n->y[0]->rank, n->y[0]->size));
+  if (!gy && orr_dtype_is_float(n->y[0]->dtype))
+    gy = orr_keep(orr_zeros(n->y[0]->dtype, n->y[0]->rank, n->y[0]->size));
   orr_vjp v = {.op = n->op,
                .nx = n->nx,
                .ny = n->ny,
                .x = n->x,
                .y = y,
-               .gy = gys[0],
+               .gy = gy,
                .gys = gys,
                .attr = n->attr,
                .needs = needs,

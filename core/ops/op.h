@@ -40,7 +40,7 @@ typedef struct orr_vjp {
   int nx, ny;
   orr_tensor *const *x;    // inputs (shape only, no data, with ORR_DROPS_X)
   orr_tensor *const *y;    // outputs, with ORR_KEEPS_Y
-  orr_tensor *gy;          // cotangent of the first output
+  orr_tensor *gy;          // cotangent of the first output, or zeros
   orr_tensor *const *gys;  // of each output; NULL where none arrived
   const double *attr;      // as shape() left it
   const bool *needs;
