@@ -11,6 +11,9 @@ local orrery = require "orrery"
 
 local compare = {}
 
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
+local run_layer = dofile(here .. "layers.lua")
+
 local TOLERANCE = { float64 = 1e-10, float32 = 1e-5 }
 local ORDERS = { { "y", "outputs" }, { "g", "gradient" },
   { "h", "second gradient" } }
@@ -103,6 +106,9 @@ local function argument(v, tensors, dtype)
   if v.t then return tensors[v.t] end
   if v.n then return numbers[v.n] end
   local list = {}
+  for name, part in pairs(v.map or {}) do
+    list[name] = argument(part, tensors, dtype)
+  end
   for i, part in ipairs(v) do list[i] = argument(part, tensors, dtype) end
   return list
 end
@@ -110,6 +116,10 @@ end
 local function apply(case, tensors, dtype)
   local args, n = {}, #case.args
   for i = 1, n do args[i] = argument(case.args[i], tensors, dtype) end
+  if case.layer then
+    return run_layer(target(case.op), argument(case.layer, tensors, dtype),
+      args)
+  end
   if case.options then
     local options = {}
     for name, v in pairs(case.options) do
@@ -347,7 +357,7 @@ end
 
 --- The ops with a name in PyTorch but no case: those with a reason are named,
 --- the others counted.
-local function uncovered(ops, here)
+local function uncovered(ops)
   local without, missing = dofile(here .. "without.lua"), {}
   for _, name in ipairs(orrery.op_names()) do
     if orrery.record(name).torch and not ops[name] then
@@ -376,7 +386,6 @@ local function wrong_names(folder)
 end
 
 local function main(folder, ...)
-  local here = arg[0]:match "^.*/" or "./"
   if folder == "--names" then
     for _, name in ipairs(orrery.op_names()) do
       local torch = orrery.record(name).torch
@@ -395,7 +404,7 @@ local function main(folder, ...)
     for op in pairs(sums.ops) do ops[op:match "[^.]+$"] = true end
   end
   if all then
-    failed = failed + uncovered(ops, here) + wrong_names(folder)
+    failed = failed + uncovered(ops) + wrong_names(folder)
   end
   print(("vectors: %d passed, %d failed, %d unsupported"):format(passed,
     failed, unsupported))

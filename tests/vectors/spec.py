@@ -28,6 +28,22 @@ class Call:
     self.args, self.options = args, options
 
 
+class Layer(Call):
+  """A layer to be made, given its state, and called with `inputs`."""
+
+  def __init__(self, inputs, **how):
+    super().__init__(inputs, {})
+    self.how = how
+
+
+def layer(inputs, new, options, state, after=(), training=True):
+  """Our nn layer made by the arguments `new` and the options, with tensors
+  for the parameters and buffers that `state` names. Its outputs are what it
+  gives and then the state named in `after`."""
+  return Layer(inputs, new=new, options=options, state=state,
+               after=list(after), training=training)
+
+
 def call(*args, **options):
   """Our call. None among args is nil; an option that is None is left out."""
   return Call(args, {k: v for k, v in options.items() if v is not None})
@@ -36,7 +52,7 @@ def call(*args, **options):
 def op(name, cases=20, float32=None, float64=None, why=None):
   """Declares the cases of our function `name`: a plain name, an op or a
   function of orrery or nn.functional; "linalg.cond", a path below orrery;
-  "Tensor.view", a method. A tolerance other than 1e-5 (float32) and 1e-10
+  "Tensor.view", a method; "nn.Linear", a layer. A tolerance other than 1e-5 (float32) and 1e-10
   (float64) needs its reason."""
   assert why or not (float32 or float64), name + ": say why"
 
