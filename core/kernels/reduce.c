@@ -93,6 +93,7 @@ FLOAT_ROWS(square, a + SQUARED_DISTANCE((double)v))
 FLOAT_ROWS(nonzero, a + (v != 0))
 FLOAT_ROWS(abs, a + fabs((double)v))
 FLOAT_ROWS(max_abs, fabs((double)v) > a || v != v ? fabs((double)v) : a)
+FLOAT_ROWS(min_abs, fabs((double)v) < a || v != v ? fabs((double)v) : a)
 FLOAT_ROWS(power, a + pow(fabs((double)v), CENTER))
 ROWS(exp_f32, float, double, a + (double)orr_expf(v - (float)CENTER))
 ROWS(exp_f64, double, double, a + exp(v - CENTER))
@@ -119,6 +120,7 @@ static const orr_reducer reducers[ORR_REDUCTIONS][ORR_DTYPES] = {
     [ORR_RED_NONZERO] = {FLOATS(nonzero, 0, sum_merge)},
     [ORR_RED_ABS] = {FLOATS(abs, 0, sum_merge)},
     [ORR_RED_MAX_ABS] = {FLOATS(max_abs, 0, max_merge)},
+    [ORR_RED_MIN_ABS] = {FLOATS(min_abs, INFINITY, min_merge)},
     [ORR_RED_POWER] = {FLOATS(power, 0, sum_merge)},
     [ORR_RED_EXP] = {FLOATS(exp, 0, sum_merge)},
 };

@@ -33,6 +33,7 @@ typedef enum {
   ORR_RED_NONZERO,  // how many differ from 0
   ORR_RED_ABS,      // sum of |x|
   ORR_RED_MAX_ABS,  // max |x|
+  ORR_RED_MIN_ABS,  // min |x|
   ORR_RED_POWER,    // sum of |x|^center
   ORR_RED_EXP,      // sum of exp(x - center)
   ORR_REDUCTIONS

@@ -164,6 +164,14 @@ ORR_DEFINE_OP(hardshrink, .doc = "x, but 0 from -lambda to lambda.",
 
 // ---- along axes
 
+// a, then b; either may be absent.
+static orr_tensor *joined(orr_tensor *a, orr_tensor *b, int axis) {
+  if (!a || !b) return a ? a : b;
+  orr_tensor *both[] = {a, b};
+  const orr_args args = {.list = both, .n = 2, .attr = {axis}};
+  return orr_keep(orr_apply(&orr_op_cat, &args));
+}
+
 static orr_tensor *diff_compose(orr_call *c) {
   orr_tensor *y = c->x[0];
   if (c->attr[0] < 0) {
@@ -173,6 +181,7 @@ static orr_tensor *diff_compose(orr_call *c) {
   if (!orr_want_min_rank(c, 0, 1) || !orr_want_axis(c, 1, y->rank)) return NULL;
   const int axis = (int)c->attr[1];
   if (c->attr[0] == 0) return ORR(clone, y);
+  y = joined(joined(c->x[1], y, axis), c->x[2], axis);
   for (int k = 0; y && k < (int)c->attr[0]; k++) {
     const double n = (double)y->size[axis], rest = n > 0 ? n - 1 : 0;
     if (rest == 0) return ORR(narrow, y, .attr = {axis, 0, 0, 1});
@@ -185,10 +194,18 @@ static orr_tensor *diff_compose(orr_call *c) {
 ORR_DEFINE_OP(diff,
     .doc = "Differences of neighbours along an axis, n times over.",
     .params = {ANY("x"), {"n", ORR_INT, .def = 1, .doc = "how often"},
-        {"axis", ORR_AXIS, .def = -1, .doc = "along which"}},
+        {"axis", ORR_AXIS, .def = -1, .doc = "along which"},
+        {"prepend", .want = ORR_WANT_ANY, .optional = true,
+         .doc = "joined to x before its first position"},
+        {"append", .want = ORR_WANT_ANY, .optional = true,
+         .doc = "and after its last"}},
     .compose = diff_compose,
     .samples = {"{ {3,4} }", "{ {5,2}, n = 2, axis = 1 }", "{ {3}, n = 5 }",
         "{ {3}, n = 0 }", "{ {0,4} }", "{ {2,0} }",
+        "{ {3,4}, {3,1} }", "{ {3,4}, {2,4}, {1,4}, n = 2, axis = 1 }",
+        "{ {4}, false, {2} }",
+        "{ {3,4}, {2,1}, error = 'cat: tensor 1 is [2, 1] but tensor 2 is "
+        "[3, 4]; all sizes but that of axis 2 must be equal' }",
         "{ {3}, n = -1, error = 'diff: n is -1; it must be 0 or more' }"});
 
 static orr_tensor *cosine_similarity_compose(orr_call *c) {

@@ -88,9 +88,10 @@ ORR_DEFINE_OP(std,
 // ---- norm: p, the axes, keepdim
 
 static bool norm_shape(orr_call *c) {
-  if (!(c->attr[0] >= 0))
-    return orr_fail(c, "p is %g; it must be >= 0", c->attr[0]);
-  return float_shape(c) && (!isinf(c->attr[0]) || orr_want_elements(c));
+  const double p = c->attr[0];
+  if (isnan(p)) return orr_fail(c, "p is not a number; use one, or math.huge");
+  // Of nothing, a largest |x| is not there, nor 0 to a negative power.
+  return float_shape(c) && ((p >= 0 && !isinf(p)) || orr_want_elements(c));
 }
 
 static orr_acc *fold_power(const orr_call *c, double p) {
@@ -116,14 +117,15 @@ static bool norm_forward(orr_call *c) {
   } else if (p == 0) {
     acc = orr_fold(c, ORR_RED_NONZERO, NULL);
   } else if (isinf(p)) {
-    acc = orr_fold(c, ORR_RED_MAX_ABS, NULL);
+    acc = orr_fold(c, p > 0 ? ORR_RED_MAX_ABS : ORR_RED_MIN_ABS, NULL);
   } else {
     acc = fold_power(c, p);
   }
   return orr_store_folded(c, acc, 1);
 }
 
-// d||x||_p / dx = sign(x) (|x| / ||x||)^(p - 1); at 0 it is taken as 0.
+// d||x||_p / dx = sign(x) (|x| / ||x||)^(p - 1); at 0 it is taken as 0, where
+// the power may be infinite.
 static void norm_vjp(orr_vjp *v) {
   const double p = v->attr[0];
   orr_tensor *x = v->x[0], *gy = orr_unreduced(v, v->gy);
@@ -142,6 +144,7 @@ static void norm_vjp(orr_vjp *v) {
     g = ORR(mul, hit, ORR(div, gy, hits));
   } else {
     orr_tensor *r = orr_div_or_zero(ORR(abs, x), y);
+    r = ORR(where, ORR(eq, x, orr_num(x, 0)), orr_num(x, 1), r);
     g = ORR(mul, gy, ORR(pow, r, orr_num(x, p - 1)));
   }
   v->gx[0] = ORR(mul, ORR(sign, x), g);
@@ -149,10 +152,10 @@ static void norm_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(norm,
     .doc = "p-norm along axes: sum(|x|^p)^(1/p). p = math.huge gives the "
-           "largest |x|, p = 0 counts what is not 0. Where the norm is 0 its "
-           "gradient is 0.",
+           "largest |x|, -math.huge the smallest; p = 0 counts what is not 0. "
+           "Where x or the norm is 0 the gradient is 0.",
     .params = {{"x"},
-        {"p", ORR_NUM, .def = 2, .doc = "order, >= 0"},
+        {"p", ORR_NUM, .def = 2, .doc = "order, any number"},
         ORR_REDUCE_PARAMS},
     .shape = norm_shape, .forward = norm_forward, .vjp = norm_vjp,
     .flags = ORR_KEEPS_Y,
@@ -164,7 +167,15 @@ ORR_DEFINE_OP(norm,
         "distinct = true }",
         "{ {5,3}, p = 0, axis = 2 }", "{ {0,4}, axis = 1 }", "{ {0,4} }",
         "{ {6}, low = -1e4, high = 1e4 }",
-        "{ {2,3}, p = -1, error = 'norm: p is -1; it must be >= 0' }",
+        "{ {5,3}, p = -1, axis = 2, low = 0.5, high = 2 }",
+        "{ {5,3}, p = -1/0, axis = 1, low = -2, high = -0.5, "
+        "distinct = true }",
+        "{ {2,3}, p = 0.5, low = 0, high = 0, nograd = true, "
+        "reason = 'infinite slopes' }",
+        "{ {2,3}, p = 0/0, error = 'norm: p is not a number; use one, or "
+        "math.huge' }",
+        "{ {0,4}, p = -1, error = 'norm: x is [0, 4]: nothing to choose from; "
+        "reduce axes that are not empty' }",
         "{ {2,3}, axis = 3, error = 'norm: axis is 3 but x is [2, 3]; use "
         "1 to 2 or -2 to -1' }"});
 

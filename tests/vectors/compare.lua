@@ -349,7 +349,7 @@ local function print_family(family, sums)
       wide.why))
   end
   for _, op in ipairs(sorted(sums.reasons)) do
-    print(("PyTorch cannot: %s: %s"):format(op, sums.reasons[op]))
+    print(("not compared: %s: %s"):format(op, sums.reasons[op]))
   end
   print(("%-16s %6d passed %6d failed %6d unsupported"):format(family,
     sums.passed, sums.failed, sums.unsupported))

@@ -18,7 +18,8 @@ cases; each names its tensors by shape and by where they start in the list:
         d/dx of the sum over marked x i of <g[i], weights(100 + i)>
 
 weights(salt)[i] = ((7919 i + 104729 salt) mod 251 - 125) / 128, i from 0.
-A gradient that PyTorch does not have is in "unsupported", with its reason.
+A gradient that PyTorch does not have, or that has no finite value, is in
+"unsupported", with its reason.
 --names has lines "OP <tab> NAME"; those that PyTorch has not go to
 names.json. --frozen makes few and tiny cases.
 """
@@ -105,7 +106,7 @@ def reason(error):
   return (str(error).strip() or "no reason").splitlines()[0][:120]
 
 
-def differentiate(case, outputs, xs, values):
+def differentiate(case, outputs, xs, values, no_second):
   total = weighted(outputs, 0)
   if total is None:
     return
@@ -115,6 +116,9 @@ def differentiate(case, outputs, xs, values):
     case["unsupported"] = {"g": reason(error), "h": reason(error)}
     return
   case["g"] = [values.add(g) for g in gs][0]
+  if no_second:
+    case["unsupported"] = {"h": no_second}
+    return
   total = weighted(gs, 100)
   try:
     hs = ([torch.zeros_like(x) for x in xs] if total is None
@@ -145,7 +149,7 @@ def make_case(name, fn, tolerance, r, values):
   case["y"] = [values.tensor(y) if isinstance(y, torch.Tensor)
                else {"value": plain(y, [])} for y in outputs]
   if xs:
-    differentiate(case, outputs, xs, values)
+    differentiate(case, outputs, xs, values, r.no_second)
   wider = r.wider or tolerance
   if wider["why"]:
     case["tolerance"] = {k: v for k, v in wider.items() if v}

@@ -78,7 +78,7 @@ class Generator:
   def __init__(self, seed, number, tiny):
     self.random = numpy.random.default_rng(seed)
     self.number, self.tiny = number, tiny
-    self.wider, self.packed = None, None
+    self.wider, self.packed, self.no_second = None, None, None
 
   # ---- numbers
 
@@ -187,3 +187,7 @@ class Generator:
   def contiguous_only(self, why):
     """The inputs must lie without gaps, as for view."""
     self.packed = why
+
+  def first_only(self, why):
+    """The second gradient is not compared, as where it is infinite."""
+    self.no_second = why

@@ -119,16 +119,14 @@ spread("var", torch.var)
 spread("std", torch.std)
 
 
-@op("norm", cases=32)
+@op("norm", cases=40)
 def _(r):
   shape = r.shape()
   options, axes, keep = axes_of(r, shape)
-  p = r.each([2, 1, 3, 1.5, math.inf, 0, 2, 0.5])
+  p = r.each([2, 1, 3, 1.5, math.inf, 0, 2, 0.5, -1, -math.inf])
   x = r.away(shape, -2, 2, [0], 0.1)
-  if p == math.inf:
-    x = r.distinct(shape, 0.1, 2)
-    if x.numel() == 0:
-      x = r.distinct([1 for _ in shape], 0.1, 2)
+  if p < 0 or p == math.inf:
+    x = r.distinct([k or 1 for k in shape], 0.1, 2)
   if p != 2 or r.chance():
     options["p"] = p
   return (call(x, **options),
@@ -206,3 +204,29 @@ def _(r):
   shape = r.shape(1)
   x, n, axis = r.tensor(shape), r.int(0, 3), r.axis(shape)
   return call(x, n=n, axis=one(axis)), torch.diff(x, n, axis)
+
+
+@op("diff")
+def _(r):
+  shape = r.shape(1)
+  axis, n = r.axis(shape), r.int(0, 3)
+
+  def beside():
+    size = list(shape)
+    size[axis] = r.int(0, 2)
+    return r.tensor(size) if r.chance(0.7) else None
+  x, before, after = r.tensor(shape), beside(), beside()
+  return (call(x, n=n, axis=one(axis), prepend=before, append=after),
+          torch.diff(x, n, axis, prepend=before, append=after))
+
+
+@op("norm")
+def _(r):
+  # Zeros among the rest: their gradient is 0 for any p.
+  shape = r.shape(zero=False)
+  p = r.each([2, 1, 3, 1.5, 0.5, 4])
+  x = r.values(r.random.integers(-1, 2, tuple(shape)))
+  y = torch.linalg.vector_norm(x, p)
+  if p not in (2, 4) or y == 0:
+    r.first_only("the second derivative at 0 is infinite")
+  return call(x, p=p), y
