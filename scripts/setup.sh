@@ -34,6 +34,7 @@ need  pkg:openblas               libopenblas-dev  openblas-devel openblas openbl
 need  pkg:lua5.4/lua-5.4/lua54/lua liblua5.4-dev  lua-devel    lua     lua@5.4
 want  cmd:lua5.4/lua54/lua       lua5.4           lua          lua     lua@5.4
 want  pkg:spng                   libspng-dev      libspng-devel libspng libspng
+want  pkg:libturbojpeg           libturbojpeg0-dev turbojpeg-devel libjpeg-turbo jpeg-turbo
 want  pkg:zlib                   zlib1g-dev       zlib-devel   zlib    zlib
 want  pkg:libzip                 libzip-dev       libzip-devel libzip  libzip
 want  pkg:jansson                libjansson-dev   jansson-devel jansson jansson

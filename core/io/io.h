@@ -123,6 +123,15 @@ ORR_API bool orr_write_idx(const char *who, const char *path, orr_tensor *t,
 ORR_API orr_tensor *orr_read_png(orr_input *in);
 ORR_API bool orr_write_png(const char *who, const char *path, orr_tensor *t);
 
+// JPEG as uint8 [C, H, W], C = 1 (grey) or 3 (RGB; CMYK is converted). EXIF is
+// not looked at. Writing takes what PNG takes, without a fourth channel;
+// quality is 1 to 100. No checksum, and not exact.
+ORR_API orr_tensor *orr_read_jpeg(orr_input *in);
+ORR_API bool orr_write_jpeg(const char *who, const char *path, orr_tensor *t,
+                            int quality);
+// A PNG or a JPEG, by what it begins with.
+ORR_API orr_tensor *orr_read_image(orr_input *in);
+
 // safetensors: notes are its __metadata__. Types are taken as in .npy, BF16 as
 // float32; the file is little-endian whatever the machine. What is written here
 // carries a CRC-32 of the whole file in the notes; where there is one it must
@@ -149,6 +158,14 @@ orr_dtype orr_stored_dtype(orr_stored s);  // what it is read as
 bool orr_stored_as_is(orr_stored s);       // and whether that is the same
 // Reads n elements in this machine's byte order; false when a u8 is too large.
 bool orr_stored_read(orr_stored s, const void *from, void *to, size_t n);
+// Pixels of a file, `stride` bytes each, to the first channels of t [C, H, W].
+void orr_pixels_spread(const uint8_t *from, size_t stride, orr_tensor *t);
+// The way back: [C, H, W], floats cut off at 0 and 1, to [H, W, C].
+void orr_pixels_interleave(orr_tensor *t, int64_t channels, uint8_t *to);
+// Whether t is a picture that this format can hold; `counts` are the channels
+// it may have, as a sentence lists them.
+bool orr_pixels_fit(const char *who, const orr_tensor *t, const char *counts,
+                    const char *format, int64_t limit, int64_t *channels);
 // Swaps the bytes of each element.
 void orr_io_swap(void *data, size_t count, size_t width);
 bool orr_io_little_endian(void);

@@ -1,5 +1,4 @@
 // png.c -- pictures, through libspng, which checks every chunk's CRC.
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "io.h"
@@ -47,15 +46,6 @@ static bool is_whole(const void *data, size_t size) {
   return memmem(data, size, "\0\0\0\0IEND\xAE\x42\x60\x82", 12) != NULL;
 }
 
-// [H, W, 4] bytes to the tensor's [C, H, W].
-static void spread(const uint8_t *rgba, orr_tensor *t) {
-  size_t channels = (size_t)orr_sizes(t)[0];
-  size_t pixels = (size_t)(orr_sizes(t)[1] * orr_sizes(t)[2]);
-  uint8_t *to = orr_data(t);
-  for (size_t c = 0; c < channels; c++)
-    for (size_t i = 0; i < pixels; i++) to[c * pixels + i] = rgba[4 * i + c];
-}
-
 static orr_tensor *decode(orr_input *in, spng_ctx *ctx, uint64_t file) {
   struct spng_ihdr h;
   size_t bytes;
@@ -79,7 +69,7 @@ static orr_tensor *decode(orr_input *in, spng_ctx *ctx, uint64_t file) {
   if (code)
     png_failed(in, code);
   else if ((t = orr_empty(ORR_U8, 3, size)))
-    spread(rgba, t);
+    orr_pixels_spread(rgba, 4, t);
   orr_free(rgba, bytes);
   return t;
 }
@@ -117,32 +107,6 @@ orr_tensor *orr_read_png(orr_input *in) {
 
 // ---------------------------------------------------------------- writing
 
-static uint8_t shade(double x) {
-  return x >= 1 ? 255 : x > 0 ? (uint8_t)lrint(x * 255) : 0;
-}
-
-// [C, H, W] to [H, W, C] bytes.
-static void interleave(orr_tensor *t, int64_t channels, uint8_t *to) {
-  int64_t pixels = orr_count(t) / channels;
-  const void *from = orr_data(t);
-  for (int64_t c = 0; c < channels; c++)
-    for (int64_t i = 0; i < pixels; i++) {
-      int64_t at = c * pixels + i;
-      uint8_t value;
-      switch (orr_tensor_dtype(t)) {
-      case ORR_F32:
-        value = shade((double)((const float *)from)[at]);
-        break;
-      case ORR_F64:
-        value = shade(((const double *)from)[at]);
-        break;
-      default:
-        value = ((const uint8_t *)from)[at];
-      }
-      to[i * channels + c] = value;
-    }
-}
-
 static bool encode(orr_output *out, const uint8_t *pixels, size_t bytes,
                    struct spng_ihdr *h) {
   spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
@@ -164,31 +128,11 @@ static bool encode(orr_output *out, const uint8_t *pixels, size_t bytes,
   return ok;
 }
 
-static bool fits(const char *who, const orr_tensor *t, int64_t channels) {
-  char shape[128];
-  const int64_t *size = orr_sizes(t);
-  int rank = orr_rank(t);
-  orr_shape_text(t, shape, sizeof shape);
-  if (channels != 1 && channels != 3 && channels != 4)
-    return orr_set_error("%s: image is %s; it must be [H, W] or [C, H, W] with "
-                         "C = 1, 3 or 4",
-                         who, shape);
-  if (orr_tensor_dtype(t) == ORR_I64)
-    return orr_set_error("%s: image is int64; make it uint8, or float from 0 "
-                         "to 1",
-                         who);
-  if (orr_count(t) == 0 || size[rank - 1] > INT32_MAX ||
-      size[rank - 2] > INT32_MAX)
-    return orr_set_error("%s: image is %s; a PNG has at least one pixel and at "
-                         "most 2^31 - 1 a side",
-                         who, shape);
-  return true;
-}
-
 bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
   int rank = orr_rank(t);
-  int64_t channels = rank == 2 ? 1 : rank == 3 ? orr_sizes(t)[0] : 0;
-  if (!fits(who, t, channels)) return false;
+  int64_t channels;
+  if (!orr_pixels_fit(who, t, "1, 3 or 4", "PNG", INT32_MAX, &channels))
+    return false;
   struct spng_ihdr h = {
       .width = (uint32_t)orr_sizes(t)[rank - 1],
       .height = (uint32_t)orr_sizes(t)[rank - 2],
@@ -203,7 +147,7 @@ bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
   uint8_t *pixels = c ? orr_alloc(bytes) : NULL;
   bool ok = pixels && orr_output_file(&out, who, path);
   if (ok) {
-    interleave(c, channels, pixels);
+    orr_pixels_interleave(c, channels, pixels);
     ok = encode(&out, pixels, bytes, &h);
     if (ok)
       ok = orr_output_commit(&out);

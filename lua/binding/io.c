@@ -61,15 +61,17 @@ static int is_tensor(lua_State *L) {
 
 // ---------------------------------------------------------------- tensors
 
-enum { NPY, IDX, PNG };
-static const char *const tensor_kinds[] = {"npy", "idx", "png", NULL};
+enum { NPY, IDX, PNG, JPEG };
+static const char *const tensor_kinds[] = {"npy",  "idx",   "png",
+                                           "jpeg", "image", NULL};
 enum { NPZ, SAFETENSORS };
 static const char *const bundle_kinds[] = {"npz", "safetensors", NULL};
 
 // read_tensor(kind, who, path) -> tensor
 static int read_tensor(lua_State *L) {
   static orr_tensor *(*const readers[])(
-      orr_input *) = {orr_read_npy, orr_read_idx, orr_read_png};
+      orr_input *) = {orr_read_npy, orr_read_idx, orr_read_png, orr_read_jpeg,
+                      orr_read_image};
   int kind = luaL_checkoption(L, 1, NULL, tensor_kinds);
   const char *who = luaL_checkstring(L, 2), *path = luaL_checkstring(L, 3);
   holder *h = push_holder(L);
@@ -81,17 +83,22 @@ static int read_tensor(lua_State *L) {
   return 1;
 }
 
-// write_tensor(kind, who, path, tensor, gzip)
+// write_tensor(kind, who, path, tensor, gzip of idx | quality of jpeg)
 static int write_tensor(lua_State *L) {
   int kind = luaL_checkoption(L, 1, NULL, tensor_kinds);
   const char *who = luaL_checkstring(L, 2), *path = luaL_checkstring(L, 3);
   orr_tensor *t = orr_check_tensor(L, 4);
   orr_io_begin();
-  return done(L,
-              kind == NPY ? orr_write_npy(who, path, t)
-                  : kind == PNG
-                  ? orr_write_png(who, path, t)
-                  : orr_write_idx(who, path, t, lua_toboolean(L, 5)));
+  switch (kind) {
+  case NPY:
+    return done(L, orr_write_npy(who, path, t));
+  case PNG:
+    return done(L, orr_write_png(who, path, t));
+  case JPEG:
+    return done(L, orr_write_jpeg(who, path, t, (int)luaL_checkinteger(L, 5)));
+  default:
+    return done(L, orr_write_idx(who, path, t, lua_toboolean(L, 5)));
+  }
 }
 
 // read_bundle(kind, who, path) -> names, tensors, texts by name

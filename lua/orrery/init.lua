@@ -20,7 +20,7 @@ local orrery = core
 
 --- Functions that live in a submodule but are called from here.
 local homes = {
-  save = "io", load = "io",
+  save = "io", load = "io", read_image = "io", write_image = "io",
   help = "help",
   jacobian = "derivatives", hessian = "derivatives", hvp = "derivatives",
   vjp = "derivatives", jvp = "derivatives",

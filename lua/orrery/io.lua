@@ -3,9 +3,10 @@
 --- damaged, no room) returns nil and a sentence; misuse raises.
 ---
 --- Formats with a checksum (.npz, .gz, PNG, and safetensors written here) give
---- the exact contents or an error. Raw .npy and IDX have none: damage among
---- their values cannot be seen, damage to their size is.
+--- the exact contents or an error. Raw .npy, IDX and JPEG have none: damage
+--- among their values cannot be seen, damage to their size is.
 local core = require "orrery.core"
+local check = require "orrery.io.check"
 local serialize = require "orrery.serialize"
 local raw = core._io
 
@@ -16,24 +17,8 @@ local io = {}
 ---@type table<string, boolean>
 io.features = raw.features
 
-local function describe(x)
-  if x == nil then return "missing" end
-  return core._io.is_tensor(x) and "a tensor" or "a " .. type(x)
-end
-
-local function check_path(who, path)
-  if type(path) == "string" and path ~= "" and not path:find "\0" then
-    return
-  end
-  local seen = path == "" and "empty" or describe(path)
-  if type(path) == "string" and path ~= "" then seen = "not a file name" end
-  core.blame(("%s: path is %s; pass a file name"):format(who, seen))
-end
-
-local function check_tensor(who, x)
-  if raw.is_tensor(x) then return end
-  core.blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
+local describe, check_path = check.describe, check.path
+local check_tensor = check.tensor
 
 --- Tensors by name as two lists, in the order of their names.
 local function name_lists(who, tensors)
@@ -82,10 +67,6 @@ io.read_npy = reader "npy"
 ---@type fun(path: string): orrery.Tensor?, string?
 io.read_idx = reader "idx"
 
---- Reads a PNG as uint8 [C, H, W]: C is 1 (grey), 3 (RGB) or 4 (RGBA).
----@type fun(path: string): orrery.Tensor?, string?
-io.read_png = reader "png"
-
 ---@param path string
 ---@param x orrery.Tensor
 ---@return true? ok
@@ -106,18 +87,6 @@ function io.write_idx(path, x)
   check_tensor("write_idx", x)
   return raw.write_tensor("idx", "write_idx", path, x,
     path:find "%.gz$" ~= nil)
-end
-
---- Writes a PNG from uint8, or from floats where 0 is black and 1 white (what
---- lies outside is cut off).
----@param path string
----@param x orrery.Tensor  [H, W] or [C, H, W], C = 1, 3 or 4
----@return true? ok
----@return string? why
-function io.write_png(path, x)
-  check_path("write_png", path)
-  check_tensor("write_png", x)
-  return raw.write_tensor("png", "write_png", path, x)
 end
 
 --- Reads NumPy's .npz, stored or compressed.
@@ -200,6 +169,8 @@ function io.write_file(path, bytes)
   end
   return raw.write_file("write_file", path, bytes)
 end
+
+for name, fn in pairs(require "orrery.io.images") do io[name] = fn end
 
 local csv = require "orrery.csv"
 io.read_csv, io.write_csv = csv.read, csv.write

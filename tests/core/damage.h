@@ -25,6 +25,7 @@ typedef struct format {
   bool checked;  // has a checksum over everything that matters
   bool tail;     // may stand in front of other bytes
   bool lossy;    // what is read back is only near
+  int per_byte;  // memory that a byte of the file may claim
   int only;      // the entry of the bundle it holds, counted from 1; 0: all
 } format;
 

@@ -3,7 +3,7 @@
 local orrery, t = require "orrery", require "orrery.testing"
 local core = require "orrery.core"
 
-for need in ("png gzip zip json"):gmatch "%a+" do
+for need in ("png jpeg gzip zip json"):gmatch "%a+" do
   if not require "orrery.core"._io.features[need] then
     return t.skip("files", "this build has no " .. need)
   end
@@ -263,6 +263,44 @@ t.test("pictures keep their pixels", function()
   t.equal(files.read_png(path "r.png"), red)
   t.ok(files.write_png(path "f.png", orrery.tensor { { 0, 0.2, 7, -1 } }))
   t.equal(files.read_png(path "f.png"):tolist(), { { { 0, 51, 255, 0 } } })
+end)
+
+t.test("photographs keep nearly their pixels, in files of either name",
+  function()
+    local x = orrery.range(0, 63):reshape { 1, 8, 8 }:expand { 3, 8, 8 } / 63
+    for _, name in ipairs { "p.jpg", "p.JPEG", "p.png" } do
+      t.ok(orrery.write_image(path(name), x, { quality = 100 }))
+      local got = orrery.read_image(path(name))
+      t.equal(got.dtype, "uint8")
+      t.ok((got:float() / 255 - x):abs():max():item() < 0.02, name)
+    end
+    -- What a file is counts, not what it is called.
+    t.ok(os.rename(path "p.png", path "q.jpg"))
+    t.near(orrery.read_image(path "q.jpg"):float() / 255, x, 0.5 / 255)
+    t.equal(select(2, files.read_jpeg(path "q.jpg")), ("read_jpeg: %s is not a "
+      .. "JPEG picture; convert it to JPEG"):format(path "q.jpg"))
+    t.ok(files.write_jpeg(path "small.jpg", x, { quality = 5 }))
+    t.ok(#bytes_of "small.jpg" < #bytes_of "p.jpg")
+    t.equal({ files.read_jpeg(path "small.jpg"):shape() }, { 3, 8, 8 })
+  end)
+
+t.test("pictures that cannot be are refused", function()
+  local x = orrery.zeros(3, 2, 2)
+  t.fails("write_image: x.gif ends in neither .png, .jpg nor .jpeg; rename it",
+    orrery.write_image, "x.gif", x)
+  t.fails("write_image: quality is 101; it must be 1 to 100",
+    orrery.write_image, path "x.jpg", x, { quality = 101 })
+  t.fails("write_jpeg: quality is \"high\"; give a whole number of at least 1",
+    files.write_jpeg, path "x.jpg", x, { quality = "high" })
+  t.fails("write_jpeg: unknown option qualty; did you mean quality?",
+    files.write_jpeg, path "x.jpg", x, { qualty = 3 })
+  t.fails("write_jpeg: image is [4, 2, 2]; it must be [H, W] or [C, H, W] with "
+    .. "C = 1 or 3", files.write_jpeg, path "x.jpg", orrery.zeros(4, 2, 2))
+  put("no.jpg", "hello")
+  t.equal(select(2, orrery.read_image(path "no.jpg")), ("read_image: %s is "
+    .. "neither a PNG nor a JPEG picture; convert it"):format(path "no.jpg"))
+  t.equal(select(2, orrery.read_image(path "none.jpg")), ("read_image: %s "
+    .. "cannot be read: No such file or directory"):format(path "none.jpg"))
 end)
 
 t.test("an interrupted save raises and leaves the old file", function()

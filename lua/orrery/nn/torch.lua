@@ -1,9 +1,9 @@
 --- Weights of PyTorch: a state_dict saved there loads here by its own names,
 --- and ours is saved under the names PyTorch gives.
 ---
---- Layouts are the same in both: Linear [out, in], Conv [out, in / groups, ...],
---- ConvTranspose [in, out / groups, ...]; an Embedding's row i there is row
---- i + 1 here. What differs is names: PyTorch numbers the entries of a
+--- Layouts are the same in both: Linear [out, in], Conv [out, in / groups,
+--- ...], ConvTranspose [in, out / groups, ...]; row i of an Embedding there is
+--- row i + 1 here. What differs is names: PyTorch numbers the entries of a
 --- Sequential or ModuleList from 0; it counts batches (num_batches_tracked),
 --- which nothing here reads; and newer versions keep spectral_norm's tensors
 --- under `parametrizations`.
@@ -223,13 +223,10 @@ function torch.save_torch(path, model)
   local who = "save_torch"
   options.text(who, "path", path)
   want_module(who, model)
-  local values, ok, why = torch.torch_state_dict(model), nil, nil
-  if kind_of(who, path) == "npz" then
-    ok, why = io.write_npz(path, values)
-  else
-    -- What the loaders of the Python libraries look for.
-    ok, why = io.write_safetensors(path, values, { format = "pt" })
-  end
+  local write = io["write_" .. kind_of(who, path)]
+  -- The note is what the loaders of the Python libraries look for.
+  local note = write == io.write_safetensors and { format = "pt" } or nil
+  local ok, why = write(path, torch.torch_state_dict(model), note)
   return ok, why and (why:gsub("^[%w_]+", who, 1))
 end
 
