@@ -11,8 +11,8 @@ local left_out = { sleep = true, interrupt = true, clear_interrupt = true,
   enable_grad = true, no_grad = true, save = true, load = true, step = true,
   modules = true, trim = true,
   -- For layers: of nn.init; and what calling them does after its checks.
-  fans = true, parameter = true, fail = true, fresh = true, forward = true,
-  new = true }
+  fans = true, parameter = true, fail = true, want_images = true,
+  fresh = true, forward = true, new = true }
 
 local function numbers(seed)
   local state = seed

@@ -3,7 +3,7 @@ local random = "draws numbers: the streams differ"
 
 return {
   bernoulli = random, dropout = random, exponential = random,
-  gumbel_softmax = random, multinomial = random, rand = random,
+  gumbel = random, gumbel_softmax = random, multinomial = random, rand = random,
   rand_like = random, randint = random, randn = random, randn_like = random,
   randperm = random,
 }

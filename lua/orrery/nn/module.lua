@@ -248,12 +248,12 @@ function Module:float() return self:to "float32" end
 function Module:double() return self:to "float64" end
 
 local function copy_value(value, copies)
+  if type(value) ~= "table" and not is_tensor(value) then return value end
   if copies[value] ~= nil then return copies[value] end
   local copy = value
   if is_tensor(value) then
     copy = value:detach():clone():requires_grad_(value.requires_grad)
-  elseif type(value) == "table"
-    and (is_module(value) or not getmetatable(value)) then
+  elseif is_module(value) or not getmetatable(value) then
     copy = {}
     copies[value] = copy
     if is_module(value) then tree.copy_record(copy, value) end
