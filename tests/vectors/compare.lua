@@ -9,129 +9,13 @@
 --- NaN equal to NaN. As a module: compare.family(folder, family).
 local orrery = require "orrery"
 
-local compare = {}
+local compare = { tolerance = { float64 = 1e-10, float32 = 1e-5 } }
 
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
-local run_layer = dofile(here .. "layers.lua")
+local calls = dofile(here .. "calls.lua")
 
-local TOLERANCE = { float64 = 1e-10, float32 = 1e-5 }
 local ORDERS = { { "y", "outputs" }, { "g", "gradient" },
   { "h", "second gradient" } }
-
--- ---- what is called
-
--- What is written with signs, by how it is written.
-local forms = {
-  ["-x"] = function(x) return -x end,
-  ["x + y"] = function(x, y) return x + y end,
-  ["x - y"] = function(x, y) return x - y end,
-  ["x * y"] = function(x, y) return x * y end,
-  ["x / y"] = function(x, y) return x / y end,
-  ["x % y"] = function(x, y) return x % y end,
-  ["x // y"] = function(x, y) return x // y end,
-  ["x ^ y"] = function(x, y) return x ^ y end,
-  ["x[k]"] = function(x, k) return x[k] end,
-  ["x[k] = v"] = function(x, k, v)
-    local y = x:clone()
-    y[k] = v
-    return y
-  end,
-}
-
---- The function behind a name as generate.py's specs have it.
-local function target(name)
-  if forms[name] then return forms[name] end
-  local at = orrery
-  for part in name:gmatch "[^.]+" do
-    if at == orrery and part == "Tensor" then
-      at = orrery.Tensor.methods
-    else
-      local found = at[part]
-      if found == nil and at == orrery then
-        found = orrery.nn.functional[part] or orrery.Tensor.methods[part]
-      end
-      at = found
-    end
-    if at == nil then error("there is no function " .. name, 0) end
-  end
-  return at
-end
-
--- ---- inputs
-
-local function transposed(x)
-  return x:transpose(1, -1):contiguous():transpose(1, -1)
-end
-
--- Every second element of storage twice as long.
-local function stepped(x)
-  local wide = orrery.stack({ x, x }, -1):flatten(-2, -1):contiguous()
-  return wide:narrow(-1, 1, x:size(-1), 2)
-end
-
---- With gaps: a step in the last axis, or the axes stored in another order.
-local function gapped(x, number)
-  if x:dim() == 0 then return x end
-  if x:dim() > 1 and number % 2 == 0 then return transposed(x) end
-  return stepped(x)
-end
-
-local function read(values, entry, dtype)
-  local n = 1
-  for _, size in ipairs(entry.shape) do n = n * size end
-  local x = values:narrow(1, entry.at + 1, n):clone():reshape(entry.shape)
-  return x:to(entry.dtype or dtype)
-end
-
-local function inputs(case, values, run)
-  local list, leaves = {}, {}
-  for i, entry in ipairs(case.x) do
-    local x = read(values, entry, run.dtype)
-    if run.gaps then x = gapped(x, case.number + i) end
-    if entry.grad then
-      x = x:detach():requires_grad_()
-      leaves[#leaves + 1] = x
-    end
-    list[i] = x
-  end
-  return list, leaves
-end
-
-local numbers = { nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge }
-
-local function argument(v, tensors, dtype)
-  if v == orrery.json.null then return nil end
-  if v == "float" then return dtype end
-  if type(v) ~= "table" then return v end
-  if v.t then return tensors[v.t] end
-  if v.n then return numbers[v.n] end
-  local list = {}
-  for name, part in pairs(v.map or {}) do
-    list[name] = argument(part, tensors, dtype)
-  end
-  for i, part in ipairs(v) do list[i] = argument(part, tensors, dtype) end
-  return list
-end
-
-local function apply(case, tensors, dtype)
-  local args, n = {}, #case.args
-  for i = 1, n do args[i] = argument(case.args[i], tensors, dtype) end
-  if case.layer then
-    return run_layer(target(case.op), argument(case.layer, tensors, dtype),
-      args)
-  end
-  if case.options then
-    local options = {}
-    for name, v in pairs(case.options) do
-      options[name] = argument(v, tensors, dtype)
-    end
-    n = n + 1
-    args[n] = options
-  end
-  return { target(case.op)(table.unpack(args, 1, n)) }
-end
-
--- ---- the comparison
 
 local function flat(x)
   return x:detach():contiguous():reshape { -1 }:tolist()
@@ -159,7 +43,7 @@ end
 
 local function output_difference(y, entry, values, run)
   if entry.value ~= nil then
-    local want = argument(entry.value, {})
+    local want = calls.argument(entry.value, {})
     if type(y) == "number" and type(want) == "number" then
       return not same(y, want, run.tol)
         and ("is %.17g, not %.17g"):format(y, want) or nil
@@ -171,7 +55,9 @@ local function output_difference(y, entry, values, run)
   if y.dtype ~= dtype then
     return ("dtype is %s, not %s"):format(y.dtype, dtype)
   end
-  return difference(y, read(values, entry, "float64"), run.tol)
+  local tol = dtype == "float32" and compare.tolerance.float32 or 0
+  return difference(y, calls.read(values, entry, "float64"),
+    math.max(run.tol, tol))
 end
 
 local function outputs(ys, case, values, run)
@@ -220,7 +106,8 @@ end
 
 local function gradients(gs, at, leaves, values, run)
   for i, x in ipairs(leaves) do
-    local want = read(values, { shape = { x:shape() }, at = at }, "float64")
+    local entry = { shape = { x:shape() }, at = at }
+    local want = calls.read(values, entry, "float64")
     local why = difference(gs[i], want, run.tol)
     if why then return #gs > 1 and ("by x %d: %s"):format(i, why) or why end
     at = at + x:numel()
@@ -230,8 +117,8 @@ end
 --- Runs a case one way: what is wrong with y, g, h; all three when it raises.
 local function run_case(case, values, run)
   local wrong = {}
-  local tensors, leaves = inputs(case, values, run)
-  local ys = apply(case, tensors, run.dtype)
+  local tensors, leaves = calls.inputs(case, values, run)
+  local ys = calls.apply(case, tensors, run.dtype)
   wrong.y = outputs(ys, case, values, run)
   if not (case.g or case.h) then return wrong end
   local gs = derivative(ys, 0, leaves)
@@ -258,7 +145,7 @@ local function runs(case)
     for _, gaps in ipairs { false, true } do
       if not (gaps and case.packed) then
         list[#list + 1] = { dtype = dtype, gaps = gaps,
-          tol = wider[dtype] or TOLERANCE[dtype] }
+          tol = wider[dtype] or compare.tolerance[dtype] }
       end
     end
   end
@@ -321,98 +208,9 @@ function compare.families(folder)
   return names
 end
 
--- ---- the command
-
-local function sorted(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
-local function print_family(family, sums)
-  local shown = {}
-  for _, failure in ipairs(sums.failures) do
-    local op = failure:match "^[^,]+"
-    shown[op] = (shown[op] or 0) + 1
-    if shown[op] <= 3 then print("FAILED " .. failure) end
-  end
-  for _, op in ipairs(sorted(shown)) do
-    if shown[op] > 3 then
-      print(("FAILED %s, %d more"):format(op, shown[op] - 3))
-    end
-  end
-  for _, op in ipairs(sorted(sums.wider)) do
-    local wide = sums.wider[op]
-    print(("wider  %s: float32 %g, float64 %g: %s"):format(op,
-      wide.float32 or TOLERANCE.float32, wide.float64 or TOLERANCE.float64,
-      wide.why))
-  end
-  for _, op in ipairs(sorted(sums.reasons)) do
-    print(("not compared: %s: %s"):format(op, sums.reasons[op]))
-  end
-  print(("%-16s %6d passed %6d failed %6d unsupported"):format(family,
-    sums.passed, sums.failed, sums.unsupported))
-end
-
---- The ops with a name in PyTorch but no case: those with a reason are named,
---- the others counted.
-local function uncovered(ops)
-  local without, missing = dofile(here .. "without.lua"), {}
-  for _, name in ipairs(orrery.op_names()) do
-    if orrery.record(name).torch and not ops[name] then
-      if without[name] then
-        print(("no cases: %s: %s"):format(name, without[name]))
-      else
-        missing[#missing + 1] = name
-      end
-    end
-  end
-  if #missing > 0 then
-    print("FAILED no cases and no reason in without.lua: "
-      .. table.concat(missing, " "))
-  end
-  return #missing
-end
-
---- The names that PyTorch has not, as generate.py --names found.
-local function wrong_names(folder)
-  local found = orrery.json.read(folder .. "/names.json")
-  for _, entry in ipairs(found and found.missing or {}) do
-    print(("FAILED %s: PyTorch %s has no %s"):format(entry.op, found.version,
-      entry.torch))
-  end
-  return found and #found.missing or 0
-end
-
-local function main(folder, ...)
-  if folder == "--names" then
-    for _, name in ipairs(orrery.op_names()) do
-      local torch = orrery.record(name).torch
-      if torch then print(name .. "\t" .. torch) end
-    end
-    return true
-  end
-  local passed, failed, unsupported, ops = 0, 0, 0, {}
-  local families = { ... }
-  local all = #families == 0
-  for _, family in ipairs(all and compare.families(folder) or families) do
-    local sums = compare.family(folder, family)
-    print_family(family, sums)
-    passed, failed = passed + sums.passed, failed + sums.failed
-    unsupported = unsupported + sums.unsupported
-    for op in pairs(sums.ops) do ops[op:match "[^.]+$"] = true end
-  end
-  if all then
-    failed = failed + uncovered(ops) + wrong_names(folder)
-  end
-  print(("vectors: %d passed, %d failed, %d unsupported"):format(passed,
-    failed, unsupported))
-  return failed == 0
-end
-
 if arg and arg[0] and arg[0]:find "compare%.lua$" then
-  if not main(...) then os.exit(1, true) end
+  local report = dofile(here .. "report.lua")
+  if not report(compare, ...) then os.exit(1, true) end
 end
 
 return compare

@@ -82,7 +82,8 @@ def _(r):
   p = r.each([None, 1, 3, 2, 1.5, float("inf")])
   k, m, n = r.size(1, 3), r.int(0, 4), r.int(0, 4)
   a, b = r.each([([], []), ([2], [2]), ([2], []), ([2, 1], [3])])
-  points = r.distinct([5 * (m + n) * 6 * k]).detach()
+  # Far apart: second derivatives go with one over the distance squared.
+  points = r.distinct([5 * (m + n) * 6 * k], -20, 20).detach()
   x = r.values(points[:m * k].expand(a + [m * k]).reshape(a + [m, k]))
   y = r.values(points[m * k:(m + n) * k].expand(b + [n * k]).reshape(
     b + [n, k]))
