@@ -224,11 +224,24 @@ static bool compute(orr_call *c) {
   return ok;
 }
 
+// What an op said inside a composed one is said again in the name of that
+// one, which is what the user called.
+static bool speak_for(const orr_op *op) {
+  char said[1024];
+  snprintf(said, sizeof said, "%s", orr_error());
+  char *rest = strchr(said, ':');
+  if (!rest) return false;
+  *rest = '\0';
+  if (!orr_op_find(said)) return false;
+  orr_clear_error();
+  return orr_set_error("%s:%s", op->name, rest + 1);
+}
+
 static bool run(job *j) {
   orr_call *c = &j->call;
   if (c->op->compose) {
     c->y[0] = orr_retain(c->op->compose(c));
-    return c->y[0] != NULL;
+    return c->y[0] || speak_for(c->op);
   }
   if (!c->op->shape(c) || !allocate_outputs(c) || !compute(c)) return false;
   if (orr_stopping() && !(c->op->flags & ORR_VIEW))

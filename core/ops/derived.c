@@ -135,6 +135,10 @@ static orr_tensor *tanhshrink_compose(orr_call *c) {
 }
 static orr_tensor *softshrink_compose(orr_call *c) {
   const double l = c->attr[0];
+  if (!(l >= 0)) {
+    orr_fail(c, "lambda is %g; it must be >= 0", l);
+    return NULL;
+  }
   return ORR(sub, c->x[0], ORR(clamp, c->x[0], .attr = {-l, l}));
 }
 static orr_tensor *hardshrink_compose(orr_call *c) {
@@ -155,8 +159,8 @@ ORR_DEFINE_OP(softshrink,
     .samples = {"{ {3,4}, low = 0.6, high = 2 }",
         "{ {3,4}, lambda = 1, low = -3, high = -1.2 }",
         "{ {4}, lambda = 3 }", "{ {0,4} }",
-        "{ {2}, lambda = -1, error = 'clamp: min is 1 but max is -1; min must "
-        "not be above max' }"});
+        "{ {2}, lambda = -1, error = 'softshrink: lambda is -1; it must be "
+        ">= 0' }"});
 ORR_DEFINE_OP(hardshrink, .doc = "x, but 0 from -lambda to lambda.",
     .params = {{"x"}, LAMBDA}, .compose = hardshrink_compose,
     .samples = {"{ {3,4}, low = 0.6, high = 2 }", "{ {4}, lambda = 3 }",
@@ -204,7 +208,7 @@ ORR_DEFINE_OP(diff,
         "{ {3}, n = 0 }", "{ {0,4} }", "{ {2,0} }",
         "{ {3,4}, {3,1} }", "{ {3,4}, {2,4}, {1,4}, n = 2, axis = 1 }",
         "{ {4}, false, {2} }",
-        "{ {3,4}, {2,1}, error = 'cat: tensor 1 is [2, 1] but tensor 2 is "
+        "{ {3,4}, {2,1}, error = 'diff: tensor 1 is [2, 1] but tensor 2 is "
         "[3, 4]; all sizes but that of axis 2 must be equal' }",
         "{ {3}, n = -1, error = 'diff: n is -1; it must be 0 or more' }"});
 

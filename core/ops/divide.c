@@ -156,6 +156,7 @@ ORR_DEFINE_OP(count_nonzero,
 // ---- between
 
 static orr_tensor *lerp_compose(orr_call *c) {
+  if (!orr_out_broadcast(c, -1)) return NULL;  // say it of all three
   return ORR(add, c->x[0], ORR(mul, ORR(sub, c->x[1], c->x[0]), c->x[2]));
 }
 
@@ -167,9 +168,9 @@ ORR_DEFINE_OP(lerp,
     .compose = lerp_compose, .flags = ORR_PROMOTE | ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, {3,4}, {} }", "{ {3,1}, {4}, {3,4} }",
         "{ {0,4}, {4}, {} }",
-        "{ {2,3}, {2,3}, {5}, error = 'mul: x is [2, 3], y is [5]: they do "
-        "not broadcast; sizes must be equal or 1, matched from the last axis' "
-        "}"});
+        "{ {2,3}, {2,3}, {5}, error = 'lerp: x is [2, 3], weight is [5]: "
+        "they do not broadcast; sizes must be equal or 1, matched from the "
+        "last axis' }"});
 
 // Where a limit is taken, the gradient goes there.
 static orr_tensor *clamp_between_compose(orr_call *c) {

@@ -75,7 +75,7 @@ ORR_DEFINE_OP(sort,
 static orr_tensor *argsort_compose(orr_call *c) {
   const orr_args args = {.x = {c->x[0]}, .attr = {c->attr[0], c->attr[1]}};
   orr_tensor *y[ORR_MAX_OUTPUT];
-  if (!orr_apply_all(&orr_op_sort, &args, y)) return NULL;
+  if (!sort_shape(c) || !orr_apply_all(&orr_op_sort, &args, y)) return NULL;
   orr_release(y[0]);
   return orr_keep(y[1]);
 }
@@ -87,7 +87,7 @@ ORR_DEFINE_OP(argsort,
     .compose = argsort_compose, .flags = ORR_NO_GRAD,
     .samples = {"{ {3,4}, distinct = true }",
         "{ {5,2}, axis = 1, descending = true, distinct = true }",
-        "{ {0,4} }", BAD_AXIS("sort")});
+        "{ {0,4} }", BAD_AXIS("argsort")});
 
 // ---- topk, kthvalue
 

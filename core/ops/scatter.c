@@ -178,8 +178,19 @@ ORR_DEFINE_OP(index_fill,
 
 static orr_tensor *take_compose(orr_call *c) {
   orr_tensor *index = c->x[1];
-  orr_tensor *flat = orr_reshape_to(c->x[0], 1, &c->x[0]->count);
-  orr_tensor *at = orr_reshape_to(index, 1, &index->count);
+  const int64_t n = c->x[0]->count;
+  char text[128];
+  orr_tensor *packed = orr_keep(orr_contiguous(index));
+  for (int64_t i = 0; packed && i < packed->count; i++) {
+    const int64_t at = ORR_I64P(packed)[i];
+    if (at >= 1 && at <= n) continue;
+    orr_fail(c, "index holds %lld at element %lld but x %s has %lld elements",
+             (long long)at, (long long)i + 1,
+             orr_shape_text(c->x[0], text, sizeof text), (long long)n);
+    return NULL;
+  }
+  orr_tensor *flat = orr_reshape_to(c->x[0], 1, &n);
+  orr_tensor *at = orr_reshape_to(packed, 1, &index->count);
   return orr_reshape_to(ORR(index_select, flat, at, .attr = {0}), index->rank,
                         index->size);
 }
@@ -190,5 +201,5 @@ ORR_DEFINE_OP(take,
     .samples = {"{ {3,4}, {2,5}, ints = { index = {1,12} } }",
         "{ {3,4}, {}, ints = { index = {7,7} } }",
         "{ {3,4}, {0}, ints = { index = {1,12} } }",
-        "{ {2,3}, {1}, ints = { index = {7,7} }, error = 'index_select: index "
-        "holds 7 at element 1 but axis 1 of [6] has positions 1 to 6' }"});
+        "{ {2,3}, {1}, ints = { index = {7,7} }, error = 'take: index holds 7 at "
+        "element 1 but x [2, 3] has 6 elements' }"});

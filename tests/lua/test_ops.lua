@@ -344,6 +344,11 @@ for _, name in ipairs(orrery.op_names()) do
     t.ok(#record.samples > 0, "there are samples")
     t.ok(samples.callable(record), "a function is bound")
     t.ok(has_empty(samples.all(record)), "a sample has an empty input")
+    for _, sample in ipairs(samples.all(record)) do
+      local why = sample.rig.error
+      t.ok(not why or why:sub(1, #name + 2) == name .. ": ",
+        "errors begin with the op's own name")
+    end
   end)
   t.test(name .. " does what its samples say", function()
     for _, sample in ipairs(samples.all(record)) do
