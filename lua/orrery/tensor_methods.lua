@@ -166,6 +166,35 @@ both("clamp", function(x, min, max, ...)
   return fn(x, min, max, ...)
 end)
 
+local function shown(sizes)
+  local parts = {}
+  for i, size in ipairs(sizes) do
+    parts[i] = math.type(size) and tostring(size) or describe(size)
+  end
+  return table.concat(parts, ", ")
+end
+
+-- The sizes whose product is n, with what is missing in place of a -1; nil
+-- when there are none.
+local function filled(sizes, n)
+  local list, unknown, product = {}, nil, 1
+  for i, size in ipairs(sizes) do
+    if math.type(size) ~= "integer" or size < -1 or size == -1 and unknown then
+      return nil
+    elseif size == -1 then
+      unknown = i
+    else
+      product = product * size
+    end
+    list[i] = size
+  end
+  if unknown then
+    if product == 0 or n % product ~= 0 then return nil end
+    list[unknown] = n // product
+  end
+  return (unknown or product == n) and list or nil
+end
+
 --- x with one axis split into several of the sizes given; one may be -1.
 ---@param x orrery.Tensor
 ---@param axis integer
@@ -178,8 +207,13 @@ both("unflatten", function(x, axis, sizes)
       describe(sizes)))
   end
   local shape = { x:shape() }
-  table.remove(shape, axis)
-  for i, n in ipairs(sizes) do table.insert(shape, axis + i - 1, n) end
+  local list = filled(sizes, table.remove(shape, axis))
+  if not list then
+    blame(("unflatten: axis %d of %s does not become [%s]; use sizes with "
+      .. "product %d, one of them -1 if you like"):format(axis, x:shape_str(),
+      shown(sizes), x:size(axis)))
+  end
+  for i, n in ipairs(list) do table.insert(shape, axis + i - 1, n) end
   return x:reshape(shape)
 end)
 

@@ -110,5 +110,11 @@ t.test("lerp, flip and unflatten do what torch's do", function()
   t.equal(x:flip(2), f64 { { 3, 2, 1 }, { 6, 5, 4 } })
   t.equal(x:flip { 1, -1 }, f64 { { 6, 5, 4 }, { 3, 2, 1 } })
   t.equal({ orrery.zeros(2, 12):unflatten(2, { 3, -1 }):shape() }, { 2, 3, 4 })
+  t.equal({ orrery.zeros(6, 0):unflatten(1, { 3, -1 }):shape() }, { 3, 2, 0 })
+  for _, sizes in ipairs { { 5, -1 }, { 5, 2 }, { -1, -1 }, { 1.5 } } do
+    t.fails_like("^unflatten: axis 2 of %[2, 12%] does not become %[.*%]; "
+      .. "use sizes with product 12, one of them %-1 if you like$",
+      orrery.unflatten, orrery.zeros(2, 12), 2, sizes)
+  end
   t.gradcheck(function(v) return v:flip(1, 2) ^ 2 end, { x }, { order = 2 })
 end)

@@ -102,15 +102,28 @@ class Generator:
 
   # ---- shapes and axes
 
+  @property
+  def seventh(self):
+    return self.number % 7 == 3
+
   def size(self, low=1, high=5):
     return self.int(low, min(high, low + 1) if self.tiny else high)
 
   def shape(self, least=0, most=4, zero=True):
-    """A shape with `least` to `most` axes, now and then one of size 0."""
+    """A shape with `least` to `most` axes; in every seventh case one of them
+    has size 0."""
     most = max(least, min(most, 2)) if self.tiny else most
-    shape = [self.size() for _ in range(self.int(least, most))]
-    if zero and shape and self.chance(0.1):
-      shape[self.int(0, len(shape) - 1)] = 0
+    if zero and self.seventh and most > 0:
+      return self.thin([self.size() for _ in range(self.int(max(least, 1),
+                                                            most))])
+    return [self.size() for _ in range(self.int(least, most))]
+
+  def thin(self, shape, *kept):
+    """In every seventh case with size 0 for an axis that is not kept."""
+    axes = [i for i in range(len(shape))
+            if i not in kept and i - len(shape) not in kept]
+    if self.seventh and axes:
+      shape[self.choice(axes)] = 0
     return shape
 
   def broadcast(self, n, zero=True):

@@ -27,6 +27,8 @@ def reduction(name, fn, draw=None, zero=True, ints=False, cases=24):
   def _(r):
     shape = r.shape(zero=zero)
     options, axes, keep = axes_of(r, shape)
+    if axes:
+      r.thin(shape, *axes)
     x = draw(r, shape) if draw else r.tensor(shape, -2, 2)
     if ints and r.number % 6 == 5:
       x = r.integers(shape, -5, 5)
@@ -143,6 +145,7 @@ def arg(name, fn):
       first = getattr(numpy, name)(x.detach().numpy())
       return call(x), torch.tensor(int(first)) + 1
     axis, keep = r.axis(shape), r.chance()
+    x = r.distinct(r.thin(shape, axis)) if r.seventh else x
     first = getattr(numpy, name)(x.detach().numpy(), axis=axis)
     first = torch.as_tensor(first)
     return (call(x, axis=one(axis), keepdim=keep),
@@ -164,6 +167,7 @@ def extreme(name, fn, over_all):
       y = r.distinct(shape)
       return call(x, y), fn(x, y)
     axis, keep = r.axis(shape), r.chance()
+    x = r.distinct(r.thin(shape, axis))
     value, place = fn(x, axis, keepdim=keep)
     return call(x, axis=one(axis), keepdim=keep), (value, place + 1)
 

@@ -149,6 +149,7 @@ def _(r):
 def _(r):
   shape = r.shape(1, zero=False)
   axis = r.axis(shape)
+  r.thin(shape, axis)
   a, b = r.size(), r.size()
   shape[axis] = a * b
   x = mixed(r, shape)
@@ -229,7 +230,8 @@ def _(r):
 @op("narrow")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = mixed(r, shape), r.axis(shape)
+  axis = r.axis(shape)
+  x = mixed(r, r.thin(shape, axis))
   start = r.int(0, shape[axis] - 1)
   length = r.int(0, shape[axis] - start)
   if r.chance():
@@ -245,7 +247,8 @@ def _(r):
 @op("select")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = mixed(r, shape), r.axis(shape)
+  axis = r.axis(shape)
+  x = mixed(r, r.thin(shape, axis))
   index = r.int(-shape[axis], shape[axis] - 1)
   return call(x, one(axis), one(index)), x.select(axis, index)
 
@@ -253,7 +256,8 @@ def _(r):
 @op("split")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = mixed(r, shape), r.axis(shape)
+  axis = r.axis(shape)
+  x = mixed(r, r.thin(shape, axis))
   if r.chance():
     n = r.int(1, shape[axis])
     return call(x, n, one(axis)), x.split(n, axis)
@@ -265,14 +269,16 @@ def _(r):
 @op("chunk")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis, n = mixed(r, shape), r.axis(shape), r.int(1, 4)
+  axis, n = r.axis(shape), r.int(1, 4)
+  x = mixed(r, r.thin(shape, axis))
   return call(x, n, one(axis)), x.chunk(n, axis)
 
 
 @op("unbind")
 def _(r):
   shape = r.shape(1, zero=False)
-  x, axis = mixed(r, shape), r.axis(shape)
+  axis = r.axis(shape)
+  x = mixed(r, r.thin(shape, axis))
   return call(x, one(axis)), x.unbind(axis)
 
 
