@@ -280,6 +280,8 @@ ORR_API bool orr_hooks_wait(const orr_tensor *t);
 // From now on orr_backward() adds to t.grad though t is no leaf.
 ORR_API bool orr_retain_grad(orr_tensor *t);
 ORR_API bool orr_retains_grad(const orr_tensor *t);
+// Which pass is running, the innermost; 0 when none is.
+ORR_API uint64_t orr_pass_number(void);
 // Borrows what has arrived at t, no leaf, in the pass now running; or NULL.
 ORR_API orr_tensor *orr_arriving_grad(const orr_tensor *t);
 

@@ -38,7 +38,7 @@ typedef struct pass {
 static uint64_t visits;
 static pass *running;
 
-bool orr_pass_is_running(void) { return running != NULL; }
+uint64_t orr_pass_number(void) { return running ? running->visit : 0; }
 
 static bool in_use(const orr_node *n, const pass *p) {
   for (; p; p = p->outer)

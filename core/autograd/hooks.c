@@ -41,7 +41,7 @@ static void purge(orr_hook **list) {
 
 static orr_hook *new_hook(orr_tensor *t) {
   orr_hook **list = list_of(t);
-  if (!orr_pass_is_running()) purge(list);
+  if (!orr_pass_number()) purge(list);
   orr_hook *h = orr_alloc_zero(sizeof *h);
   if (!h) return NULL;
   h->refs = 1;

@@ -242,10 +242,16 @@ static int retain_grad(lua_State *L) {
 
 // arriving_grad(x): in a hook, what has come together at x by then, or nil.
 static int arriving_grad(lua_State *L) {
-  orr_tensor *g = orr_arriving_grad(orr_check_tensor(L, 1));
+  const orr_tensor *t = orr_test_tensor(L, 1);
+  orr_tensor *g = t != NULL ? orr_arriving_grad(t) : NULL;
   if (g == NULL) return 0;
   orr_tensor **slot = orr_push_slot(L);
   *slot = orr_retain(g);
+  return 1;
+}
+
+static int pass_number(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)orr_pass_number());
   return 1;
 }
 
@@ -372,6 +378,7 @@ void orr_open_hooks(lua_State *L) {
                                        {"set_again", set_again},
                                        {"is_rerunning", is_rerunning},
                                        {"arriving_grad", arriving_grad},
+                                       {"pass_number", pass_number},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   static const luaL_Reg methods[] = {{"register_hook", register_hook},

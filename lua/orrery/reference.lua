@@ -36,6 +36,9 @@ entry(functions, "is_rerunning", {}, { "boolean" },
   .. "up over its calls was added the first time.")
 entry(functions, "arriving_grad", { "x: " .. T }, { T .. "?" },
   "In a hook: the gradient that has come together at x, a result, by then.")
+entry(functions, "pass_number", {}, { "integer" },
+  "In a hook: the number of the pass that runs it, another for each backward "
+  .. "or grad; 0 outside.")
 entry(functions, "segment", { "fn: function", "...: any" },
   { "orrery.Segment" }, "What is recorded until it is closed keeps shapes "
   .. "only; backward calls fn(...) for the rest. See checkpoint.")

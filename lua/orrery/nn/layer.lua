@@ -4,6 +4,8 @@ local orrery = require "orrery"
 local Module = require "orrery.nn.module"
 local options = require "orrery.options"
 
+local call = Module.__call
+
 ---@class orrery.nn.Layer: orrery.nn.Module
 local Layer = Module:subclass "Layer"
 
@@ -11,7 +13,7 @@ function Layer.__call(self, x)
   if not options.is_tensor(x) then
     self:fail("x is %s; give a tensor", options.shown(x))
   end
-  return self:forward(x)
+  return call(self, x)
 end
 
 --- A fresh trainable tensor, uniform in +- bound.

@@ -6,6 +6,7 @@
 ---     function VAE:forward(x) return self.enc(x) end
 ---     local model = VAE(20)
 local blame = require "orrery.blame"
+local hooks = require "orrery.nn.module_hooks"
 local options = require "orrery.options"
 local state = require "orrery.nn.module_state"
 local tree = require "orrery.nn.tree"
@@ -25,7 +26,11 @@ function Module.__newindex(self, key, value)
   rawset(self, key, value)
 end
 
-function Module.__call(self, ...) return self:forward(...) end
+function Module.__call(self, ...)
+  local own = records[self].hooks
+  if own then return hooks.call(self, own, ...) end
+  return self:forward(...)
+end
 
 local function construct(class, ...)
   local self = {}
@@ -166,6 +171,11 @@ end
 ---@return string
 function Module:summary(shape)
   return require "orrery.nn.summary"(self, shape)
+end
+
+for _, kind in ipairs { "forward_pre", "forward", "full_backward" } do
+  local name = "register_" .. kind .. "_hook"
+  Module[name] = hooks[name]
 end
 
 Module.state_dict = state.state_dict
