@@ -26,11 +26,23 @@ static zip_t *open_archive(orr_input *in) {
       : NULL;
   if (!zip) {
     if (source) zip_source_free(source);
-    orr_input_fail(in, "is not a whole .npz archive: %s; copy it again",
-                   zip_error_strerror(&error));
+    if (zip_error_code_zip(&error) == ZIP_ER_EXISTS)
+      orr_input_fail(in, "holds two arrays of one name; save it again");
+    else
+      orr_input_fail(in, "is not a whole .npz archive: %s; copy it again",
+                     zip_error_strerror(&error));
   }
   zip_error_fini(&error);
   return zip;
+}
+
+// Names are never opened as files here; but whoever unpacks the archive may.
+static bool leads_out(const char *name) {
+  for (const char *p = name; p; p = strchr(p, '/')) {
+    if (*p == '/') p++;
+    if (!strncmp(p, "..", 2) && (p[2] == '/' || p[2] == 0)) return true;
+  }
+  return *name == '/' || strchr(name, '\\');
 }
 
 static bool believable(orr_input *in, const zip_stat_t *s) {
@@ -42,6 +54,11 @@ static bool believable(orr_input *in, const zip_stat_t *s) {
                           "holds %s, which is no array; save it with "
                           "numpy.savez",
                           n ? s->name : "a nameless entry");
+  if (leads_out(s->name))
+    return orr_input_fail(in,
+                          "holds %s, a path out of the archive; do not unpack "
+                          "it, get another",
+                          s->name);
   if (s->encryption_method != ZIP_EM_NONE)
     return orr_input_fail(in, "is encrypted; save it without");
   if (s->comp_method != ZIP_CM_STORE && s->comp_method != ZIP_CM_DEFLATE)
@@ -60,14 +77,31 @@ static bool believable(orr_input *in, const zip_stat_t *s) {
   return true;
 }
 
+static bool describe(orr_input *in, zip_t *zip, zip_uint64_t i, zip_stat_t *s) {
+  zip_stat_init(s);
+  if (zip_stat_index(zip, i, 0, s) == 0) return true;
+  return orr_input_fail(in, "is damaged: %s; copy it again", zip_strerror(zip));
+}
+
+// Every entry is looked at before one is unpacked. Entries that together are
+// longer than the file share bytes: how a small archive becomes a huge one.
+static bool all_believable(orr_input *in, zip_t *zip, zip_uint64_t n) {
+  uint64_t packed = 0;
+  for (zip_uint64_t i = 0; i < n; i++) {
+    zip_stat_t s;
+    if (!describe(in, zip, i, &s) || !believable(in, &s)) return false;
+    packed += s.comp_size;
+    if (packed > in->size)
+      return orr_input_fail(in,
+                            "is damaged: its arrays overlap; copy it again");
+  }
+  return true;
+}
+
 static bool read_entry(orr_input *in, zip_t *zip, zip_uint64_t i,
                        orr_bundle *to) {
   zip_stat_t s;
-  zip_stat_init(&s);
-  if (zip_stat_index(zip, i, 0, &s) < 0)
-    return orr_input_fail(in, "is damaged: %s; copy it again",
-                          zip_strerror(zip));
-  if (!believable(in, &s)) return false;
+  if (!describe(in, zip, i, &s)) return false;
   char name[1024], label[1200];
   size_t n = strlen(s.name) - 4;
   if (n >= sizeof name)
@@ -99,7 +133,7 @@ bool orr_read_npz(orr_input *in, orr_bundle *to) {
   zip_t *zip = open_archive(in);
   if (!zip) return false;
   zip_int64_t n = zip_get_num_entries(zip, 0);
-  bool ok = true;
+  bool ok = all_believable(in, zip, (zip_uint64_t)n);
   for (zip_int64_t i = 0; i < n && ok; i++)
     ok = read_entry(in, zip, (zip_uint64_t)i, to);
   zip_discard(zip);
@@ -180,6 +214,11 @@ bool orr_write_npz(const char *who, const char *path, const orr_bundle *b,
   if (b->n_tensors == 0)
     return orr_set_error("%s: %s would hold no array; give at least one", who,
                          path);
+  for (size_t i = 0; i < b->n_tensors; i++)
+    if (leads_out(b->tensors[i].name))
+      return orr_set_error("%s: an array is called '%.100s', a path out of the "
+                           "archive; rename it",
+                           who, b->tensors[i].name);
   orr_output out;
   size_t room = b->n_tensors * sizeof(entry);
   entry *e = orr_alloc_zero(room);
