@@ -164,7 +164,7 @@ def make_family(family, options):
   values, cases, faults = Values(), [], 0
   for name, count, fn, tolerance in list(spec.OPS):
     before = values.length
-    for number in range(6 if options.frozen else options.cases or count):
+    for number in range(4 if options.frozen else options.cases or count):
       # Few of those that take much room.
       if options.frozen and number > 1 and values.length - before > 200:
         break
