@@ -1,5 +1,5 @@
---- Building blocks: a sum around a module, a linear layer with holes, a
---- rectifier whose slope is learnt.
+--- Building blocks: a sum around a module, a linear layer with holes, one of
+--- two inputs, a rectifier whose slope is learnt.
 local orrery = require "orrery"
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
@@ -86,4 +86,63 @@ function PReLU:forward(x) return F.prelu(x, self.weight) end
 
 function PReLU:extra_repr() return tostring(self.weight:numel()) end
 
-return { Residual = Residual, MaskedLinear = MaskedLinear, PReLU = PReLU }
+--- y_k = a' W_k b + bias_k of two inputs. Starts uniform in
+--- +- 1 / sqrt(in1_features), as in PyTorch.
+---@class orrery.nn.Bilinear: orrery.nn.Module
+---@field weight orrery.Tensor  [out_features, in1_features, in2_features]
+---@field bias orrery.Tensor?  [out_features]
+local Bilinear = Module:subclass "Bilinear"
+
+---@param in1_features integer
+---@param in2_features integer
+---@param out_features integer
+---@param opts? { bias?: boolean, dtype?: string,
+---   generator?: orrery.Generator }
+function Bilinear:init(in1_features, in2_features, out_features, opts)
+  opts = options.take("bilinear", opts, { bias = true, dtype = "float32" },
+    { "generator" })
+  self.in1_features = options.count("bilinear", "in1_features", in1_features)
+  self.in2_features = options.count("bilinear", "in2_features", in2_features)
+  self.out_features = options.count("bilinear", "out_features", out_features)
+  local bound = 1 / math.sqrt(self.in1_features)
+  self.weight = Layer.fresh({ out_features, in1_features, in2_features }, bound,
+    opts)
+  if opts.bias then self.bias = Layer.fresh({ out_features }, bound, opts) end
+end
+
+local function want_features(self, name, x, n)
+  if not options.is_tensor(x) then
+    self:fail("%s is %s; give a tensor", name, options.shown(x))
+  end
+  if x:dim() == 0 or x:size(-1) ~= n then
+    self:fail("%s is %s but [..., %d] is wanted; change the layer or its input",
+      name, x:shape_str(), n)
+  end
+end
+
+---@param a orrery.Tensor  [..., in1_features]
+---@param b orrery.Tensor  [..., in2_features]
+---@return orrery.Tensor  [..., out_features]
+function Bilinear:forward(a, b)
+  want_features(self, "a", a, self.in1_features)
+  want_features(self, "b", b, self.in2_features)
+  local sizes = { a:shape() }
+  if a:narrow(-1, 1, 1):shape_str() ~= b:narrow(-1, 1, 1):shape_str() then
+    self:fail("a is %s but b is %s; all but their last axes must be alike",
+      a:shape_str(), b:shape_str())
+  end
+  local y = orrery.einsum("ni,kij,nj->nk",
+    a:reshape { -1, self.in1_features }, self.weight,
+    b:reshape { -1, self.in2_features })
+  if self.bias then y = y + self.bias end
+  sizes[#sizes] = self.out_features
+  return y:reshape(sizes)
+end
+
+function Bilinear:extra_repr()
+  return ("%d, %d, %d%s"):format(self.in1_features, self.in2_features,
+    self.out_features, self.bias and "" or ", { bias = false }")
+end
+
+return { Residual = Residual, MaskedLinear = MaskedLinear, PReLU = PReLU,
+  Bilinear = Bilinear }

@@ -11,31 +11,6 @@ local function check_input(self, x)
   end
 end
 
-local function pair_text(pair)
-  if type(pair) == "string" then return '"' .. pair .. '"' end
-  if pair[1] == pair[2] then return tostring(pair[1]) end
-  return ("{ %d, %d }"):format(pair[1], pair[2])
-end
-
-local function describe(self)
-  local parts = {}
-  local function note(name, value, default)
-    if value ~= default then parts[#parts + 1] = name .. " = " .. value end
-  end
-  note("stride", pair_text(self.stride), "1")
-  note("padding", pair_text(self.padding), "0")
-  if self.output_padding then
-    note("output_padding", pair_text(self.output_padding), "0")
-  end
-  note("dilation", pair_text(self.dilation), "1")
-  note("groups", self.groups, 1)
-  note("bias", tostring(self.bias ~= nil), "true")
-  local head = ("%d, %d, %s"):format(self.in_channels, self.out_channels,
-    pair_text(self.kernel_size))
-  if #parts == 0 then return head end
-  return head .. ", { " .. table.concat(parts, ", ") .. " }"
-end
-
 --- Cross-correlation with `out_channels` kernels. padding = "same" gives
 --- ceil(size / stride) rows and columns; what is odd is padded after.
 ---@class orrery.nn.Conv2d: orrery.nn.Module
@@ -47,12 +22,13 @@ local Conv2d = Layer:subclass "Conv2d"
 ---@param out_channels integer
 ---@param kernel_size integer|integer[]
 ---@param opts? { stride?: integer|integer[],
----   padding?: integer|integer[]|"same",
----   dilation?: integer|integer[], groups?: integer, bias?: boolean,
----   dtype?: string, generator?: orrery.Generator }
+---   padding?: integer|integer[]|"same"|"valid", padding_mode?: "zeros"
+---   |"reflect"|"replicate"|"circular", dilation?: integer|integer[],
+---   groups?: integer, bias?: boolean, dtype?: string,
+---   generator?: orrery.Generator }
 function Conv2d:init(in_channels, out_channels, kernel_size, opts)
   opts = conv_setup.take(self, "conv2d", options.pair, in_channels,
-    out_channels, kernel_size, opts)
+    out_channels, kernel_size, opts, { padding_mode = "zeros" })
   conv_setup.weights(self, out_channels, in_channels // self.groups, opts)
 end
 
@@ -60,15 +36,13 @@ end
 ---@return orrery.Tensor  [N, out_channels, H', W']
 function Conv2d:forward(x)
   check_input(self, x)
-  local padding = self.padding
-  if padding == "same" then
-    x, padding = F.pad_same(x, self.kernel_size, self.stride, self.dilation)
-  end
+  local padding
+  x, padding = conv_setup.padded(self, x)
   return F.conv2d(x, self.weight, self.bias, { stride = self.stride,
     padding = padding, dilation = self.dilation, groups = self.groups })
 end
 
-Conv2d.extra_repr = describe
+Conv2d.extra_repr = conv_setup.describe
 
 --- The gradient of Conv2d with respect to its input, as a layer: size - 1
 --- times stride, plus the kernel. padding = "same" gives size * stride.
@@ -130,6 +104,6 @@ function ConvTranspose2d:forward(x)
       groups = self.groups })
 end
 
-ConvTranspose2d.extra_repr = describe
+ConvTranspose2d.extra_repr = conv_setup.describe
 
 return { Conv2d = Conv2d, ConvTranspose2d = ConvTranspose2d }

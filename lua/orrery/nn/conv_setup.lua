@@ -1,12 +1,17 @@
 --- What convolution layers of one and of two axes have in common: their
 --- options, and their weights.
+local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local conv_setup = {}
 
+local modes = { zeros = true, reflect = true, replicate = true,
+  circular = true }
+
 local function padding(who, value, read)
+  if value == "valid" then value = 0 end
   if read == options.pair and type(value) == "string" then
     if value == "same" then return value end
     blame('%s: padding is "%s"; give a number, { height, width } or "same"',
@@ -31,11 +36,62 @@ function conv_setup.take(self, who, read, channels_in, channels_out,
   self.dilation = read(who, "dilation", opts.dilation)
   self.groups = options.count(who, "groups", opts.groups)
   self.padding = padding(who, opts.padding, read)
+  if opts.padding_mode and not modes[opts.padding_mode] then
+    blame("%s: padding_mode is %s; use zeros, reflect, replicate or circular",
+      who, options.shown(opts.padding_mode))
+  end
+  self.padding_mode = opts.padding_mode
   if channels_in % self.groups ~= 0 or channels_out % self.groups ~= 0 then
     blame("%s: %d and %d channels do not split into %d groups; change groups",
       who, channels_in, channels_out, self.groups)
   end
   return opts
+end
+
+--- x as the layer's padding_mode pads it, and what is left for the convolution
+--- to pad with zeros.
+---@param self orrery.nn.Module
+---@param x orrery.Tensor
+---@return orrery.Tensor x
+---@return integer|integer[] padding
+function conv_setup.padded(self, x)
+  local mode, n = self.padding_mode, self.padding
+  if mode == "zeros" then mode = nil end
+  if n == "same" then
+    return F.pad_same(x, self.kernel_size, self.stride, self.dilation, mode)
+  end
+  if not mode then return x, n end
+  if type(n) == "number" then return F.pad(x, { n, n }, { mode = mode }), 0 end
+  return F.pad(x, { n[2], n[2], n[1], n[1] }, { mode = mode }), 0
+end
+
+local function shown(value)
+  if type(value) == "string" then return '"' .. value .. '"' end
+  if type(value) ~= "table" then return tostring(value) end
+  if value[1] == value[2] then return tostring(value[1]) end
+  return ("{ %d, %d }"):format(value[1], value[2])
+end
+
+--- A convolution's arguments, the options that are not as they would be.
+function conv_setup.describe(self)
+  local parts = {}
+  local function note(name, default)
+    local value = shown(self[name])
+    if self[name] ~= nil and value ~= default then
+      parts[#parts + 1] = name .. " = " .. value
+    end
+  end
+  note("stride", "1")
+  note("padding", "0")
+  note("padding_mode", '"zeros"')
+  note("output_padding", "0")
+  note("dilation", "1")
+  note("groups", "1")
+  if not self.bias then parts[#parts + 1] = "bias = false" end
+  local head = ("%d, %d, %s"):format(self.in_channels, self.out_channels,
+    shown(self.kernel_size))
+  if #parts == 0 then return head end
+  return head .. ", { " .. table.concat(parts, ", ") .. " }"
 end
 
 --- Weight [first, second, kernel...] and bias, uniform in +- 1 / sqrt(fan_in)

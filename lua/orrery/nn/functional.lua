@@ -17,14 +17,15 @@ local function same_padding(size, kernel, stride, dilation)
   return total // 2, total - total // 2
 end
 
---- Pads x [N, C, H, W] with zeros for a "same" convolution. Returns what is
---- left for the convolution to pad itself.
+--- Pads x [N, C, H, W] for a "same" convolution, with zeros or in one of
+--- F.pad's other modes. Returns what is left for the convolution to pad itself.
 ---@param kernel integer|integer[]  { height, width }, as the next two
 ---@param stride? integer|integer[]  1
 ---@param dilation? integer|integer[]  1
+---@param mode? string  "reflect", "replicate" or "circular"
 ---@return orrery.Tensor x
 ---@return integer[] padding
-function F.pad_same(x, kernel, stride, dilation)
+function F.pad_same(x, kernel, stride, dilation, mode)
   if options.tensor("pad_same", "x", x):dim() ~= 4 then
     blame("pad_same: x is %s; give images [N, C, H, W]", x:shape_str())
   end
@@ -33,8 +34,10 @@ function F.pad_same(x, kernel, stride, dilation)
   dilation = options.pair("pad_same", "dilation", dilation or 1)
   local top, bottom = same_padding(x:size(3), kernel[1], stride[1], dilation[1])
   local left, right = same_padding(x:size(4), kernel[2], stride[2], dilation[2])
-  if top == bottom and left == right then return x, { top, left } end
-  return F.pad(x, { left, right, top, bottom }), { 0, 0 }
+  if not mode and top == bottom and left == right then
+    return x, { top, left }
+  end
+  return F.pad(x, { left, right, top, bottom }, { mode = mode }), { 0, 0 }
 end
 
 --- Scales slices along an axis to unit length.

@@ -28,53 +28,61 @@ one_number("PixelUnshuffle", "downscale_factor",
 
 -- ------------------------------------------------------------------ padding
 
---- { left, right, top, bottom }, as F.pad wants it.
-local function four(who, padding)
+--- { left, right } and for images { ..., top, bottom }, as F.pad wants it.
+local function sides_of(who, padding, sides)
+  local list = {}
   if type(padding) ~= "table" then
     local n = options.count(who, "padding", padding, 0)
-    return { n, n, n, n }
+    for i = 1, sides do list[i] = n end
+    return list
   end
-  if #padding ~= 4 then
-    blame("%s: padding has %d entries; give one number or { left, right, top, "
-      .. "bottom }", who, #padding)
+  if #padding ~= sides then
+    blame("%s: padding has %d entries; give one number or { left, right%s }",
+      who, #padding, sides == 4 and ", top, bottom" or "")
   end
-  local list = {}
-  for i = 1, 4 do
+  for i = 1, sides do
     list[i] = options.count(who, "padding " .. i, padding[i], 0)
   end
   return list
 end
 
---- A layer that pads images [N, C, H, W] in one mode.
-local function padding_layer(name, mode)
+--- A layer that pads images [N, C, H, W], or sequences [N, C, L] when `sides`
+--- is 2, in one mode.
+local function padding_layer(name, mode, sides)
   local class = Layer:subclass(name)
   local who = name:lower()
+  local shape = sides == 2 and "[N, C, L]" or "[N, C, H, W]"
   function class:init(padding, value)
-    self.padding = four(who, padding)
+    self.padding = sides_of(who, padding, sides)
     self.value = options.number(who, "value", value or 0)
   end
   function class:forward(x)
-    if x:dim() ~= 4 then
-      self:fail("x is %s but [N, C, H, W] is wanted; change the layer or its "
-        .. "input", x:shape_str())
+    if x:dim() ~= sides // 2 + 2 then
+      self:fail("x is %s but %s is wanted; change the layer or its input",
+        x:shape_str(), shape)
     end
     return F.pad(x, self.padding, { mode = mode, value = self.value })
   end
   function class:extra_repr()
-    return ("{ %d, %d, %d, %d }"):format(table.unpack(self.padding))
+    local value = self.value ~= 0 and (", %g"):format(self.value) or ""
+    return ("{ %s }%s"):format(table.concat(self.padding, ", "), value)
   end
   layers[name] = class
 end
 
 --- Mirror images without the edge itself.
-padding_layer("ReflectionPad2d", "reflect")
+padding_layer("ReflectionPad1d", "reflect", 2)
+padding_layer("ReflectionPad2d", "reflect", 4)
 --- The edge, repeated.
-padding_layer("ReplicationPad2d", "replicate")
+padding_layer("ReplicationPad1d", "replicate", 2)
+padding_layer("ReplicationPad2d", "replicate", 4)
 --- The opposite side.
-padding_layer("CircularPad2d", "circular")
-padding_layer("ZeroPad2d", "constant")
+padding_layer("CircularPad1d", "circular", 2)
+padding_layer("CircularPad2d", "circular", 4)
+padding_layer("ZeroPad2d", "constant", 4)
 --- ConstantPad2d(padding, value).
-padding_layer("ConstantPad2d", "constant")
+padding_layer("ConstantPad1d", "constant", 2)
+padding_layer("ConstantPad2d", "constant", 4)
 
 -- ---------------------------------------------------------------- sequences
 
@@ -85,27 +93,22 @@ local function check_sequence(self, x)
   end
 end
 
-local function describe(self)
-  return ("%d, %d, %d"):format(self.in_channels, self.out_channels,
-    self.kernel_size)
-end
-
 --- Cross-correlation of sequences with `out_channels` kernels.
 ---@class orrery.nn.Conv1d: orrery.nn.Module
 ---@field weight orrery.Tensor  [out_channels, in_channels / groups, k]
 ---@field bias orrery.Tensor?  [out_channels]
 local Conv1d = Layer:subclass "Conv1d"
-layers.Conv1d, Conv1d.extra_repr = Conv1d, describe
+layers.Conv1d, Conv1d.extra_repr = Conv1d, conv_setup.describe
 
 ---@param in_channels integer
 ---@param out_channels integer
 ---@param kernel_size integer
----@param opts? { stride?: integer, padding?: integer, dilation?: integer,
----   groups?: integer, bias?: boolean, dtype?: string,
----   generator?: orrery.Generator }
+---@param opts? { stride?: integer, padding?: integer, padding_mode?: "zeros"
+---   |"reflect"|"replicate"|"circular", dilation?: integer, groups?: integer,
+---   bias?: boolean, dtype?: string, generator?: orrery.Generator }
 function Conv1d:init(in_channels, out_channels, kernel_size, opts)
   opts = conv_setup.take(self, "conv1d", options.count, in_channels,
-    out_channels, kernel_size, opts)
+    out_channels, kernel_size, opts, { padding_mode = "zeros" })
   conv_setup.weights(self, out_channels, in_channels // self.groups, opts)
 end
 
@@ -113,8 +116,10 @@ end
 ---@return orrery.Tensor  [N, out_channels, L']
 function Conv1d:forward(x)
   check_sequence(self, x)
+  local padding
+  x, padding = conv_setup.padded(self, x)
   return F.conv1d(x, self.weight, self.bias, { stride = self.stride,
-    padding = self.padding, dilation = self.dilation, groups = self.groups })
+    padding = padding, dilation = self.dilation, groups = self.groups })
 end
 
 --- The gradient of Conv1d with respect to its input, as a layer.
@@ -122,7 +127,8 @@ end
 ---@field weight orrery.Tensor  [in_channels, out_channels / groups, k]
 ---@field bias orrery.Tensor?  [out_channels]
 local ConvTranspose1d = Layer:subclass "ConvTranspose1d"
-layers.ConvTranspose1d, ConvTranspose1d.extra_repr = ConvTranspose1d, describe
+layers.ConvTranspose1d = ConvTranspose1d
+ConvTranspose1d.extra_repr = conv_setup.describe
 
 ---@param in_channels integer
 ---@param out_channels integer

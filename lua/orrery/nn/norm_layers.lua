@@ -106,34 +106,6 @@ function GroupNorm:extra_repr()
   return ("%d, %d"):format(self.num_groups, self.num_channels)
 end
 
---- Mean 0 and variance 1 in each channel of each image (Ulyanov et al. 2016).
---- Without weight and bias unless { affine = true }, as in PyTorch.
----@class orrery.nn.InstanceNorm2d: orrery.nn.Module
----@field weight orrery.Tensor?  [C]
----@field bias orrery.Tensor?  [C]
-local InstanceNorm2d = Layer:subclass "InstanceNorm2d"
-layers.InstanceNorm2d = InstanceNorm2d
-
----@param num_features integer
----@param opts? { eps?: number, affine?: boolean, dtype?: string }
-function InstanceNorm2d:init(num_features, opts)
-  local who = "instancenorm2d"
-  opts = options.take(who, opts, { eps = 1e-5, affine = false,
-    dtype = "float32" })
-  self.num_features = options.count(who, "num_features", num_features)
-  self.eps = options.number(who, "eps", opts.eps)
-  set_affine(self, { self.num_features },
-    { affine = opts.affine, bias = true, dtype = opts.dtype })
-end
-
-function InstanceNorm2d:forward(x)
-  want_channels(self, x, self.num_features, 4)
-  return F.instance_norm(x, { weight = self.weight, bias = self.bias,
-    eps = self.eps })
-end
-
-function InstanceNorm2d:extra_repr() return tostring(self.num_features) end
-
 --- A table of vectors, looked up by position from 1. Standard normal at
 --- first; the row padding_idx is zero and gets no gradient.
 ---@class orrery.nn.Embedding: orrery.nn.Module

@@ -8,7 +8,7 @@ local options = require "orrery.options"
 
 local layers = {}
 
-local want_images = Layer.want_images
+local want_images = require("orrery.nn.checks").images
 
 --- Divides each pixel's (or code's) channels by their root mean square:
 --- x / sqrt(mean over axis 2 of x^2 + eps) (Karras et al. 2018).

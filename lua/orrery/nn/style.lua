@@ -1,7 +1,7 @@
---- Layers of style-based generators (Karras et al. 2019, 2020). Images are [N, C, H, W], styles w are [N, style_dim].
+--- Layers of style-based generators (Karras et al. 2019, 2020). Images are
+--- [N, C, H, W], styles w are [N, style_dim].
 local orrery = require "orrery"
 local F = require "orrery.nn.functional"
-local Layer = require "orrery.nn.layer"
 local Linear = require("orrery.nn.linear").Linear
 local Module = require "orrery.nn.module"
 local options = require "orrery.options"
@@ -26,7 +26,7 @@ local function numbers(n, value, list)
   return list
 end
 
-local want_images = Layer.want_images
+local want_images = require("orrery.nn.checks").images
 
 local function want_style(self, x, w)
   if not options.is_tensor(w) then

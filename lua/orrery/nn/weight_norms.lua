@@ -85,7 +85,9 @@ function norms.spectral_norm(layer, opts)
   computed.install(layer, name, { who = who,
     parts = { name .. "_orig", name .. "_u", name .. "_v" },
     value = function(self) return divided(self, o) end,
-    before = function(self) if self.training then iterate(self, o) end end })
+    before = function(self)
+      if self.training and not orrery.is_rerunning() then iterate(self, o) end
+    end })
   layer:register_parameter(name .. "_orig", weight)
   layer:register_buffer(name .. "_u", u)
   layer:register_buffer(name .. "_v", v)
