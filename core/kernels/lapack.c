@@ -41,13 +41,17 @@ int orr_lapack_cholesky(int n, double *a) {
   return info;
 }
 
-int orr_lapack_lu(int n, double *a, int *pivot) {
-  const int lda = at_least_1(n);
+int orr_lapack_lu_of(int m, int n, double *a, int *pivot) {
+  const int lda = at_least_1(m);
   int info = 0;
   orr_blas_enter();
-  dgetrf_(&n, &n, a, &lda, pivot, &info);
+  dgetrf_(&m, &n, a, &lda, pivot, &info);
   orr_blas_leave();
   return info;
+}
+
+int orr_lapack_lu(int n, double *a, int *pivot) {
+  return orr_lapack_lu_of(n, n, a, pivot);
 }
 
 void orr_lapack_lu_solve(int n, int k, const double *lu, const int *pivot,

@@ -11,6 +11,7 @@
 int orr_lapack_cholesky(int n, double *a);
 // P L U in place; pivot[n] counts from 1. A zero pivot is the failure.
 int orr_lapack_lu(int n, double *a, int *pivot);
+int orr_lapack_lu_of(int m, int n, double *a, int *pivot);  // pivot[min(m, n)]
 // b[n, k] = a^-1 b from the factors.
 void orr_lapack_lu_solve(int n, int k, const double *lu, const int *pivot,
                          double *b);

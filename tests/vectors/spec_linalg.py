@@ -257,3 +257,11 @@ def _(r):
   x = general(r, batch(r), side(r), 1.5)
   n = r.each([2, 0, 1, 3, -1, -2, 5])
   return call(x, n), lambda x: L.matrix_power(x, n)
+
+
+@op("lu")
+def _(r):
+  m, n = side(r), side(r)
+  x = spread(r, batch(r), m, n)
+  # Both are LAPACK's, which takes the same pivots.
+  return call(x), lambda x: tuple(L.lu(x))

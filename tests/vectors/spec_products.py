@@ -51,6 +51,8 @@ def added(name, fn, batch):
     full = shape + [m, n]
     sizes = r.choice([full, full[-1:], [1], [], [m, 1], [1, n]])
     beta, alpha = r.choice([None, 0, 0.5, -2]), r.choice([None, 0, 3])
+    if k == 0 and beta == 0:
+      beta = 1  # PyTorch scales memory by 0 that holds anything, NaN too
     options = {k: v for k, v in [("beta", beta), ("alpha", alpha)]
                if v is not None}
     x, y = r.tensor(shape + [m, k]), r.tensor(shape + [k, n])
@@ -193,3 +195,87 @@ def _(r):
   # torch.trace itself has a wrong gradient for matrices with more rows than
   # columns, where its steps along the diagonal run on into the rows below.
   return call(x), lambda x: x.diagonal().sum()
+
+
+# ---- vectors
+
+@op("cross")
+def _(r):
+  shape = r.shape(1)
+  axis = r.axis(shape)
+  shape[axis] = 3
+  other = [1 if k != 3 and r.chance(0.3) else k for k in shape]
+  if axis == -1 and r.chance():
+    return call(r.tensor(shape), r.tensor(other)), torch.linalg.cross
+  return (call(r.tensor(shape), r.tensor(other), axis=one(axis)),
+          lambda x, y: torch.linalg.cross(x, y, dim=axis))
+
+
+@op("vander")
+def _(r):
+  x, n, up = r.tensor([r.int(0, 5)]), r.choice([None, 0, 1, 3, 6]), r.chance()
+  if len(x) and r.chance(0.3):
+    x = r.values(torch.cat([x.detach()[1:], torch.zeros(1)]))
+  # Written out: torch.vander works in place and has no gradient.
+  def theirs(x):
+    count = len(x) if n is None else n
+    powers = [x ** k for k in range(count)]
+    y = torch.stack(powers if up else powers[::-1], -1) if powers \
+      else x[:, None].narrow(-1, 0, 0)
+    assert torch.allclose(y, torch.vander(x.detach(), n, up))
+    return y
+  return call(x, n=n, increasing=up), theirs
+
+
+@op("cov")
+def _(r):
+  m, n = r.size(), r.size(2, 6)
+  x = r.tensor(r.each([[m, n], [n], [1, n]]))
+  f = r.integers([n], 1, 3) if r.chance() else None
+  a = r.tensor([n], 0.5, 2) if r.chance() else None
+  correction = r.choice([None, 0, 1])
+  wanted = {"correction": 1 if correction is None else correction}
+
+  def theirs(x, *weights):
+    rest = list(weights)
+    fw = rest.pop(0) if f is not None else None
+    aw = rest.pop(0) if a is not None else None
+    return torch.cov(x, fweights=fw, aweights=aw, **wanted)
+  return call(x, f, a, correction=correction), theirs
+
+
+@op("corrcoef")
+def _(r):
+  m, n = r.size(), r.size(3, 6)
+  x = r.tensor(r.each([[m, n], [n], [m, n]]))
+
+  # Without the clamp, which rounding at 1 lets pass or stop the gradient.
+  def theirs(x):
+    y = torch.corrcoef(x)
+    c = torch.cov(x)
+    if y.dim() == 0:
+      return y
+    s = c.diagonal().sqrt()
+    z = c / s[:, None] / s[None, :]
+    assert torch.allclose(y, z, rtol=1e-13)
+    return z
+  return call(x), theirs
+
+
+@op("block_diag")
+def _(r):
+  xs = [r.tensor(r.each([[r.int(0, 3), r.int(0, 3)], [r.int(1, 3)], []]))
+        if r.chance(0.3) else r.tensor([r.int(0, 3), r.int(1, 3)])
+        for _ in range(r.int(1, 4))]
+  return call(xs), lambda *xs: torch.block_diag(*xs)
+
+
+def indices(name, fn):
+  @op(name)
+  def _(r):
+    m, n, k = r.int(0, 5), r.int(0, 5), r.int(-6, 6)
+    return call(m, n, offset=k), fn(m, n, k) + 1
+
+
+indices("tril_indices", torch.tril_indices)
+indices("triu_indices", torch.triu_indices)
