@@ -49,23 +49,24 @@ local function by_name(names, list)
   return tensors
 end
 
-local function reader(kind)
-  local who = "read_" .. kind
-  return function(path)
-    check_path(who, path)
-    return raw.read_tensor(kind, who, path)
-  end
+local function read(kind, path)
+  check_path("read_" .. kind, path)
+  return raw.read_tensor(kind, "read_" .. kind, path)
 end
 
 --- Reads NumPy's .npy: float32, float64, int64, uint8; float16 as float32,
 --- bool as uint8, other integers as int64; either byte order, C or Fortran
 --- order.
----@type fun(path: string): orrery.Tensor?, string?
-io.read_npy = reader "npy"
+---@param path string
+---@return orrery.Tensor? x
+---@return string? why
+function io.read_npy(path) return read("npy", path) end
 
 --- Reads IDX, the format of MNIST, raw or gzipped (found out by itself).
----@type fun(path: string): orrery.Tensor?, string?
-io.read_idx = reader "idx"
+---@param path string
+---@return orrery.Tensor? x
+---@return string? why
+function io.read_idx(path) return read("idx", path) end
 
 ---@param path string
 ---@param x orrery.Tensor

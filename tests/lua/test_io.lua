@@ -288,9 +288,11 @@ t.test("pictures that cannot be are refused", function()
   local x = orrery.zeros(3, 2, 2)
   t.fails("write_image: x.gif ends in neither .png, .jpg nor .jpeg; rename it",
     orrery.write_image, "x.gif", x)
-  t.fails("write_image: quality is 101; it must be 1 to 100",
+  t.fails("write_image: quality is 101; give a whole number, 1 to "
+    .. "100",
     orrery.write_image, path "x.jpg", x, { quality = 101 })
-  t.fails("write_jpeg: quality is \"high\"; give a whole number of at least 1",
+  t.fails("write_jpeg: quality is \"high\"; give a whole number, 1 to "
+    .. "100",
     files.write_jpeg, path "x.jpg", x, { quality = "high" })
   t.fails("write_jpeg: unknown option qualty; did you mean quality?",
     files.write_jpeg, path "x.jpg", x, { qualty = 3 })

@@ -6,26 +6,29 @@ local raw = core._io
 
 local images = {}
 
-local function reader(kind)
-  local who = "read_" .. kind
-  return function(path)
-    check.path(who, path)
-    return raw.read_tensor(kind, who, path)
-  end
+local function read(kind, path)
+  check.path("read_" .. kind, path)
+  return raw.read_tensor(kind, "read_" .. kind, path)
 end
 
 --- Reads a PNG as uint8 [C, H, W]: C is 1 (grey), 3 (RGB) or 4 (RGBA).
----@type fun(path: string): orrery.Tensor?, string?
-images.read_png = reader "png"
+---@param path string
+---@return orrery.Tensor? picture
+---@return string? why
+function images.read_png(path) return read("png", path) end
 
 --- Reads a JPEG as uint8 [C, H, W]: C is 1 (grey) or 3 (RGB; CMYK is
 --- converted). EXIF is not looked at: a picture taken sideways comes sideways.
----@type fun(path: string): orrery.Tensor?, string?
-images.read_jpeg = reader "jpeg"
+---@param path string
+---@return orrery.Tensor? picture
+---@return string? why
+function images.read_jpeg(path) return read("jpeg", path) end
 
 --- Reads a PNG or JPEG, whichever it is, whatever it is called.
----@type fun(path: string): orrery.Tensor?, string?
-images.read_image = reader "image"
+---@param path string
+---@return orrery.Tensor? picture
+---@return string? why
+function images.read_image(path) return read("image", path) end
 
 --- Writes a PNG from uint8, or from floats where 0 is black and 1 white (what
 --- lies outside is cut off).
@@ -41,7 +44,9 @@ end
 
 local function quality_of(who, opts)
   opts = options.take(who, opts, { quality = 90 })
-  return options.count(who, "quality", opts.quality)
+  return math.tointeger(options.number(who, "quality", opts.quality,
+    function(q) return math.tointeger(q) and q >= 1 and q <= 100 end,
+    "a whole number, 1 to 100"))
 end
 
 --- Writes a JPEG, from what write_png takes but a fourth channel. Below
