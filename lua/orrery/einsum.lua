@@ -285,4 +285,84 @@ function einsum.einsum(equation, ...)
   return arrange(x, axes, result)
 end
 
+-- The axes of x that are summed, from 1, in a list, and the others.
+local function summed(name, x, list)
+  local rank, at, rest, taken = x:dim(), {}, {}, {}
+  for i, k in ipairs(list) do
+    if math.type(k) ~= "integer" or k == 0 or k > rank or k < -rank then
+      blame(("tensordot: axis %s is named but %s is %s; use 1 to %d or -%d to "
+        .. "-1"):format(type(k) == "number" and k or describe(k), name,
+        x:shape_str(), rank, rank))
+    end
+    at[i] = k > 0 and k or k + rank + 1
+    if taken[at[i]] then
+      blame(("tensordot: axis %d of %s is named twice; name each once"):format(
+        at[i], name))
+    end
+    taken[at[i]] = true
+  end
+  for k = 1, rank do
+    if not taken[k] then rest[#rest + 1] = k end
+  end
+  return at, rest
+end
+
+-- The lists of axes of both from a number n, the last n and the first n, or a
+-- pair of lists.
+local function pair_of_axes(x, axes)
+  if math.type(axes) == "integer" and axes >= 0 and axes <= x:dim() then
+    local last, first = {}, {}
+    for k = 1, axes do last[k], first[k] = x:dim() - axes + k, k end
+    return last, first
+  end
+  if type(axes) ~= "table" or type(axes[1]) ~= "table"
+      or type(axes[2]) ~= "table" or #axes[1] ~= #axes[2] then
+    blame(("tensordot: axes is %s; give how many, up to %d, or two lists of "
+      .. "one length"):format(describe(axes), x:dim()))
+  end
+  return axes[1], axes[2]
+end
+
+local function sizes_of(x, axes)
+  local n, list = 1, {}
+  for i, k in ipairs(axes) do
+    list[i] = x:size(k)
+    n = n * list[i]
+  end
+  return n, list
+end
+
+--- The sum of the products over axes of x and as many of y: by default the
+--- last two of x and the first two of y. The others stay, x's first.
+---@param x orrery.Tensor
+---@param y orrery.Tensor
+---@param axes? integer|integer[][]  how many, or { axes of x, axes of y }
+---@return orrery.Tensor
+function einsum.tensordot(x, y, axes)
+  for name, v in pairs { x = x, y = y } do
+    if not orrery.is_tensor(v) then
+      blame(("tensordot: %s is %s; pass a tensor"):format(name, describe(v)))
+    end
+  end
+  if type(axes) == "table" and axes.axes then axes = axes.axes end
+  local of_x, of_y = pair_of_axes(x, axes == nil and 2 or axes)
+  local xs, left = summed("x", x, of_x)
+  local ys, right = summed("y", y, of_y)
+  local k, inner = sizes_of(x, xs)
+  local _, same = sizes_of(y, ys)
+  for i = 1, #inner do
+    if inner[i] ~= same[i] then
+      blame(("tensordot: x is %s, y is %s: axis %d of x has %d elements, axis "
+        .. "%d of y %d; they must be equal"):format(x:shape_str(),
+        y:shape_str(), xs[i], inner[i], ys[i], same[i]))
+    end
+  end
+  local m, rows = sizes_of(x, left)
+  local n, columns = sizes_of(y, right)
+  if x:dim() > 0 then x = x:permute(concat(left, xs)) end
+  if y:dim() > 0 then y = y:permute(concat(ys, right)) end
+  local z = x:reshape { m, k }:matmul(y:reshape { k, n })
+  return z:reshape(concat(rows, columns))
+end
+
 return einsum

@@ -25,7 +25,7 @@ local homes = {
   jacobian = "derivatives", hessian = "derivatives", hvp = "derivatives",
   vjp = "derivatives", jvp = "derivatives",
   gradcheck = "derivatives", gradgradcheck = "derivatives",
-  einsum = "einsum",
+  einsum = "einsum", tensordot = "einsum",
   checkpoint = "checkpoints", checkpoint_sequential = "checkpoints",
 }
 

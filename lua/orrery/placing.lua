@@ -48,6 +48,55 @@ function orrery.meshgrid(...)
   return table.unpack(grids, 1, n)
 end
 
+--- All tuples with one element of each tensor, the last changing fastest.
+---@param ... orrery.Tensor  each [N]
+---@return orrery.Tensor  [#x1 #x2 ..., how many]; [N] of one tensor
+function orrery.cartesian_prod(...)
+  local n = select("#", ...)
+  if n < 1 then blame "cartesian_prod: no tensor is given; pass one or more" end
+  check_tensors("cartesian_prod", { ... }, n)
+  for i, x in ipairs { ... } do
+    if x:dim() ~= 1 then
+      blame(("cartesian_prod: argument %d is %s; it must have one axis"):format(
+        i, x:shape_str()))
+    end
+  end
+  if n == 1 then return (...) end
+  local columns = { orrery.meshgrid(...) }
+  for i = 1, n do columns[i] = columns[i]:reshape(-1) end
+  return orrery.stack(columns, -1)
+end
+
+--- The r-element parts of a vector, their elements in its order.
+---@param x orrery.Tensor  [N]
+---@param r? integer  default 2
+---@param with_replacement? boolean  an element may come again
+---@return orrery.Tensor  [K, r]
+function methods.combinations(x, r, with_replacement)
+  check_tensors("combinations", { x }, 1)
+  r = r == nil and 2 or r
+  if x:dim() ~= 1 then
+    blame(("combinations: x is %s; it must have one axis"):format(
+      x:shape_str()))
+  elseif math.type(r) ~= "integer" or r < 1 or r > 8 then
+    blame(("combinations: r is %s; use 1 to 8"):format(describe(r)))
+  end
+  local positions, grids = orrery.range(1, x:numel(), { dtype = "int64" }), {}
+  for i = 1, r do grids[i] = positions end
+  grids = { orrery.meshgrid(table.unpack(grids)) }
+  local compare = with_replacement and orrery.le or orrery.lt
+  local wanted = grids[1]:ge(1)
+  for i = 2, r do
+    wanted = wanted:logical_and(compare(grids[i - 1], grids[i]))
+  end
+  local columns = {}
+  for i = 1, r do
+    columns[i] = x:index_select(1, grids[i]:masked_select(wanted))
+  end
+  return orrery.stack(columns, -1)
+end
+orrery.combinations = methods.combinations
+
 -- The common shape of index tensors.
 local function broadcast(indices)
   local sum = indices[1]

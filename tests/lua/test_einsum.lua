@@ -85,3 +85,18 @@ t.test("mistakes are named", function()
   fails("the equation \"i1\" has \"1\" in \"i1\"; use letters, one ... a term, "
     .. "commas and ->", "i1", x)
 end)
+
+t.test("tensordot sums over the axes it is given", function()
+  local x, y = randn(1, 2, 3, 4), randn(2, 3, 4, 5)
+  local td = orrery.tensordot
+  same(td(x, y), einsum("abc,bcd->ad", x, y))
+  same(td(x, randn(3, 4, 5), 1), x:matmul(randn(3, 4, 5)))
+  same(td(x, y, { { 3 }, { 2 } }), einsum("abc,dce->abde", x, y))
+  same(td(x, y, { { -1, 2 }, { 2, 1 } }), einsum("abc,bcd->ad", x, y))
+  same(td(x, y, 0), einsum("abc,def->abcdef", x, y))
+  t.fails("tensordot: x is [2, 3, 4], y is [3, 4, 5]: axis 3 of x has 4 "
+    .. "elements, axis 1 of y 3; they must be equal", td, x, y, 1)
+  t.fails("tensordot: axis 4 is named but x is [2, 3, 4]; use 1 to 3 or -3 to "
+    .. "-1", td, x, y, { { 4 }, { 1 } })
+  t.fails("tensordot: y is the number 3; pass a tensor", td, x, 3)
+end)

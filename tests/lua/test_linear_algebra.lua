@@ -313,6 +313,65 @@ t.test("logdet and cholesky_solve agree with det and solve", function()
   t.ok(negative ~= negative, "below 0")
 end)
 
+t.test("norms of matrices are those of the book", function()
+  local x, norm = f64 { { 1, -2 }, { -3, 4 } }, orrery.linalg.matrix_norm
+  t.near(norm(x), math.sqrt(30))
+  t.near(norm(x, 1), 6)
+  t.near(norm(x, -1), 4)
+  t.near(norm(x, math.huge), 7)
+  t.near(norm(x, -math.huge), 3)
+  -- s1^2 + s2^2 = 30, s1 s2 = 2.
+  local sum, difference = math.sqrt(34), math.sqrt(26)
+  t.near(norm(x, "nuc"), sum)
+  t.near(norm(x, 2), (sum + difference) / 2)
+  t.near(norm(x, -2), (sum - difference) / 2)
+  t.near(orrery.linalg.norm(x, 2), (sum + difference) / 2)
+  t.near(orrery.linalg.norm(x), math.sqrt(30))
+  local batch = orrery.stack({ x, x * 2 }, 3)
+  t.near(norm(batch, 1, { axis = { 1, 2 }, keepdim = true }), { { { 6, 12 } } })
+  t.fails("matrix_norm: ord is 3; use \"fro\", \"nuc\", 1, 2 or math.huge, "
+    .. "or their negatives", norm, x, 3)
+  t.fails("matrix_norm: axis must name two axes, of the rows and the columns",
+    norm, x, 1, { axis = { 1, -2 } })
+end)
+
+t.test("a condition is infinite for a singular entry of a batch", function()
+  local cond = orrery.linalg.cond
+  local x = f64 { { { 1, 2 }, { 2, 4 } }, { { 2, 0 }, { 0, 1 } } }
+  for _, p in ipairs { 1, math.huge } do
+    t.equal(cond(x, p):tolist(), { math.huge, 2.0 })
+  end
+  t.near(cond(x[2]), 2)
+  t.near(cond(f64 { { 3, 0, 0 }, { 0, 2, 0 } }, -2), 2 / 3)
+  -- Known: that of the Hilbert matrix of 5.
+  local known = 476607.25024259434
+  t.ok(math.abs(cond(hilbert(5)):item() / known - 1) < 1e-9, "Hilbert")
+  t.fails("cond: x is [2, 3]; only p = 2 and -2 take what is not square",
+    cond, orrery.zeros(2, 3), 1)
+end)
+
+t.test("a chain of products is one product", function()
+  local a, b, c = randn(3, 40), randn(40, 2), randn(2, 30)
+  close(orrery.linalg.multi_dot { a, b, c }, a:matmul(b):matmul(c), 1e-13)
+  local u, v = randn(3), randn(30)
+  t.near(orrery.linalg.multi_dot { u, a, b, c, v },
+    u:matmul(a):matmul(b):matmul(c):matmul(v), 1e-12)
+  t.fails("multi_dot: tensor 1 is [3, 40], tensor 2 is [2, 30]: inner sizes "
+    .. "differ; make them equal", orrery.linalg.multi_dot, { a, c })
+end)
+
+t.test("LU factors rebuild the matrix, pivots at most 1 below the diagonal",
+  function()
+  for _, shape in ipairs { { 5, 5 }, { 7, 3 }, { 3, 7 }, { 2, 4, 4 } } do
+    local x = randn(table.unpack(shape))
+    local p, l, u = x:lu()
+    close(p:matmul(l):matmul(u), x, 1e-14)
+    t.ok(l:abs():amax():item() == 1, "pivots")
+    close(l, l:tril(), 0)
+    close(u, u:triu(), 0)
+  end
+end)
+
 t.test("orrery.linalg has PyTorch's names", function()
   local x = spd(3)
   close(orrery.linalg.inv(x), x:inverse(), 0)

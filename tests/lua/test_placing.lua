@@ -137,3 +137,18 @@ t.test("diff, movedim, masked_scatter and cosine_similarity", function()
   t.near(orrery.functional.cosine_similarity(a, b),
     f64 { math.sqrt(0.5), 24 / 25 }, 1e-15)
 end)
+
+t.test("cartesian_prod and combinations list tuples", function()
+  local x, y = orrery.tensor { 1, 2 }, orrery.tensor { 5, 6, 7 }
+  t.near(orrery.cartesian_prod(x, y), { { 1, 5 }, { 1, 6 }, { 1, 7 },
+    { 2, 5 }, { 2, 6 }, { 2, 7 } })
+  t.near(orrery.cartesian_prod(x), { 1, 2 })
+  t.near(y:combinations(), { { 5, 6 }, { 5, 7 }, { 6, 7 } })
+  t.near(x:combinations(2, true), { { 1, 1 }, { 1, 2 }, { 2, 2 } })
+  t.near(y:combinations(3), { { 5, 6, 7 } })
+  t.equal(x:combinations(3):shape_str(), "[0, 3]")
+  t.fails("combinations: x is [1, 2]; it must have one axis",
+    orrery.combinations, x:unsqueeze(1))
+  t.fails("cartesian_prod: argument 2 is the number 3; pass a tensor",
+    orrery.cartesian_prod, x, 3)
+end)

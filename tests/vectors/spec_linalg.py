@@ -6,7 +6,7 @@ element of each eigenvector, or left singular vector, is positive.
 """
 import torch
 
-from spec import call, op
+from spec import call, one, op
 
 L = torch.linalg
 
@@ -265,3 +265,97 @@ def _(r):
   x = spread(r, batch(r), m, n)
   # Both are LAPACK's, which takes the same pivots.
   return call(x), lambda x: tuple(L.lu(x))
+
+
+# ---- norms and conditions
+
+@op("linalg.vector_norm", cases=24)
+def _(r):
+  shape = r.shape(zero=False)
+  p = r.each([None, 1, 3, 0, 2, 1.5, float("inf"), -float("inf"), -1])
+  x = r.away(shape, -2, 2, [0], 0.2) if p != float("inf") else r.distinct(shape)
+  axes = r.axes(shape) if shape and r.chance() else None
+  keep = r.chance()
+  return (call(x, p, {"axis": one(axes), "keepdim": keep} if axes
+               else {"keepdim": keep}),
+          lambda x: L.vector_norm(x, 2 if p is None else p, axes, keep))
+
+
+ORDERS = [None, "nuc", 2, 1, float("inf"), -2, -1, -float("inf"), "fro"]
+
+
+@op("linalg.matrix_norm", cases=27)
+def _(r):
+  x, p = spread(r, batch(r, False), side(r), side(r)), r.each(ORDERS)
+  keep = r.chance()
+  if x.dim() > 2 and r.chance():
+    a, b = r.axes(list(x.shape), 2, 2)
+    # Another pair of axes may have equal singular values; sums and the
+    # Frobenius norm do not mind.
+    if p in ("nuc", 2, -2):
+      p = "fro"
+    return (call(x, p, {"axis": one([a, b]), "keepdim": keep}),
+            lambda x: L.matrix_norm(x, p or "fro", (a, b), keep))
+  return (call(x, p, {"keepdim": keep}),
+          lambda x: L.matrix_norm(x, p or "fro", keepdim=keep))
+
+
+@op("linalg.norm", cases=27)
+def _(r):
+  form, keep = r.each(["all", "matrix", "vector", "pair", "axis"]), r.chance()
+  if form == "all":
+    x = r.away(r.shape(zero=False), -2, 2, [0])
+    return call(x), lambda x: L.norm(x)
+  if form == "matrix":
+    x, p = spread(r, [], side(r), side(r)), ORDERS[r.int(1, 8)]
+    return (call(x, p, {"keepdim": keep}),
+            lambda x: L.norm(x, p, keepdim=keep))
+  if form == "vector":
+    x, p = r.away([4], -2, 2, [0]), r.choice([1, 3, -1])
+    return call(x, p), lambda x: L.norm(x, p)
+  x = spread(r, [2], side(r), side(r))
+  if form == "pair":
+    p = r.choice([None, "nuc", 2, 1])
+    return (call(x, p, {"axis": [-2, -1], "keepdim": keep}),
+            lambda x: L.norm(x, p, (-2, -1), keep))
+  p = r.choice([None, 1, 3])
+  x = r.away([2, 3], -2, 2, [0], 0.2)
+  return (call(x, p, {"axis": 1, "keepdim": keep}),
+          lambda x: L.norm(x, p, 0, keep))
+
+
+@op("linalg.cond", cases=27)
+def _(r):
+  p, shape = r.each(ORDERS), batch(r, False)
+  n = side(r, 2)
+  x = spread(r, shape, n, n if p not in (None, 2, -2) else side(r, 2))
+
+  # Written out: L.cond works in place and has no gradient for most orders.
+  def theirs(x):
+    if p in (None, 2, -2):
+      s = L.svdvals(x)
+      y = s[..., 0] / s[..., -1] if p != -2 else s[..., -1] / s[..., 0]
+    else:
+      y = L.matrix_norm(x, p) * L.matrix_norm(L.inv(x), p)
+    assert torch.allclose(y, L.cond(x.detach(), p), rtol=1e-12)
+    return y
+  return call(x, p), theirs
+
+
+@op("linalg.multi_dot")
+def _(r):
+  sizes = [r.size() for _ in range(r.int(3, 6))]
+  xs = [r.tensor([a, b]) for a, b in zip(sizes, sizes[1:])]
+  if r.chance(0.3):
+    xs[0] = r.tensor(sizes[1:2])
+  if r.chance(0.3):
+    xs[-1] = r.tensor(sizes[-2:-1])
+  return call(xs), lambda *xs: L.multi_dot(xs)
+
+
+@op("linalg.vecdot")
+def _(r):
+  shape = r.shape(1)
+  axis = r.axis(shape)
+  return (call(r.tensor(shape), r.tensor(shape), axis=one(axis)),
+          lambda x, y: L.vecdot(x, y, dim=axis))

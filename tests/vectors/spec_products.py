@@ -279,3 +279,36 @@ def indices(name, fn):
 
 indices("tril_indices", torch.tril_indices)
 indices("triu_indices", torch.triu_indices)
+
+
+@op("tensordot")
+def _(r):
+  shared = [r.size(0, 3) if r.chance(0.1) else r.size(1, 3)
+            for _ in range(r.int(0, 3))]
+  left = [r.size(1, 3) for _ in range(r.int(0, 2))]
+  right = [r.size(1, 3) for _ in range(r.int(0, 2))]
+  n = len(shared)
+  if r.number % 3 == 0:
+    x, y = r.tensor(left + shared), r.tensor(shared + right)
+    return call(x, y, n), lambda x, y: torch.tensordot(x, y, n)
+  a = [int(i) for i in r.random.permutation(n + len(left))]
+  b = [int(i) for i in r.random.permutation(n + len(right))]
+  x = torch.zeros(shared + left).permute(a).shape
+  y = torch.zeros(shared + right).permute(b).shape
+  ax, ay = [a.index(i) for i in range(n)], [b.index(i) for i in range(n)]
+  ax = [i - len(x) * r.chance() for i in ax]
+  return (call(r.tensor(x), r.tensor(y), [one(ax), one(ay)]),
+          lambda x, y: torch.tensordot(x, y, (ax, ay)))
+
+
+@op("cartesian_prod")
+def _(r):
+  xs = [r.tensor([r.int(0, 3)]) for _ in range(r.int(1, 4))]
+  return call(*xs), lambda *xs: torch.cartesian_prod(*xs)
+
+
+@op("combinations")
+def _(r):
+  x, k, again = r.tensor([r.int(0, 5)]), r.choice([None, 1, 2, 3]), r.chance()
+  return (call(x, k, again),
+          lambda x: torch.combinations(x, 2 if k is None else k, again))
