@@ -154,7 +154,8 @@ t.test("InstanceNorm's running statistics are the examples' means", function()
   t.near(norm.running_var, { 0.5 + (2 + 18) / 2 / 2 }, 1e-12)
   local x = orrery.tensor({ { { 5 } } }, o64)
   t.near(norm:eval()(x):item(), (5 - 2.25) / math.sqrt(5.5 + 1e-5), 1e-12)
-  t.equal(tostring(norm), "InstanceNorm1d(1, { track_running_stats = true })")
+  t.equal(tostring(norm), "InstanceNorm1d(1, { momentum = 0.5, "
+    .. "track_running_stats = true })")
 end)
 
 t.test("Upsample by lines or by repeating, to a size or by a factor", function()

@@ -28,7 +28,9 @@ local function layer(name, fn, names, defaults)
   function class:forward(x) return fn(x, self) end
   function class:extra_repr()
     local parts = {}
-    for i, option in ipairs(names) do parts[i] = ("%g"):format(self[option]) end
+    for i, option in ipairs(names) do
+      parts[i] = ("%.14g"):format(self[option])
+    end
     return table.concat(parts, ", ")
   end
   layers[name] = class
@@ -38,7 +40,6 @@ layer("ReLU", function(x) return F.relu(x) end, {}, {})
 layer("Tanh", function(x) return F.tanh(x) end, {}, {})
 layer("Sigmoid", function(x) return F.sigmoid(x) end, {}, {})
 layer("SiLU", function(x) return F.silu(x) end, {}, {})
-layer("GELU", function(x) return F.gelu(x) end, {}, {})
 layer("Mish", function(x) return F.mish(x) end, {}, {})
 layer("SELU", function(x) return F.selu(x) end, {}, {})
 layer("ReLU6", function(x) return F.relu6(x) end, {}, {})
@@ -72,6 +73,29 @@ layer("Softmin", function(x, self) return F.softmin(x, self.axis) end,
 layer("LogSoftmax", function(x, self) return F.log_softmax(x, self.axis) end,
   { "axis" }, {})
 
+--- Gaussian error linear unit x Phi(x) (Hendrycks & Gimpel 2016).
+---@class orrery.nn.GELU: orrery.nn.Module
+local GELU = Layer:subclass "GELU"
+layers.GELU = GELU
+
+---@param opts? { approximate?: "none"|"tanh" }
+function GELU:init(opts)
+  opts = options.take("gelu", opts, { approximate = "none" })
+  if opts.approximate ~= "none" and opts.approximate ~= "tanh" then
+    blame("gelu: approximate is %s; use none or tanh",
+      options.shown(opts.approximate))
+  end
+  self.approximate = opts.approximate
+end
+
+function GELU:forward(x)
+  return F.gelu(x, { approximate = self.approximate })
+end
+
+function GELU:extra_repr()
+  return self.approximate == "tanh" and '{ approximate = "tanh" }' or ""
+end
+
 --- In training zeroes each entry with probability p and scales the rest by
 --- 1 / (1 - p), so that the expectation stays; else gives back its input.
 ---@class orrery.nn.Dropout: orrery.nn.Module
@@ -92,6 +116,6 @@ function Dropout:forward(x)
   return F.dropout(x, { p = self.p, generator = self.generator })
 end
 
-function Dropout:extra_repr() return ("%g"):format(self.p) end
+function Dropout:extra_repr() return ("%.14g"):format(self.p) end
 
 return layers

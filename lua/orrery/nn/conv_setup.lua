@@ -4,6 +4,7 @@ local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 local conv_setup = {}
 
@@ -65,33 +66,13 @@ function conv_setup.padded(self, x)
   return F.pad(x, { n[2], n[2], n[1], n[1] }, { mode = mode }), 0
 end
 
-local function shown(value)
-  if type(value) == "string" then return '"' .. value .. '"' end
-  if type(value) ~= "table" then return tostring(value) end
-  if value[1] == value[2] then return tostring(value[1]) end
-  return ("{ %d, %d }"):format(value[1], value[2])
-end
-
---- A convolution's arguments, the options that are not as they would be.
+--- A convolution's arguments, as it prints.
 function conv_setup.describe(self)
-  local parts = {}
-  local function note(name, default)
-    local value = shown(self[name])
-    if self[name] ~= nil and value ~= default then
-      parts[#parts + 1] = name .. " = " .. value
-    end
-  end
-  note("stride", "1")
-  note("padding", "0")
-  note("padding_mode", '"zeros"')
-  note("output_padding", "0")
-  note("dilation", "1")
-  note("groups", "1")
-  if not self.bias then parts[#parts + 1] = "bias = false" end
-  local head = ("%d, %d, %s"):format(self.in_channels, self.out_channels,
-    shown(self.kernel_size))
-  if #parts == 0 then return head end
-  return head .. ", { " .. table.concat(parts, ", ") .. " }"
+  local values = setmetatable({ bias = self.bias ~= nil }, { __index = self })
+  return ("%d, %d, %s"):format(self.in_channels, self.out_channels,
+    show.value(self.kernel_size)) .. show.options(values, "stride", 1,
+    "padding", 0, "padding_mode", "zeros", "output_padding", 0, "dilation", 1,
+    "groups", 1, "bias", true)
 end
 
 --- Weight [first, second, kernel...] and bias, uniform in +- 1 / sqrt(fan_in)

@@ -1,10 +1,11 @@
 --- Layers for images and sequences: moving pixels, padding, one-dimensional
---- convolutions and pools.
+--- convolutions, windows.
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
 local conv_setup = require "orrery.nn.conv_setup"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 local layers = {}
 
@@ -155,28 +156,6 @@ function ConvTranspose1d:forward(x)
       groups = self.groups })
 end
 
-local function pooling(name, fn)
-  local class = Layer:subclass(name)
-  local who = name:lower()
-  function class:init(kernel_size, opts)
-    opts = options.take(who, opts, { padding = 0 }, { "stride" })
-    self.kernel_size = options.count(who, "kernel_size", kernel_size)
-    self.stride = options.count(who, "stride", opts.stride or kernel_size)
-    self.padding = options.count(who, "padding", opts.padding, 0)
-  end
-  function class:forward(x)
-    return fn()(x, { kernel_size = self.kernel_size, stride = self.stride,
-      padding = self.padding })
-  end
-  function class:extra_repr() return tostring(self.kernel_size) end
-  layers[name] = class
-end
-
---- The largest of each window; { stride = kernel_size, padding = 0 }.
-pooling("MaxPool1d", function() return F.max_pool1d end)
---- The mean of each window; { stride = kernel_size, padding = 0 }.
-pooling("AvgPool1d", function() return F.avg_pool1d end)
-
 -- ------------------------------------------------------------------ windows
 
 --- A pool whose windows follow from the size wanted.
@@ -187,10 +166,7 @@ local function adaptive(name, images, fn)
     self.output_size = check(name:lower(), "output_size", output_size)
   end
   function class:forward(x) return fn()(x, self.output_size) end
-  function class:extra_repr()
-    return images and ("{ %d, %d }"):format(table.unpack(self.output_size))
-      or tostring(self.output_size)
-  end
+  function class:extra_repr() return show.value(self.output_size) end
   layers[name] = class
 end
 
@@ -225,6 +201,13 @@ function Unfold:init(kernel_size, opts)
   set_window(self, "unfold", kernel_size, opts)
 end
 
+local function window_repr(self)
+  return show.value(self.window.kernel_size) .. show.options(self.window,
+    "dilation", 1, "padding", 0, "stride", 1)
+end
+
+Unfold.extra_repr = window_repr
+
 function Unfold:forward(x) return F.unfold(x, self.window) end
 
 --- Sums such columns into images of output_size.
@@ -239,6 +222,10 @@ layers.Fold = Fold
 function Fold:init(output_size, kernel_size, opts)
   set_window(self, "fold", kernel_size, opts)
   self.window.output_size = options.pair("fold", "output_size", output_size)
+end
+
+function Fold:extra_repr()
+  return show.value(self.window.output_size) .. ", " .. window_repr(self)
 end
 
 function Fold:forward(x) return F.fold(x, self.window) end

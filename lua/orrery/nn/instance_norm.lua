@@ -3,6 +3,7 @@ local orrery = require "orrery"
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 --- Mean 0 and variance 1 in each channel of each example. Without weight and
 --- bias unless { affine = true }, and by each example's own statistics also in
@@ -88,14 +89,11 @@ function InstanceNorm:forward(x)
 end
 
 function InstanceNorm:extra_repr()
-  local parts = {}
-  if self.eps ~= 1e-5 then parts[1] = ("eps = %g"):format(self.eps) end
-  if self.weight then parts[#parts + 1] = "affine = true" end
-  if self.running_mean then
-    parts[#parts + 1] = "track_running_stats = true"
-  end
-  return self.num_features .. (#parts > 0
-    and ", { " .. table.concat(parts, ", ") .. " }" or "")
+  return self.num_features .. show.options({ eps = self.eps,
+    momentum = self.running_mean and self.momentum, affine = self.weight ~= nil,
+    track_running_stats = self.running_mean ~= nil, single = self.single },
+    "eps", 1e-5, "momentum", 0.1, "affine", false,
+    "track_running_stats", false, "single", false)
 end
 
 ---@class orrery.nn.InstanceNorm1d: orrery.nn.InstanceNorm  sequences [N, C, L]

@@ -11,6 +11,7 @@ local F = require "orrery.nn.functional"
 local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 local layers = {}
 
@@ -91,15 +92,12 @@ local function module_of(name, op)
 
   function class:extra_repr()
     local _, _, plain = signature(op)
-    local parts = {}
-    for _, param in ipairs(plain) do
-      local value = self[param.name]
-      if value ~= param.default then
-        parts[#parts + 1] = param.name .. " = " .. (type(value) == "string"
-          and ("%q"):format(value) or tostring(value))
-      end
+    local list = {}
+    for i, param in ipairs(plain) do
+      list[2 * i - 1], list[2 * i] = param.name, param.default
     end
-    return #parts > 0 and "{ " .. table.concat(parts, ", ") .. " }" or ""
+    return (show.options(self, table.unpack(list, 1, 2 * #plain))
+      :gsub("^, ", ""))
   end
 
   layers[name] = class

@@ -3,6 +3,7 @@ local orrery = require "orrery"
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 --- Normalises each channel by the batch's mean and variance in training, and
 --- by running averages of both otherwise. As in PyTorch the running variance
@@ -22,6 +23,8 @@ function BatchNorm:init(num_features, opts)
   opts = options.take(who, opts, { eps = 1e-5, momentum = 0.1, affine = true,
     track_running_stats = true, dtype = "float32" })
   self.num_features = options.count(who, "num_features", num_features)
+  self.affine = opts.affine and true or false
+  self.track_running_stats = opts.track_running_stats and true or false
   self.eps = options.number(who, "eps", opts.eps)
   self.momentum = options.number(who, "momentum", opts.momentum,
     function(m) return m >= 0 and m <= 1 end, "a weight, 0 to 1")
@@ -69,7 +72,10 @@ function BatchNorm:forward(x)
   return y
 end
 
-function BatchNorm:extra_repr() return tostring(self.num_features) end
+function BatchNorm:extra_repr()
+  return self.num_features .. show.options(self, "eps", 1e-5, "momentum", 0.1,
+    "affine", true, "track_running_stats", true)
+end
 
 ---@class orrery.nn.BatchNorm2d: orrery.nn.BatchNorm  images [N, C, H, W]
 local BatchNorm2d = BatchNorm:subclass "BatchNorm2d"

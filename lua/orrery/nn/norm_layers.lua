@@ -5,6 +5,7 @@ local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 local layers = {}
 
@@ -68,7 +69,11 @@ function LayerNorm:forward(x)
 end
 
 function LayerNorm:extra_repr()
-  return table.concat(self.normalized_shape, ", ")
+  local sizes = self.normalized_shape
+  return (#sizes == 1 and sizes[1] or "{ " .. table.concat(sizes, ", ") .. " }")
+    .. show.options({ eps = self.eps, elementwise_affine = self.weight ~= nil,
+      bias = self.bias ~= nil or self.weight == nil }, "eps", 1e-5,
+      "elementwise_affine", true, "bias", true)
 end
 
 --- Mean 0 and variance 1 in each group of channels of each example
@@ -104,6 +109,8 @@ end
 
 function GroupNorm:extra_repr()
   return ("%d, %d"):format(self.num_groups, self.num_channels)
+    .. show.options({ eps = self.eps, affine = self.weight ~= nil },
+      "eps", 1e-5, "affine", true)
 end
 
 --- A table of vectors, looked up by position from 1. Standard normal at
@@ -147,6 +154,7 @@ end
 
 function Embedding:extra_repr()
   return ("%d, %d"):format(self.num_embeddings, self.embedding_dim)
+    .. show.options(self, "padding_idx", nil)
 end
 
 return layers

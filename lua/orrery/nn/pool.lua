@@ -1,38 +1,60 @@
---- Layers that change the size of images [N, C, H, W].
+--- Layers that change the size of images [N, C, H, W] and sequences [N, C, L].
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
 local checks = require "orrery.nn.checks"
 local options = require "orrery.options"
+local show = require "orrery.nn.show"
 
 local layers = {}
 
-local function pooling(name, fn, extra)
+local function flag(who, name, value)
+  if type(value) ~= "boolean" then
+    blame("%s: %s is %s; give true or false", who, name, options.shown(value))
+  end
+  return value
+end
+
+--- A layer around one pool. `read` is options.count for sequences [N, C, L],
+--- options.pair for images.
+local function pooling(name, op, read, dilated)
   local class = Layer:subclass(name)
   local who = name:lower()
+  local last = dilated and "dilation" or "count_include_pad"
   function class:init(kernel_size, opts)
-    opts = options.take(who, opts, { padding = 0 }, { "stride", extra })
-    self.kernel_size = options.pair(who, "kernel_size", kernel_size)
-    self.stride = options.pair(who, "stride", opts.stride or kernel_size)
-    self.padding = options.pair(who, "padding", opts.padding, 0)
-    self[extra] = opts[extra]
+    opts = options.take(who, opts, { padding = 0, ceil_mode = false,
+      [last] = dilated and 1 or true }, { "stride" })
+    self.kernel_size = read(who, "kernel_size", kernel_size)
+    self.stride = read(who, "stride", opts.stride or kernel_size)
+    self.padding = read(who, "padding", opts.padding, 0)
+    self.ceil_mode = flag(who, "ceil_mode", opts.ceil_mode)
+    self[last] = (dilated and read or flag)(who, last, opts[last])
   end
   function class:forward(x)
-    return fn()(x, { kernel_size = self.kernel_size, stride = self.stride,
-      padding = self.padding, [extra] = self[extra] })
+    return F[op](x, { kernel_size = self.kernel_size, stride = self.stride,
+      padding = self.padding, ceil_mode = self.ceil_mode,
+      [last] = self[last] })
   end
   function class:extra_repr()
-    return ("{ %d, %d }"):format(table.unpack(self.kernel_size))
+    return show.value(self.kernel_size) .. show.options(self,
+      "stride", self.kernel_size, "padding", 0, "ceil_mode", false,
+      last, dilated and 1 or true)
   end
   layers[name] = class
 end
 
---- The largest of each window; { stride = kernel_size, padding = 0,
---- ceil_mode = false }.
-pooling("MaxPool2d", function() return F.max_pool2d end, "ceil_mode")
---- The mean of each window; { stride = kernel_size, padding = 0,
---- count_include_pad = true }.
-pooling("AvgPool2d", function() return F.avg_pool2d end, "count_include_pad")
+--- The largest of each window of a sequence; { stride = kernel_size,
+--- padding = 0, dilation = 1, ceil_mode = false }.
+pooling("MaxPool1d", "max_pool1d", options.count, true)
+--- The largest of each window of an image; options as MaxPool1d's, each a
+--- number or { height, width }.
+pooling("MaxPool2d", "max_pool2d", options.pair, true)
+--- The mean of each window of a sequence; { stride = kernel_size, padding = 0,
+--- ceil_mode = false, count_include_pad = true }.
+pooling("AvgPool1d", "avg_pool1d", options.count, false)
+--- The mean of each window of an image; options as AvgPool1d's, sizes a number
+--- or { height, width }.
+pooling("AvgPool2d", "avg_pool2d", options.pair, false)
 
 --- Images of another size, by repeating pixels or by straight lines between
 --- them.
@@ -78,19 +100,9 @@ function Upsample:forward(x)
     align_corners = self.align_corners })
 end
 
-local function pair_text(pair)
-  return pair[1] == pair[2] and tostring(pair[1])
-    or ("{ %d, %d }"):format(pair[1], pair[2])
-end
-
 function Upsample:extra_repr()
-  local parts = { self.size and "size = " .. pair_text(self.size)
-    or "scale_factor = " .. pair_text(self.scale_factor) }
-  if self.mode ~= "nearest" then
-    parts[2] = ('mode = "%s"'):format(self.mode)
-  end
-  if self.align_corners then parts[#parts + 1] = "align_corners = true" end
-  return "{ " .. table.concat(parts, ", ") .. " }"
+  return (show.options(self, "size", nil, "scale_factor", nil,
+    "mode", "nearest", "align_corners", false):gsub("^, ", ""))
 end
 
 --- Upsample with mode = "nearest".
