@@ -33,6 +33,7 @@ static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {
   window v = {max64(y0, 0), min64(y1, g->h), max64(x0, 0), min64(x1, g->w), 0};
   v.divisor = g->count_padding ? (double)((y1 - y0) * (x1 - x0))
                                : (double)((v.y1 - v.y0) * (v.x1 - v.x0));
+  if (g->divisor) v.divisor = (double)g->divisor;
   return v;
 }
 

@@ -7,6 +7,7 @@ typedef struct orr_pool {
   int64_t planes, h, w, oh, ow;
   int64_t kh, kw, sh, sw, ph, pw, dh, dw;
   bool count_padding;  // averages: divide by the window's size, padding too
+  int64_t divisor;     // or by this, when it is not 0
 } orr_pool;
 
 // Output size along an axis; < 1 when the window does not fit. With ceil the

@@ -1,5 +1,7 @@
 // normalise.c -- layer, group and instance normalisation. Each is batch_norm's
 // kernel over rows: [1, R, M] has R channels of M values.
+#include <math.h>
+
 #include "window.h"
 
 static orr_tensor *times(orr_tensor *a, orr_tensor *b) {
@@ -195,29 +197,58 @@ static orr_tensor *standard_instances(orr_tensor *x, double eps) {
                        eps);
 }
 
+enum { USE_INPUT, INSTANCE_MOMENTUM, INSTANCE_EPS };
+
 static orr_tensor *instance_norm_compose(orr_call *c) {
-  if (!want_instances(c, 0) || !want_eps(c, 0) || !want_per_channel(c, 1) ||
-      !want_per_channel(c, 2))
+  orr_tensor *const *x = c->x;
+  const double eps = c->attr[INSTANCE_EPS];
+  const bool use_input = c->attr[USE_INPUT] != 0;
+  if (use_input ? !want_instances(c, 0) : !orr_want_min_rank(c, 0, 3))
     return NULL;
-  return affine(standard_instances(c->x[0], c->attr[0]), c->x[1], c->x[2]);
+  if (!want_eps(c, INSTANCE_EPS)) return NULL;
+  for (int i = 1; i < 5; i++)
+    if (!want_per_channel(c, i)) return NULL;
+  if (use_input) return affine(standard_instances(x[0], eps), x[3], x[4]);
+  if (x[1] && x[2])
+    return ORR(batch_norm, x[0], x[1], x[2], x[3], x[4], .attr = {0, 0, eps});
+  orr_fail(c,
+           "running_mean and running_var are missing; give them or "
+           "use_input_stats = true");
+  return NULL;
 }
 
 ORR_DEFINE_OP(
     instance_norm,
     .doc = "Normalises each channel of each example of x [N, C, ...] to mean 0 "
            "and variance 1, then scales by weight and adds bias, [C] each "
-           "(Ulyanov et al. 2016).",
-    .params = {{"x"}, AFFINE_PARAMS, EPS_PARAM},
+           "(Ulyanov et al. 2016). Without use_input_stats by running ones, "
+           "which are never changed here (nn.InstanceNorm2d keeps them).",
+    .params = {{"x"},
+               {"running_mean", .optional = true},
+               {"running_var", .optional = true},
+               AFFINE_PARAMS,
+               {"use_input_stats", ORR_BOOL, .def = 1,
+                .doc = "or else the running ones"},
+               {"momentum", ORR_NUM, .def = 0.1,
+                .doc = "for those who keep running statistics"},
+               EPS_PARAM},
     .compose = instance_norm_compose, .flags = ORR_FUNCTIONAL,
     .samples = {
-        "{ {2,3,2,2}, {3}, {3} }", "{ {2,2,5}, eps = 0.1 }",
-        "{ {0,2,3,3}, {2} }", "{ {2,2,3}, false, {2} }",
+        "{ {2,3,2,2}, false, false, {3}, {3} }", "{ {2,2,5}, eps = 0.1 }",
+        "{ {0,2,3,3}, false, false, {2} }",
+        "{ {2,2,3}, false, false, false, {2} }",
+        "{ {2,2,3}, {2}, {2}, {2}, {2}, use_input_stats = false, low = 0.5, "
+        "high = 2 }",
+        "{ {2,2,1}, {2}, {2}, use_input_stats = false, low = 0.5, high = 2 }",
+        "{ {2,2,3}, {2}, use_input_stats = false, error = 'instance_norm: "
+        "running_mean and running_var are missing; give them or "
+        "use_input_stats = true' }",
         "{ {2,2,1,1}, error = 'instance_norm: x is [2, 2, 1, 1]: one value per "
         "channel has no variance; give larger images' }",
         "{ {2,2}, error = 'instance_norm: x is [2, 2] but must be [N, C, ...]; "
         "use :view or :unsqueeze' }",
-        "{ {2,2,3}, {3}, error = 'instance_norm: weight is [3] but x has 2 "
-        "channels; give [2]' }"});
+        "{ {2,2,3}, false, false, {3}, error = 'instance_norm: weight is [3] "
+        "but x has 2 channels; give [2]' }"});
 
 // ------------------------------------------------------------ adain
 
@@ -360,13 +391,25 @@ static orr_tensor *embedding_compose(orr_call *c) {
              (long long)at, (long long)i + 1, (long long)w->size[0]);
     return NULL;
   }
+  const double rows_of_weight = (double)w->size[0];
+  double padding = c->attr[0];
+  if (padding < 0) padding += rows_of_weight + 1;
+  if (padding < 0 || padding > rows_of_weight || padding != floor(padding)) {
+    orr_fail(c, "padding_idx is %g but weight has rows 1 to %.0f", c->attr[0],
+             rows_of_weight);
+    return NULL;
+  }
   const int64_t flat[] = {index->count};
   int64_t size[ORR_MAX_RANK];
   for (int a = 0; a < index->rank; a++) size[a] = index->size[a];
   size[index->rank] = w->size[1];
   orr_tensor *rows =
       ORR(index_select, w, orr_reshape_to(index, 1, flat), .attr = {0});
-  return orr_reshape_to(rows, index->rank + 1, size);
+  orr_tensor *y = orr_reshape_to(rows, index->rank + 1, size);
+  if (!y || padding == 0) return y;
+  orr_tensor *fixed = ORR(eq, index, orr_num(index, padding));
+  fixed = fixed ? ORR(unsqueeze, fixed, .attr = {index->rank}) : NULL;
+  return ORR(where, fixed, orr_keep(orr_detach(y)), y);
 }
 
 ORR_DEFINE_OP(
@@ -374,12 +417,18 @@ ORR_DEFINE_OP(
     .doc = "Rows of weight [V, D] at the positions of index [...], from 1: "
            "[..., D].",
     .params = {{"index", .want = ORR_WANT_INT, .doc = "rows, from 1"},
-               {"weight"}},
+               {"weight"},
+               {"padding_idx", ORR_INT,
+                .doc = "the row that gets no gradient; 0: there is none"}},
     .compose = embedding_compose, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {5}, {4,3}, ints = { index = {1,4} } }",
                 "{ {2,3}, {4,2}, ints = { index = {1,4} } }",
                 "{ {}, {4,2}, ints = { index = {1,4} } }",
                 "{ {0,2}, {4,3}, ints = { index = {1,4} } }",
+                "{ {5}, {4,3}, padding_idx = -1, ints = { index = {1,4} }, "
+                "nograd = true, reason = 'a row is held fixed' }",
+                "{ {2}, {4,3}, padding_idx = 5, ints = { index = {1,4} }, error "
+                "= 'embedding: padding_idx is 5 but weight has rows 1 to 4' }",
                 "{ {2}, {4,3}, ints = { index = {5,5} }, error = 'embedding: "
                 "index holds 5 at element 1 but weight has rows 1 to 4' }",
                 "{ {2}, {4}, ints = { index = {1,4} }, error = 'embedding: "

@@ -6,7 +6,7 @@
 
 enum { KERNEL = 0, STRIDE = 2, PADDING = 4 };
 enum { MAX_DILATION = 6, MAX_CEIL = 8 };
-enum { AVG_CEIL = 6, AVG_COUNT = 7, AVG_SIZE = 8 };
+enum { AVG_CEIL = 6, AVG_COUNT = 7, AVG_DIVISOR = 8, AVG_SIZE = 9 };
 
 #define KERNEL_PARAM \
   { "kernel_size", ORR_PAIR, .required = true, .doc = "size of the window" }
@@ -236,11 +236,17 @@ static orr_pool read_avg_pool(const double *attr, const int64_t *x,
                               const int64_t *y) {
   orr_pool g = read_pool(attr, x, y);
   g.count_padding = attr[AVG_COUNT] != 0;
+  g.divisor = (int64_t)attr[AVG_DIVISOR];
   return g;
 }
 
+static bool want_mean(orr_call *c) {
+  return orr_want_images(c, 0) && want_window(c) &&
+      orr_want_int(c, AVG_DIVISOR, "divisor_override", 0);
+}
+
 static bool avg_pool2d_shape(orr_call *c) {
-  if (!orr_want_images(c, 0) || !want_window(c)) return false;
+  if (!want_mean(c)) return false;
   const orr_pool g = read_avg_pool(c->attr, c->x[0]->size, NULL);
   int64_t size[4];
   return pooled_size(c, &g, c->attr[AVG_CEIL] != 0, size) &&
@@ -261,10 +267,13 @@ static void avg_pool2d_vjp(orr_vjp *v) {
   v->gx[0] = orr_apply_short(&orr_op_avg_pool2d_dx, &args);
 }
 
-#define AVG_PARAMS                                                        \
-  KERNEL_PARAM, STRIDE_PARAM, PADDING_PARAM, CEIL_PARAM, {                \
-    "count_include_pad", ORR_BOOL, .def = 1,                              \
-                                   .doc = "padding counts in the divisor" \
+#define AVG_PARAMS                                                 \
+  KERNEL_PARAM, STRIDE_PARAM, PADDING_PARAM, CEIL_PARAM,           \
+      {"count_include_pad", ORR_BOOL, .def = 1,                    \
+       .doc = "padding counts in the divisor"},                    \
+  {                                                                \
+    "divisor_override", ORR_INT,                                   \
+        .doc = "what sums are divided by; 0: by the window's size" \
   }
 
 ORR_DEFINE_OP(
@@ -280,15 +289,16 @@ ORR_DEFINE_OP(
          "}",
          "{ {1,1,5,6}, kernel_size = {3,2}, padding = 1, ceil_mode = true, "
          "stride = 3 }",
+         "{ {1,1,5,6}, kernel_size = 3, padding = 1, divisor_override = 2 }",
          "{ {0,2,4,4}, kernel_size = 2 }",
+         "{ {1,1,4,4}, kernel_size = 2, divisor_override = -1, error = "
+         "'avg_pool2d: divisor_override is -1; it must be an integer >= 0' }",
          "{ {1,1,4,4}, kernel_size = 5, error = 'avg_pool2d: x is [1, 1, 4, 4] "
          "with padding {0, 0}, smaller than the window {5, 5}; use a smaller "
          "kernel_size' }"});
 
 static bool avg_pool2d_dx_shape(orr_call *c) {
-  if (!orr_want_images(c, 0) || !want_window(c) ||
-      !orr_want_pair(c, AVG_SIZE, "size", 1))
-    return false;
+  if (!want_mean(c) || !orr_want_pair(c, AVG_SIZE, "size", 1)) return false;
   const int64_t *gy = c->x[0]->size;
   const int64_t size[] = {gy[0], gy[1], (int64_t)c->attr[AVG_SIZE],
                           (int64_t)c->attr[AVG_SIZE + 1]};
@@ -330,6 +340,7 @@ ORR_DEFINE_OP(
         "{ {0,2,2,2}, kernel_size = 2, size = {5,4} }",
         "{ {1,2,3,4}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
         "size = {5,6}, count_include_pad = false }",
+        "{ {1,1,2,2}, kernel_size = 2, size = {5,4}, divisor_override = 3 }",
         "{ {1,2,3,4}, kernel_size = 2, size = 4, error = 'avg_pool2d_dx: gy is "
         "[1, 2, 3, 4], which is not what size = {4, 4} is pooled to; match "
         "them' }"});

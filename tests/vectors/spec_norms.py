@@ -4,7 +4,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from spec import call, op
+from spec import call, one, op
 
 def channels(r, least=2, most=4, values=2):
   """A shape [N, C, ...] with enough values in each channel."""
@@ -62,8 +62,13 @@ def _(r):
   x, eps = r.tensor(shape, -2, 2), pick_eps(r)
   ours, (w, b) = affine(r, [shape[1]])
   if not shape[0]:
-    return call(x, *ours, eps=eps), of_nothing(x, w, b)
-  return (call(x, *ours, eps=eps),
+    return call(x, None, None, *ours, eps=eps), of_nothing(x, w, b)
+  if r.chance(0.3):  # by running statistics
+    mean = r.tensor(shape[1:2], grad=False)
+    var = r.tensor(shape[1:2], 0.2, 2, grad=False)
+    return (call(x, mean, var, *ours, use_input_stats=False, eps=eps),
+            F.instance_norm(x, mean, var, w, b, False, eps=eps or 1e-5))
+  return (call(x, None, None, *ours, eps=eps),
           F.instance_norm(x, weight=w, bias=b, eps=eps or 1e-5))
 
 
@@ -144,6 +149,10 @@ def _(r):
   rows, d = r.size(), r.size()
   at = r.labels(r.shape(0, 3), rows)
   w = r.tensor([rows, d])
+  if r.chance():
+    fixed = r.int(-rows, rows - 1)
+    return (call(at + 1, w, padding_idx=one(fixed)),
+            F.embedding(at, w, padding_idx=fixed))
   return call(at + 1, w), F.embedding(at, w)
 
 

@@ -142,9 +142,10 @@ def pool(name, fn, axes, largest):
                    dilation=dilation, ceil_mode=ceil),
               fn(x, kernel, stride, padding, dilation, ceil))
     x = r.tensor(shape)
+    by = {"divisor_override": r.int(1, 5)} if axes == 2 and r.chance(0.3) else {}
     return (call(x, kernel_size=kernel, stride=stride, padding=padding,
-                 ceil_mode=ceil, count_include_pad=count),
-            fn(x, kernel, stride, padding, ceil, count))
+                 ceil_mode=ceil, count_include_pad=count, **by),
+            fn(x, kernel, stride, padding, ceil, count, **by))
 
 
 pool("max_pool1d", F.max_pool1d, 1, True)
