@@ -41,9 +41,11 @@ static orr_tensor *celu_compose(orr_call *c) {
     orr_fail(c, "alpha is 0; it must not be");
     return NULL;
   }
-  orr_tensor *x = c->x[0], *zero = orr_num(x, 0);
-  orr_tensor *low = ORR(expm1, scaled(ORR(minimum, x, zero), 1 / alpha));
-  return ORR(where, positive(x), x, scaled(low, alpha));
+  // Not the minimum of x and 0, which would halve the gradient at 0.
+  orr_tensor *x = c->x[0], *above = positive(x);
+  orr_tensor *below = ORR(where, above, orr_num(x, 0), x);
+  orr_tensor *low = ORR(expm1, scaled(below, 1 / alpha));
+  return ORR(where, above, x, scaled(low, alpha));
 }
 
 ORR_DEFINE_OP(celu,

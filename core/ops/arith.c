@@ -68,14 +68,16 @@ ORR_MAP2(pow, ORR_GRAIN_DEAR,
              : z == 0.5 ? v_sqrt(x)
                         : V_FLOAT(x, powf, pow)(x, z))
 
-// d x^y: y x^(y-1) to x and x^y log x to y. Where y = 0 the first is 0 even
-// at x = 0, and where x = 0 the second is 0 (its limit for y > 0).
+// d x^y: y x^(y-1) to x and x^y log x to y. Where x = y = 0 the first is 0, as
+// for any other x, and so are its derivatives: 1 stands in for x. Where x = 0
+// the second is 0 (its limit for y > 0).
 static void pow_vjp(orr_vjp *v) {
   orr_tensor *x = v->x[0], *y = v->x[1];
   if (v->needs[0]) {
-    orr_tensor *one = orr_num(x, 1), *zero = orr_num(x, 0);
-    orr_tensor *d = ORR(mul, y, ORR(pow, x, ORR(sub, y, one)));
-    v->gx[0] = ORR(mul, v->gy, ORR(where, ORR(eq, y, zero), zero, d));
+    orr_tensor *one = orr_num(x, 1);
+    orr_tensor *base = ORR(where, ORR(logical_or, x, y), x, one);
+    orr_tensor *d = ORR(mul, y, ORR(pow, base, ORR(sub, y, one)));
+    v->gx[0] = ORR(mul, v->gy, d);
   }
   if (v->needs[1]) {
     orr_tensor *one = orr_num(x, 1), *zero = orr_num(x, 0);

@@ -143,7 +143,7 @@ static orr_tensor *softshrink_compose(orr_call *c) {
 }
 static orr_tensor *hardshrink_compose(orr_call *c) {
   orr_tensor *x = c->x[0], *zero = orr_num(x, 0);
-  return ORR(where, ORR(gt, ORR(abs, x), orr_num(x, c->attr[0])), x, zero);
+  return ORR(where, ORR(le, ORR(abs, x), orr_num(x, c->attr[0])), zero, x);
 }
 
 #define LAMBDA \
