@@ -34,6 +34,14 @@ def _(r):
   return run(r, nn.Linear(n, m, bias=bias), [x], [n, m], bias=bias)
 
 
+@op("nn.Bilinear")
+def _(r):
+  n, m, k, bias = r.size(), r.size(), r.size(), r.chance()
+  batch = r.shape(0, 2)
+  x, y = r.tensor(batch + [n]), r.tensor(batch + [m])
+  return run(r, nn.Bilinear(n, m, k, bias=bias), [x, y], [n, m, k], bias=bias)
+
+
 def conv(name, cls, axes, transposed):
   @op("nn." + name)
   def _(r):
@@ -44,8 +52,11 @@ def conv(name, cls, axes, transposed):
     if transposed:
       options["output_padding"] = r.int(
           0, max(options["stride"], options["dilation"]) - 1)
-    elif axes == 2 and r.chance(0.3):
-      options.update(padding="same", stride=1)
+    else:
+      if axes == 2 and r.chance(0.3):
+        options.update(padding="same", stride=1)
+      options["padding_mode"] = r.choice(["zeros", "zeros", "reflect",
+                                          "replicate", "circular"])
     size = [r.size(3 if r.tiny else 5, 7) for _ in range(axes)]
     x = r.tensor([r.size(1, 2), c] + size)
     return run(r, cls(c, k, kernel, **options), [x], [c, k, kernel], **options)
@@ -104,11 +115,18 @@ def _(r):
              **options)
 
 
-@op("nn.InstanceNorm2d")
-def _(r):
-  c = r.size(1, 3)
-  x = r.tensor([r.int(1, 3), c, 2, r.int(2, 3)], -2, 2)
-  return run(r, nn.InstanceNorm2d(c, affine=True), [x], [c], affine=True)
+def instance_norm(name, cls, inner):
+  @op("nn." + name)
+  def _(r):
+    c, training = r.size(1, 3), r.chance(0.7)
+    x = r.tensor([r.int(1, 3), c] + inner, -2, 2)
+    options = {"affine": True, "track_running_stats": r.chance(),
+               "momentum": r.choice([0.1, 0.3])}
+    return run(r, cls(c, **options), [x], [c], training, **options)
+
+
+instance_norm("InstanceNorm1d", nn.InstanceNorm1d, [5])
+instance_norm("InstanceNorm2d", nn.InstanceNorm2d, [2, 3])
 
 
 # ---- pools, windows, paddings, pixels
@@ -151,7 +169,24 @@ for name in ("ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d"):
 
 on_images("ConstantPad2d", nn.ConstantPad2d, 2)(
     lambda r: ([[r.int(0, 2) for _ in range(4)], r.number_in(-2, 2)], {}))
-on_images("Upsample", nn.Upsample, 2)(
+for name in ("ReflectionPad1d", "ReplicationPad1d"):
+  on_images(name, getattr(nn, name), 1)(
+      lambda r: ([[r.int(0, 2), r.int(0, 2)]], {}))
+on_images("ConstantPad1d", nn.ConstantPad1d, 1)(
+    lambda r: ([[r.int(0, 2), r.int(0, 2)], r.number_in(-2, 2)], {}))
+
+
+def upsampling(r):
+  if r.chance():
+    return [], {"scale_factor": r.size(1, 3)}
+  size = {"size": [r.int(1, 4 if r.tiny else 9) for _ in range(2)]}
+  return [], dict(size, mode="bilinear", align_corners=r.chance())
+
+
+on_images("Upsample", nn.Upsample, 2)(upsampling)
+on_images("UpsamplingBilinear2d", nn.UpsamplingBilinear2d, 2)(
+    lambda r: ([], {"scale_factor": r.size(1, 3)}))
+on_images("UpsamplingNearest2d", nn.UpsamplingNearest2d, 2)(
     lambda r: ([], {"scale_factor": r.size(1, 3)}))
 
 on_images("Unfold", nn.Unfold, 2)(
