@@ -213,6 +213,43 @@ void orr_rows_cumsum(const orr_rows *r, bool from_last, const void *x,
   spread(&b, ORR_GRAIN_CHEAP, run[r->dtype], run[r->dtype]);
 }
 
+// ---- running extremes
+
+#define RUNNING(T)                                                           \
+  static void running_bands_##T(void *context, int64_t begin, int64_t end) { \
+    const job *b = (const job *)context;                                     \
+    const int64_t n = b->r->n, inner = b->r->inner;                          \
+    const T *x = (const T *)b->x;                                            \
+    T *y = (T *)b->y;                                                        \
+    for (int64_t t = begin; t < end; t++) {                                  \
+      int64_t width;                                                         \
+      const int64_t at = band_at(b->r, t, &width);                           \
+      for (int64_t k = 0; k < n * width; k++) {                              \
+        const int64_t i = k / width, here = at + i * inner + k % width;      \
+        const int64_t last = here - inner;                                   \
+        const T v = x[here];                                                 \
+        const bool takes =                                                   \
+            i == 0 || v != v || (b->flag ? v >= y[last] : v <= y[last]);     \
+        y[here] = takes ? v : y[last];                                       \
+        b->index[here] = takes ? i + 1 : b->index[last];                     \
+      }                                                                      \
+    }                                                                        \
+  }
+RUNNING(float)
+RUNNING(double)
+RUNNING(int64_t)
+RUNNING(uint8_t)
+
+void orr_rows_running(const orr_rows *r, bool largest, const void *x,
+                      int64_t *index, void *value) {
+  static orr_range_fn *const run[ORR_DTYPES] = {running_bands_float,
+                                                running_bands_double,
+                                                running_bands_int64_t,
+                                                running_bands_uint8_t};
+  job b = {r, x, value, index, largest};
+  spread(&b, ORR_GRAIN_CHEAP, run[r->dtype], run[r->dtype]);
+}
+
 // ---- pick and place
 
 // Finds the first index that is neither skip nor in 1 .. n.

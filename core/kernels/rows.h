@@ -21,6 +21,10 @@ void orr_rows_extreme(const orr_rows *r, bool largest, const void *x,
 // Running sums from the first element, or from the last. Floats are summed
 // in double.
 void orr_rows_cumsum(const orr_rows *r, bool from_last, const void *x, void *y);
+// The largest (or smallest) element so far and where it is, counted from 1:
+// the last of equals; the last NaN once there is one.
+void orr_rows_running(const orr_rows *r, bool largest, const void *x,
+                      int64_t *index, void *value);
 // y[o, i] = scale * x[o, index[o, i], i], indices counted from 1; 0 where the
 // index is `skip`. False if one is out of range; *bad is then its position.
 bool orr_rows_pick(const orr_rows *r, const void *x, const int64_t *index,

@@ -1,4 +1,6 @@
 // activation_forms.c -- activations made of others, and those with weights.
+#include <math.h>
+
 #include "op.h"
 
 static orr_tensor *scaled(orr_tensor *x, double factor) {
@@ -221,3 +223,51 @@ ORR_DEFINE_OP(gumbel_softmax,
         "{ {0,4} }", "{ {0,4}, hard = true }",
         "{ {3}, tau = 0, error = 'gumbel_softmax: tau is 0; it must be > 0' "
         "}"});
+
+// ---- threshold: threshold, value
+
+static orr_tensor *threshold_compose(orr_call *c) {
+  orr_tensor *x = c->x[0];
+  return ORR(where, ORR(gt, x, orr_num(x, c->attr[0])), x,
+             orr_num(x, c->attr[1]));
+}
+
+ORR_DEFINE_OP(threshold,
+    .doc = "x where it is above a threshold, else a value, elementwise.",
+    .params = {{"x", .want = ORR_WANT_ANY},
+        {"threshold", ORR_NUM, .required = true, .doc = "x must be above it"},
+        {"value", ORR_NUM, .required = true, .doc = "instead of x"}},
+    .compose = threshold_compose,
+    .samples = {"{ {3,4}, threshold = 0, value = 5, low = 0.1 }",
+        "{ {3,4}, threshold = 2, value = -1 }",
+        "{ {0,4}, threshold = 0, value = 0 }"});
+
+// ---- rrelu: lower, upper, training
+
+// Below 0 times a number drawn between lower and upper, or their mean.
+static orr_tensor *rrelu_compose(orr_call *c) {
+  orr_tensor *x = c->x[0];
+  const double lower = c->attr[0], upper = c->attr[1];
+  if (!(lower <= upper && isfinite(upper - lower))) {
+    orr_fail(c, "lower is %g and upper %g; lower must not be above upper",
+             lower, upper);
+    return NULL;
+  }
+  orr_tensor *slope = orr_num(x, (lower + upper) / 2);
+  if (c->attr[2] != 0)
+    slope = ORR(rand_like, x, .attr = {lower, upper}, .stream = c->stream);
+  return ORR(where, positive(x), x, ORR(mul, x, slope));
+}
+
+ORR_DEFINE_OP(rrelu,
+    .doc = "x where positive, else x times a slope, elementwise: in training "
+           "one drawn for each element, otherwise the mean (Xu et al. 2015).",
+    .params = {{"x"}, {"lower", ORR_NUM, .def = 1. / 8, .doc = "least slope"},
+        {"upper", ORR_NUM, .def = 1. / 3, .doc = "largest slope"},
+        {"training", ORR_BOOL, .doc = "draws slopes"},
+        {"generator", ORR_STREAM, .doc = "the stream drawn from"}},
+    .compose = rrelu_compose, .flags = ORR_FUNCTIONAL | ORR_RANDOM,
+    .samples = {"{ {3,4} }", "{ {3,4}, lower = 0.1, upper = 0.5 }",
+        "{ {3,4}, lower = 0.2, upper = 0.2, training = true }", "{ {0,4} }",
+        "{ {3}, lower = 1, error = 'rrelu: lower is 1 and upper 0.333333; "
+        "lower must not be above upper' }"});

@@ -82,3 +82,84 @@ ORR_DEFINE_OP(
          "{ {0,4} }",
          "{ {3,4}, p = 1.5, error = 'dropout: p is 1.5; it must be between 0 "
          "and 1' }"});
+
+// ---- whole channels, and noise that keeps SELU's mean and variance
+
+// A mask for x: of each element, or one number for each of the first two axes.
+static orr_tensor *mask_of(orr_call *c, bool channels) {
+  const orr_tensor *x = c->x[0];
+  int64_t size[ORR_MAX_RANK];
+  for (int k = 0; k < x->rank; k++)
+    size[k] = channels && k > 1 ? 1 : x->size[k];
+  orr_tensor *like = orr_keep(orr_empty(x->dtype, x->rank, size));
+  return ORR(dropout_mask, like, .attr = {c->attr[0]}, .stream = c->stream);
+}
+
+static orr_tensor *feature_dropout_compose(orr_call *c) {
+  if (!want_probability(c) || !orr_want_min_rank(c, 0, 3)) return NULL;
+  if (c->attr[1] == 0 || c->attr[0] == 0) return c->x[0];
+  return ORR(mul, c->x[0], mask_of(c, true));
+}
+
+// Dropped elements become SELU's value at -inf, then all are scaled and moved
+// (Klambauer et al. 2017).
+static orr_tensor *alpha_dropped(orr_call *c, bool channels) {
+  orr_tensor *x = c->x[0];
+  const double p = c->attr[0], alpha = 1.7580993408473766;
+  if (c->attr[1] == 0 || p == 0) return x;
+  if (p == 1) return ORR(mul, x, orr_num(x, 0));
+  const double a = 1 / sqrt((alpha * alpha * p + 1) * (1 - p));
+  orr_tensor *kept = mask_of(c, channels);  // 0 or 1 / (1 - p)
+  orr_tensor *factor = ORR(mul, kept, orr_num(x, a * (1 - p)));
+  orr_tensor *shift = ORR(mul, factor, orr_num(x, alpha));
+  shift = ORR(add, shift, orr_num(x, alpha * a * (p - 1)));
+  return ORR(add, ORR(mul, x, factor), shift);
+}
+static orr_tensor *alpha_dropout_compose(orr_call *c) {
+  return want_probability(c) ? alpha_dropped(c, false) : NULL;
+}
+static orr_tensor *feature_alpha_dropout_compose(orr_call *c) {
+  if (!want_probability(c) || !orr_want_min_rank(c, 0, 3)) return NULL;
+  return alpha_dropped(c, true);
+}
+
+#define DROPOUT_PARAMS                                                  \
+  {                                                                     \
+    {"x"}, P_PARAM,                                                     \
+        {"training", ORR_BOOL, .def = 1, .doc = "false: x as it is"}, { \
+      "generator", ORR_STREAM, .doc = "the stream drawn from"           \
+    }                                                                   \
+  }
+#define CHANNEL_SAMPLES(NAME)                                                  \
+  {                                                                            \
+    "{ {2,3,4}, training = false }", "{ {2,3,4}, p = 0 }",                     \
+        "{ {2,3,2,2}, p = 1 }", "{ {0,3,4} }",                                 \
+        "{ {3,4}, error = '" NAME ": x is [3, 4] but must have at least 3 "    \
+        "axes; use :view or :unsqueeze' }",                                    \
+        "{ {2,3,4}, p = 1.5, error = '" NAME ": p is 1.5; it must be between " \
+        "0 and 1' }"                                                           \
+  }
+#define FEATURE(NAME, SHAPE) \
+  ORR_DEFINE_OP(NAME,                                                         \
+      .doc = "dropout of whole channels of x " SHAPE                          \
+             ": all elements of one are zeroed, or none.",                    \
+      .params = DROPOUT_PARAMS, .compose = feature_dropout_compose,           \
+      .flags = ORR_FUNCTIONAL | ORR_RANDOM, .samples = CHANNEL_SAMPLES(#NAME))
+FEATURE(dropout1d, "[N, C, L]");
+FEATURE(dropout2d, "[N, C, H, W]");
+FEATURE(dropout3d, "[N, C, D, H, W]");
+
+ORR_DEFINE_OP(alpha_dropout,
+    .doc = "Dropout for networks of SELUs, which keeps mean 0 and variance 1 "
+           "(Klambauer et al. 2017).",
+    .params = DROPOUT_PARAMS, .compose = alpha_dropout_compose,
+    .flags = ORR_FUNCTIONAL | ORR_RANDOM,
+    .samples = {"{ {3,4}, training = false }", "{ {3,4}, p = 0 }",
+        "{ {3,4}, p = 1 }", "{ {0,4} }",
+        "{ {3,4}, p = -1, error = 'alpha_dropout: p is -1; it must be between "
+        "0 and 1' }"});
+ORR_DEFINE_OP(feature_alpha_dropout,
+    .doc = "alpha_dropout of whole channels of x [N, C, ...].",
+    .params = DROPOUT_PARAMS, .compose = feature_alpha_dropout_compose,
+    .flags = ORR_FUNCTIONAL | ORR_RANDOM,
+    .samples = CHANNEL_SAMPLES("feature_alpha_dropout"));

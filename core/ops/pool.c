@@ -112,13 +112,19 @@ static void max_pool2d_vjp(orr_vjp *v) {
       CEIL_PARAM
 
 ORR_DEFINE_OP(
-    max_pool2d_indexed,
-    .doc = "max_pool2d, and the position of each maximum in its plane, from 1.",
+    max_pool2d_with_indices,
+    .doc = "max_pool2d, and the position of each maximum in its plane, "
+           "row-major and from 1: what max_unpool2d needs.",
     .params = {{"x"}, MAX_PARAMS}, .outputs = 2, .shape = max_pool2d_shape,
     .forward = max_pool2d_forward, .vjp = max_pool2d_vjp,
-    .flags = ORR_HIDDEN | ORR_KEEPS_Y | ORR_DROPS_X,
-    .samples = {"{ {2,2,4,4}, kernel_size = 2, distinct = true }",
-        "{ {0,2,4,4}, kernel_size = 2, distinct = true }"});
+    .flags = ORR_FUNCTIONAL | ORR_KEEPS_Y | ORR_DROPS_X,
+    .samples = {
+        "{ {2,2,4,4}, kernel_size = 2, distinct = true }",
+        "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
+        "distinct = true }",
+        "{ {0,2,4,4}, kernel_size = 2, distinct = true }",
+        "{ {2,4,4}, kernel_size = 2, error = 'max_pool2d_with_indices: x is "
+        "[2, 4, 4] but must be [N, C, H, W]; use :view or :unsqueeze' }"});
 
 // The user's function is the same without the positions. Checked here, so
 // that a sentence bears its name.
@@ -126,7 +132,7 @@ static orr_tensor *max_pool2d_compose(orr_call *c) {
   if (!max_pool2d_shape(c)) return NULL;
   orr_short_args args = {.x0 = c->x[0]};
   for (int i = 0; i <= MAX_CEIL; i++) args.attr[i] = c->attr[i];
-  return orr_apply_short(&orr_op_max_pool2d_indexed, &args);
+  return orr_apply_short(&orr_op_max_pool2d_with_indices, &args);
 }
 
 ORR_DEFINE_OP(

@@ -142,6 +142,89 @@ ORR_DEFINE_OP(baddbmm,
                           "[4] but the product is [2, 3, 5]; input must "
                           "broadcast to it' }"});
 
+static orr_tensor *addmv_compose(orr_call *c) {
+  if (!orr_want_rank(c, 1, 2) || !orr_want_rank(c, 2, 1)) return NULL;
+  return add_product(c, ORR(mv, c->x[1], c->x[2]));
+}
+static orr_tensor *addr_compose(orr_call *c) {
+  if (!orr_want_rank(c, 1, 1) || !orr_want_rank(c, 2, 1)) return NULL;
+  return add_product(c, ORR(outer, c->x[1], c->x[2]));
+}
+static orr_tensor *addbmm_compose(orr_call *c) {
+  if (!orr_want_rank(c, 1, 3) || !orr_want_rank(c, 2, 3)) return NULL;
+  return add_product(c, ORR(sum, ORR(bmm, c->x[1], c->x[2]), .attr = {1, 0}));
+}
+
+ORR_DEFINE_OP(addmv,
+    .doc = "beta * input + alpha * x y for a matrix x [M, K] and a vector y "
+           "[K]; input broadcasts.",
+    .params = {{"input"}, {"x"}, {"y"}, FACTORS}, .compose = addmv_compose,
+    .samples = {"{ {3}, {3,4}, {4} }",
+        "{ {}, {3,4}, {4}, beta = 0.5, alpha = -2 }", "{ {0}, {0,4}, {4} }",
+        "{ {3}, {4}, {4}, error = 'addmv: x is [4] but must have 2 axes; use "
+        ":view or :unsqueeze' }"});
+ORR_DEFINE_OP(addr,
+    .doc = "beta * input + alpha * (outer product of the vectors x and y); "
+           "input broadcasts.",
+    .params = {{"input"}, {"x"}, {"y"}, FACTORS}, .compose = addr_compose,
+    .samples = {"{ {3,4}, {3}, {4} }",
+        "{ {4}, {3}, {4}, beta = 0.5, alpha = -2 }", "{ {0,4}, {0}, {4} }",
+        "{ {3}, {3}, {4}, error = 'addr: input is [3] but the product is [3, "
+        "4]; input must broadcast to it' }"});
+ORR_DEFINE_OP(addbmm,
+    .doc = "beta * input + alpha * the sum of the products of a batch x [B, M, "
+           "K], y [B, K, N]; input broadcasts.",
+    .params = {{"input"}, {"x"}, {"y"}, FACTORS}, .compose = addbmm_compose,
+    .samples = {"{ {3,5}, {2,3,4}, {2,4,5} }",
+        "{ {5}, {2,3,4}, {2,4,5}, beta = 0.5, alpha = -2 }",
+        "{ {3,5}, {0,3,4}, {0,4,5} }",
+        "{ {3,5}, {3,4}, {2,4,5}, error = 'addbmm: x is [3, 4] but must have 3 "
+        "axes; use :view or :unsqueeze' }"});
+
+// Sums over the last axis of each.
+static orr_tensor *inner_compose(orr_call *c) {
+  orr_tensor *x = c->x[0], *y = c->x[1];
+  char a[128], b[128];
+  if (x->rank == 0 || y->rank == 0) return ORR(mul, x, y);
+  const int64_t k = x->size[x->rank - 1];
+  if (k != y->size[y->rank - 1]) {
+    orr_fail(c, "x is %s, y is %s: their last sizes differ; match them",
+             orr_shape_text(x, a, sizeof a), orr_shape_text(y, b, sizeof b));
+    return NULL;
+  }
+  int64_t size[2 * ORR_MAX_RANK], m = 1, n = 1;
+  int rank = 0;
+  for (int i = 0; i < x->rank - 1; i++) m *= size[rank++] = x->size[i];
+  for (int i = 0; i < y->rank - 1; i++) n *= size[rank++] = y->size[i];
+  if (rank > ORR_MAX_RANK) {
+    orr_fail(c, "the result would have %d axes; at most %d are possible", rank,
+             ORR_MAX_RANK);
+    return NULL;
+  }
+  x = orr_reshape_to(x, 2, (int64_t[]){m, k});
+  y = orr_reshape_to(y, 2, (int64_t[]){n, k});
+  return orr_reshape_to(ORR(matmul, x, orr_transpose_last(y)), rank, size);
+}
+ORR_DEFINE_OP(inner,
+    .doc = "Sums of products over the last axes of x and y: [..., K], [..., "
+           "K]; the other axes of both remain.",
+    .params = {{"x"}, {"y"}}, .compose = inner_compose,
+    .samples = {"{ {4}, {4} }", "{ {2,3}, {4,3} }", "{ {2,2,3}, {3} }",
+        "{ {}, {2,3} }", "{ {0,3}, {2,3} }", "{ {2,0}, {3,0} }",
+        "{ {2,3}, {2}, error = 'inner: x is [2, 3], y is [2]: their last sizes "
+        "differ; match them' }"});
+
+static orr_tensor *dist_compose(orr_call *c) {
+  return ORR(norm, ORR(sub, c->x[0], c->x[1]), .attr = {c->attr[0]});
+}
+ORR_DEFINE_OP(dist,
+    .doc = "p-norm of x - y over all elements, with broadcasting.",
+    .params = {{"x"}, {"y"},
+        {"p", ORR_NUM, .def = 2, .doc = "of the norm"}},
+    .compose = dist_compose,
+    .samples = {"{ {3,4}, {3,4} }", "{ {3,4}, {4}, p = 1, distinct = true }",
+        "{ {3}, {}, p = 1/0, distinct = true }", "{ {0,4}, {4} }"});
+
 // ---- kron
 
 // x with its sizes spread over every other axis: [a, 1, b, 1 ...], or

@@ -17,7 +17,7 @@ static orr_tensor *minus(orr_tensor *a, orr_tensor *b) {
 // ------------------------------------------------------------ interpolate
 
 enum { SIZE = 0, SCALE = 2, MODE = 4, ALIGN = 5 };
-enum { NEAREST, BILINEAR };
+enum { NEAREST, BILINEAR, BICUBIC, AREA, NEAREST_EXACT };
 
 // Where position i of the result lies among n old ones: the factor is new to
 // old size, or the one given.
@@ -25,8 +25,7 @@ static double source(int64_t i, int64_t n, int64_t m, double factor,
                      bool align) {
   if (align) return m > 1 ? (double)i * (double)(n - 1) / (double)(m - 1) : 0;
   const double step = factor > 0 ? 1 / factor : (double)n / (double)m;
-  const double at = ((double)i + 0.5) * step - 0.5;
-  return at < 0 ? 0 : at;
+  return ((double)i + 0.5) * step - 0.5;
 }
 
 static orr_tensor *take(orr_tensor *x, int axis, int64_t m, const int64_t *at) {
@@ -34,12 +33,14 @@ static orr_tensor *take(orr_tensor *x, int axis, int64_t m, const int64_t *at) {
   return index && x ? ORR(index_select, x, index, .attr = {axis}) : NULL;
 }
 
+// offset 0 takes the pixel that holds a new one's upper left corner, 1/2 the
+// one that holds its centre.
 static orr_tensor *resize_nearest(orr_tensor *x, int axis, int64_t m,
-                                  double factor, int64_t *low) {
+                                  double factor, double offset, int64_t *low) {
   const int64_t n = x->size[axis];
   const double step = factor > 0 ? 1 / factor : (double)n / (double)m;
   for (int64_t i = 0; i < m; i++) {
-    const int64_t at = (int64_t)floor((double)i * step);
+    const int64_t at = (int64_t)floor(((double)i + offset) * step);
     low[i] = 1 + (at < n ? at : n - 1);
   }
   return take(x, axis, m, low);
@@ -52,6 +53,7 @@ static orr_tensor *resize_linear(orr_tensor *x, int axis, int64_t m,
   const int64_t n = x->size[axis];
   for (int64_t i = 0; i < m; i++) {
     double at = source(i, n, m, factor, align);
+    if (at < 0) at = 0;
     if (at > (double)(n - 1)) at = (double)(n - 1);
     low[i] = 1 + (int64_t)at;
     high[i] = low[i] < n ? low[i] + 1 : n;
@@ -65,16 +67,53 @@ static orr_tensor *resize_linear(orr_tensor *x, int axis, int64_t m,
   return plus(a, times(weight, minus(b, a)));
 }
 
+// Keys' cubic convolution with a = -3/4 (IEEE ASSP 29, 1981): the weights of
+// the pixels one before, at, and one and two after position t of 0 .. 1.
+static void cubic_weights(double t, double *w) {
+  const double a = -0.75;
+  for (int k = 0; k < 4; k++) {
+    const double d = fabs(t + 1 - k);
+    w[k] = d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1
+                  : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+  }
+}
+
+// The matrix [m, n] that takes rows of n to m by weights on four neighbours;
+// beyond an edge the edge is repeated.
+static orr_tensor *resize_cubic(orr_tensor *x, int axis, int64_t m,
+                                double factor, bool align) {
+  const int64_t n = x->size[axis];
+  orr_tensor *matrix = orr_keep(orr_zeros(ORR_F64, 2, (int64_t[]){m, n}));
+  if (!matrix) return NULL;
+  for (int64_t i = 0; i < m; i++) {
+    const double at = source(i, n, m, factor, align);
+    const int64_t first = (int64_t)floor(at) - 1;
+    double w[4];
+    cubic_weights(at - floor(at), w);
+    for (int k = 0; k < 4; k++) {
+      const int64_t p = first + k;
+      ORR_F64P(matrix)[i * n + (p < 0 ? 0 : p >= n ? n - 1 : p)] += w[k];
+    }
+  }
+  matrix = orr_cast(matrix, x->dtype);
+  return axis == 2 ? ORR(matmul, matrix, x)
+                   : ORR(matmul, x, orr_transpose_last(matrix));
+}
+
 static orr_tensor *resize(orr_tensor *x, int axis, int64_t m, double factor,
                           const double *attr) {
-  if (!x || x->size[axis] == m) return x;
+  const int mode = (int)attr[MODE];
+  // With another factor than new to old size the pixels move all the same.
+  if (!x || (x->size[axis] == m && (factor == 0 || factor == 1))) return x;
+  if (mode == BICUBIC)
+    return resize_cubic(x, axis, m, factor, attr[ALIGN] != 0);
   const size_t bytes = (size_t)m * sizeof(int64_t);
   int64_t *low = orr_alloc(bytes), *high = low ? orr_alloc(bytes) : NULL;
   double *w = high ? orr_alloc(bytes) : NULL;
   orr_tensor *y = NULL;
   if (w)
-    y = (int)attr[MODE] == NEAREST
-        ? resize_nearest(x, axis, m, factor, low)
+    y = mode != BILINEAR
+        ? resize_nearest(x, axis, m, factor, mode == NEAREST ? 0 : 0.5, low)
         : resize_linear(x, axis, m, factor, attr[ALIGN] != 0, low, high, w);
   orr_free(w, w ? bytes : 0);
   orr_free(high, high ? bytes : 0);
@@ -115,14 +154,19 @@ static orr_tensor *interpolate_compose(orr_call *c) {
   orr_tensor *x = c->x[0];
   int64_t to[2];
   if (!orr_want_images(c, 0) || !want_result(c, to)) return NULL;
-  if (a[ALIGN] != 0 && (int)a[MODE] == NEAREST) {
-    orr_fail(c, "align_corners is for mode bilinear; leave it out");
+  if (a[ALIGN] != 0 && (int)a[MODE] != BILINEAR && (int)a[MODE] != BICUBIC) {
+    orr_fail(c,
+             "align_corners is for modes bilinear and bicubic; leave it "
+             "out");
     return NULL;
   }
+  if ((int)a[MODE] == AREA)
+    return ORR(adaptive_avg_pool2d, x, .attr = {(double)to[0], (double)to[1]});
   const int64_t h = to[0] / x->size[2], w = to[1] / x->size[3];
   const bool whole = h * x->size[2] == to[0] && w * x->size[3] == to[1] &&
       (a[SCALE] == 0 || (a[SCALE] == (double)h && a[SCALE + 1] == (double)w));
-  if (whole && (int)a[MODE] == NEAREST)  // the kernel for repeated pixels
+  const bool nearest = (int)a[MODE] == NEAREST || (int)a[MODE] == NEAREST_EXACT;
+  if (whole && nearest)  // the kernel for repeated pixels
     return ORR(upsample_nearest2d, x, .attr = {(double)h, (double)w});
   return resize(resize(x, 2, to[0], a[SCALE], a), 3, to[1], a[SCALE + 1], a);
 }
@@ -130,13 +174,16 @@ static orr_tensor *interpolate_compose(orr_call *c) {
 ORR_DEFINE_OP(
     interpolate,
     .doc = "The images x [N, C, H, W] at another size: the nearest pixel to "
-           "the left and above, or bilinear between four. align_corners puts "
-           "the corner pixels' centres, not their edges, onto each other.",
+           "the left and above (or, exact, to the centre), bilinear between "
+           "four, bicubic between sixteen, or the mean over an area. "
+           "align_corners puts the corner pixels' centres, not their edges, "
+           "onto each other.",
     .params = {{"x"},
                {"size", ORR_PAIR, .doc = "H and W wanted"},
                {"scale_factor", ORR_PAIR, .doc = "instead of size: factors"},
-               {"mode", ORR_CHOICE, .choices = "nearest|bilinear"},
-               {"align_corners", ORR_BOOL, .doc = "in mode bilinear"}},
+               {"mode", ORR_CHOICE, .choices = "nearest|bilinear|bicubic|area|nearest-exact"},
+               {"align_corners", ORR_BOOL,
+                .doc = "in modes bilinear and bicubic"}},
     .compose = interpolate_compose, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,2,3,2}, scale_factor = 2 }", "{ {1,2,2,3}, size = {4,9} }",
@@ -146,6 +193,11 @@ ORR_DEFINE_OP(
         "{ {2,1,3,2}, scale_factor = {1.5,2}, mode = 'bilinear' }",
         "{ {1,1,1,3}, size = {3,1}, mode = 'bilinear', align_corners = true }",
         "{ {0,2,2,3}, size = 3, mode = 'bilinear' }",
+        "{ {1,2,3,4}, size = {5,3}, mode = 'bicubic' }",
+        "{ {1,2,3,4}, size = {5,7}, mode = 'bicubic', align_corners = true }",
+        "{ {2,1,3,2}, scale_factor = {1.5,2}, mode = 'bicubic' }",
+        "{ {1,2,5,4}, size = {2,3}, mode = 'area' }",
+        "{ {1,2,5,4}, size = {2,7}, mode = 'nearest-exact' }",
         "{ {1,1,2,2}, error = 'interpolate: neither size nor scale_factor is "
         "given; give one of them' }",
         "{ {1,1,2,2}, scale_factor = -1, error = 'interpolate: scale_factor is "
@@ -154,7 +206,7 @@ ORR_DEFINE_OP(
         "[1, 1, 2, 2]: 2 rows cannot become 0; give larger images or another "
         "size' }",
         "{ {1,1,2,2}, size = 3, align_corners = true, error = 'interpolate: "
-        "align_corners is for mode bilinear; leave it out' }"});
+        "align_corners is for modes bilinear and bicubic; leave it out' }"});
 
 // ------------------------------------------------------------ affine_grid
 

@@ -164,10 +164,19 @@ static void set_operators(lua_State *L, int meta) {
     const char *event, *op;
     int mode;
   } operators[] = {
-      {"__add", "add", MODE_BINARY}, {"__sub", "sub", MODE_BINARY},
-      {"__mul", "mul", MODE_BINARY}, {"__div", "div", MODE_BINARY},
-      {"__pow", "pow", MODE_BINARY}, {"__mod", "remainder", MODE_BINARY},
-      {"__unm", "neg", MODE_UNARY},  {"__idiv", "floor_divide", MODE_BINARY},
+      {"__add", "add", MODE_BINARY},
+      {"__sub", "sub", MODE_BINARY},
+      {"__mul", "mul", MODE_BINARY},
+      {"__div", "div", MODE_BINARY},
+      {"__pow", "pow", MODE_BINARY},
+      {"__mod", "remainder", MODE_BINARY},
+      {"__unm", "neg", MODE_UNARY},
+      {"__idiv", "floor_divide", MODE_BINARY},
+      {"__band", "bitwise_and", MODE_BINARY},
+      {"__bor", "bitwise_or", MODE_BINARY},
+      {"__bxor", "bitwise_xor", MODE_BINARY},
+      {"__shl", "bitwise_left_shift", MODE_BINARY},
+      {"__shr", "bitwise_right_shift", MODE_BINARY},
   };
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
     const orr_op *op = orr_op_find(operators[i].op);

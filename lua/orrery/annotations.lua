@@ -111,13 +111,32 @@ local function tensor_class(out)
   for _, name in ipairs(sorted(reference.fields)) do
     out[#out + 1] = ("---@field %s %s"):format(name, reference.fields[name])
   end
-  for _, event in ipairs { "add", "sub", "mul", "div", "pow", "mod" } do
+  for _, event in ipairs { "add", "sub", "mul", "div", "pow", "mod",
+    "idiv", "band", "bor", "bxor", "shl", "shr" } do
     out[#out + 1] = ("---@operator %s(%s|number): %s"):format(event, T, T)
   end
-  out[#out + 1] = ("---@operator unm: %s\n---@operator len: integer"):format(T)
+  for _, event in ipairs { "unm", "bnot" } do
+    out[#out + 1] = ("---@operator %s: %s"):format(event, T)
+  end
+  out[#out + 1] = "---@operator len: integer"
   out[#out + 1] = "local Tensor = {}\n"
   for _, name in ipairs(sorted(reference.methods)) do
     entry_text(out, "Tensor:", name, reference.methods[name])
+  end
+end
+
+-- Second names of ops: fields with the same value.
+local function alias_text(out)
+  local aliases = require "orrery.aliases"
+  for _, second in ipairs(sorted(aliases)) do
+    local first = aliases[second]
+    local record = orrery.record(first)
+    if record then
+      out[#out + 1] = ("orrery.%s = orrery.%s"):format(second, first)
+      if record.params[1].kind == "tensor" then
+        out[#out + 1] = ("Tensor.%s = Tensor.%s"):format(second, first)
+      end
+    end
   end
 end
 
@@ -150,7 +169,8 @@ function annotations.text()
       end
     end
   end
-  out[#out + 1] = "return orrery\n"
+  alias_text(out)
+  out[#out + 1] = "\nreturn orrery\n"
   return table.concat(out, "\n")
 end
 

@@ -195,8 +195,13 @@ function help.help(name)
   end
   name = name:gsub("^orrery%.", "")
   local last = name:match "([^%.:]+)$" or name
-  local record = orrery.record(last)
   local plain = name == last or name:find "functional" or name:find "^Tensor"
+  local first = plain and require("orrery.aliases")[last]
+  if first and not orrery.record(last) then
+    local text = help.help(first) or help.help("Tensor." .. first)
+    return text and ("%s is another name of %s\n%s"):format(last, first, text)
+  end
+  local record = orrery.record(last)
   if record and plain then return op_text(record) end
   local reference = require "orrery.reference"
   local entry = plain and (reference.functions[last]

@@ -129,5 +129,10 @@ end
 
 require "orrery.tensor_methods"
 require "orrery.placing"
+require "orrery.arranging"
+require "orrery.creating"
+require "orrery.several"
+require "orrery.inplace"
+require "orrery.aliases"  -- last: names of all that
 
 return orrery

@@ -226,18 +226,4 @@ both("equal", function(x, y)
   return x:eq(y):to("int64"):sum():item() == x:numel()
 end)
 
---- Whether |x - y| <= atol + rtol |y| everywhere.
----@param x orrery.Tensor
----@param y orrery.Tensor
----@param rtol? number  default 1e-5
----@param atol? number  default 1e-8
-both("allclose", function(x, y, rtol, atol)
-  check("allclose", x)
-  check("allclose", y)
-  if x:numel() == 0 then return true end
-  local bound = y:abs() * (rtol or 1e-5) + (atol or 1e-8)
-  local near = (x - y):abs():le(bound):to("int64")
-  return near:sum():item() == near:numel()
-end)
-
 return methods

@@ -160,7 +160,7 @@ static void expect_maxima(orr_tensor *x, double v0, int64_t at0, double v1,
                           int64_t at1) {
   orr_tensor *y[ORR_MAX_OUTPUT];
   const orr_args args = {.x = {x}, .attr = {2, 2, 0, 0, 0, 0, 1, 1}};
-  assert_true(orr_apply_all(&orr_op_max_pool2d_indexed, &args, y));
+  assert_true(orr_apply_all(&orr_op_max_pool2d_with_indices, &args, y));
   assert_true(orr_get(y[0], 0) == v0);
   assert_true(isnan(v1) ? isnan(orr_get(y[0], 1)) : orr_get(y[0], 1) == v1);
   assert_int_equal(orr_get_int(y[1], 0), at0);

@@ -61,4 +61,108 @@ function F.upsample(x, opts)
   return F.upsample_nearest2d(x, opts.scale_factor)
 end
 
+-- A table of options without return_indices, which says which op to call.
+local function take_indices(opts)
+  if type(opts) ~= "table" or opts.return_indices == nil then
+    return opts, false
+  end
+  local rest = {}
+  for k, v in pairs(opts) do if k ~= "return_indices" then rest[k] = v end end
+  return rest, opts.return_indices
+end
+
+--- The last argument of a call, a table of options, with return_indices
+--- taken out: true, or false.
+local function split_indices(...)
+  local arguments, n = { ... }, select("#", ...)
+  local indices
+  arguments[n], indices = take_indices(arguments[n])
+  return indices, table.unpack(arguments, 1, n)
+end
+
+--- max_pool1d, and the position of each maximum in its row, from 1.
+---@param x orrery.Tensor  [N, C, L]
+---@param kernel_size integer
+---@param opts? { stride?: integer, padding?: integer, dilation?: integer, ceil_mode?: boolean }
+---@return orrery.Tensor y
+---@return orrery.Tensor indices
+function F.max_pool1d_with_indices(x, kernel_size, opts)
+  local who = "max_pool1d"
+  opts = options.take(who, opts, { padding = 0, dilation = 1,
+    ceil_mode = false }, { "stride" })
+  if options.tensor(who, "x", x, "float"):dim() ~= 3 then
+    blame("%s: x is %s; give sequences [N, C, L]", who, x:shape_str())
+  end
+  kernel_size = options.count(who, "kernel_size", kernel_size)
+  local y, indices = F.max_pool2d_with_indices(x:unsqueeze(3),
+    { 1, kernel_size }, {
+      stride = { 1, options.count(who, "stride", opts.stride or kernel_size) },
+      padding = { 0, options.count(who, "padding", opts.padding, 0) },
+      dilation = { 1, options.count(who, "dilation", opts.dilation) },
+      ceil_mode = opts.ceil_mode })
+  return y:squeeze(3), indices:squeeze(3)
+end
+
+-- { return_indices = true } gives the positions of the maxima too.
+for name, both in pairs { max_pool1d = F.max_pool1d_with_indices,
+  max_pool2d = F.max_pool2d_with_indices } do
+  local alone = F[name]
+  local function choose(indices, ...)
+    if indices == true then return both(...) end
+    return alone(...)
+  end
+  F[name] = function(...) return choose(split_indices(...)) end
+end
+
+--- The inverse of max_pool1d where it has one.
+---@param x orrery.Tensor  [N, C, L]
+---@param indices orrery.Tensor  int64, from max_pool1d_with_indices
+---@param kernel_size integer
+---@param opts? { stride?: integer, padding?: integer, output_size?: integer }
+function F.max_unpool1d(x, indices, kernel_size, opts)
+  local who = "max_unpool1d"
+  opts = options.take(who, opts, { padding = 0 }, { "stride", "output_size" })
+  if options.tensor(who, "x", x, "float"):dim() ~= 3 then
+    blame("%s: x is %s; give sequences [N, C, L]", who, x:shape_str())
+  elseif options.tensor(who, "indices", indices):shape_str() ~= x:shape_str()
+  then
+    blame("%s: x is %s but indices are %s; match them", who, x:shape_str(),
+      indices:shape_str())
+  end
+  kernel_size = options.count(who, "kernel_size", kernel_size)
+  local size = opts.output_size
+  return F.max_unpool2d(x:unsqueeze(3), indices:unsqueeze(3),
+    { 1, kernel_size }, {
+      stride = { 1, options.count(who, "stride", opts.stride or kernel_size) },
+      padding = { 0, options.count(who, "padding", opts.padding, 0) },
+      output_size = size and { 1, options.count(who, "output_size", size) },
+    }):squeeze(3)
+end
+
+--- triplet_margin_loss with a distance of one's own.
+---@param anchor orrery.Tensor
+---@param positive orrery.Tensor
+---@param negative orrery.Tensor
+---@param opts? { distance_function?: function, margin?: number, swap?: boolean, reduction?: string }
+function F.triplet_margin_with_distance_loss(anchor, positive, negative, opts)
+  local who = "triplet_margin_with_distance_loss"
+  opts = options.take(who, opts, { distance_function = F.pairwise_distance,
+    margin = 1, swap = false, reduction = "mean" })
+  local distance = options.callable(who, "distance_function",
+    opts.distance_function)
+  options.number(who, "margin", opts.margin)
+  options.tensor(who, "anchor", anchor, "float")
+  options.tensor(who, "positive", positive, "float")
+  options.tensor(who, "negative", negative, "float")
+  local near = options.tensor(who, "distance", distance(anchor, positive))
+  local far = options.tensor(who, "distance", distance(anchor, negative))
+  if opts.swap then far = far:minimum(distance(positive, negative)) end
+  local each = (near - far + opts.margin):relu()
+  if opts.reduction == "none" then return each end
+  if opts.reduction == "sum" then return each:sum() end
+  if opts.reduction == "mean" then return each:mean() end
+  return blame("%s: reduction is %s; use \"mean\", \"sum\" or \"none\"", who,
+    options.shown(opts.reduction))
+end
+
 return F
