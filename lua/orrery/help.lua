@@ -146,14 +146,29 @@ local function contents(t)
   return names, any
 end
 
+--- About a class that stands for an op: how to make one, what the op does.
+local function wrapper_text(t, name)
+  local _, info = luadoc.of_function(t.init)
+  local params = table.concat(luadoc.parameters(t.init, info), ", ")
+  return ("%s(%s)\n  A layer; it computes\n%s"):format(name, params,
+    op_text(orrery.record(t.wraps)))
+end
+
 --- About a class (how to make one, what it is) or a module, and its names.
 ---@param t table
 ---@param name string
 ---@return string
 function help.of_table(t, name)
+  if rawget(t, "wraps") then return wrapper_text(t, name) end
   local names, any = contents(t)
   local init = rawget(t, "init")
+  if type(t.super) == "table" and type(t.init) == "function" then
+    init, any = t.init, any or t.init
+  end
   local class = any and luadoc.of_class(any, name:match "[^%.:]+$")
+  if type(t.super) == "table" and not (class and class.text[1]) then
+    class = any and luadoc.of_class(any, tostring(t.super.class_name)) or class
+  end
   local out = { name }
   if type(init) == "function" then
     local block, info = luadoc.of_function(init)

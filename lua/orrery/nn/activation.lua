@@ -6,10 +6,13 @@ local options = require "orrery.options"
 
 local layers = {}
 
---- A layer around one function, with numbers it takes in order.
-local function layer(name, fn, names, defaults)
+--- A layer around one op, with numbers it takes in order. `wraps` lets help
+--- tell what the op does.
+local function layer(name, op, names, defaults)
   local class = Layer:subclass(name)
   local who = name:lower()
+  local first, second = names[1], names[2]
+  class.wraps = op
   function class:init(...)
     local given = ...
     if type(given) ~= "table" then given = nil end
@@ -25,7 +28,11 @@ local function layer(name, fn, names, defaults)
       self[option] = options.number(who, option, value)
     end
   end
-  function class:forward(x) return fn(x, self) end
+  function class:forward(x)
+    if second then return F[op](x, self[first], self[second]) end
+    if first then return F[op](x, self[first]) end
+    return F[op](x)
+  end
   function class:extra_repr()
     local parts = {}
     for i, option in ipairs(names) do
@@ -36,42 +43,29 @@ local function layer(name, fn, names, defaults)
   layers[name] = class
 end
 
-layer("ReLU", function(x) return F.relu(x) end, {}, {})
-layer("Tanh", function(x) return F.tanh(x) end, {}, {})
-layer("Sigmoid", function(x) return F.sigmoid(x) end, {}, {})
-layer("SiLU", function(x) return F.silu(x) end, {}, {})
-layer("Mish", function(x) return F.mish(x) end, {}, {})
-layer("SELU", function(x) return F.selu(x) end, {}, {})
-layer("ReLU6", function(x) return F.relu6(x) end, {}, {})
-layer("LogSigmoid", function(x) return F.logsigmoid(x) end, {}, {})
-layer("Softsign", function(x) return F.softsign(x) end, {}, {})
-layer("Tanhshrink", function(x) return F.tanhshrink(x) end, {}, {})
-layer("Hardsigmoid", function(x) return F.hardsigmoid(x) end, {}, {})
-layer("Hardswish", function(x) return F.hardswish(x) end, {}, {})
-layer("LeakyReLU",
-  function(x, self) return F.leaky_relu(x, self.negative_slope) end,
-  { "negative_slope" }, { 0.01 })
-layer("ELU", function(x, self) return F.elu(x, self.alpha) end,
-  { "alpha" }, { 1 })
-layer("CELU", function(x, self) return F.celu(x, self.alpha) end,
-  { "alpha" }, { 1 })
-layer("Softshrink", function(x, self) return F.softshrink(x, self.lambda) end,
-  { "lambda" }, { 0.5 })
-layer("Hardshrink", function(x, self) return F.hardshrink(x, self.lambda) end,
-  { "lambda" }, { 0.5 })
-layer("GLU", function(x, self) return F.glu(x, self.axis) end,
-  { "axis" }, { -1 })
-layer("Softplus", function(x, self) return F.softplus(x, self.beta) end,
-  { "beta" }, { 1 })
-layer("Hardtanh",
-  function(x, self) return F.hardtanh(x, self.min_val, self.max_val) end,
-  { "min_val", "max_val" }, { -1, 1 })
-layer("Softmax", function(x, self) return F.softmax(x, self.axis) end,
-  { "axis" }, {})
-layer("Softmin", function(x, self) return F.softmin(x, self.axis) end,
-  { "axis" }, {})
-layer("LogSoftmax", function(x, self) return F.log_softmax(x, self.axis) end,
-  { "axis" }, {})
+layer("CELU", "celu", { "alpha" }, { 1 })
+layer("ELU", "elu", { "alpha" }, { 1 })
+layer("GLU", "glu", { "axis" }, { -1 })
+layer("Hardshrink", "hardshrink", { "lambda" }, { 0.5 })
+layer("Hardsigmoid", "hardsigmoid", {}, {})
+layer("Hardswish", "hardswish", {}, {})
+layer("Hardtanh", "hardtanh", { "min_val", "max_val" }, { -1, 1 })
+layer("LeakyReLU", "leaky_relu", { "negative_slope" }, { 0.01 })
+layer("LogSigmoid", "logsigmoid", {}, {})
+layer("LogSoftmax", "log_softmax", { "axis" }, {})
+layer("Mish", "mish", {}, {})
+layer("ReLU", "relu", {}, {})
+layer("ReLU6", "relu6", {}, {})
+layer("SELU", "selu", {}, {})
+layer("SiLU", "silu", {}, {})
+layer("Sigmoid", "sigmoid", {}, {})
+layer("Softmax", "softmax", { "axis" }, {})
+layer("Softmin", "softmin", { "axis" }, {})
+layer("Softplus", "softplus", { "beta" }, { 1 })
+layer("Softshrink", "softshrink", { "lambda" }, { 0.5 })
+layer("Softsign", "softsign", {}, {})
+layer("Tanh", "tanh", {}, {})
+layer("Tanhshrink", "tanhshrink", {}, {})
 
 --- Gaussian error linear unit x Phi(x) (Hendrycks & Gimpel 2016).
 ---@class orrery.nn.GELU: orrery.nn.Module

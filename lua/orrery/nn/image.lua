@@ -9,23 +9,23 @@ local show = require "orrery.nn.show"
 
 local layers = {}
 
---- A layer around one function of the input and a whole number.
-local function one_number(name, option, fn)
+--- A layer around one op of the input and a whole number. `wraps` lets help
+--- tell what the op does.
+local function one_number(name, option, op)
   local class = Layer:subclass(name)
+  class.wraps = op
   function class:init(n)
     self[option] = options.count(name:lower(), option, n)
   end
-  function class:forward(x) return fn()(x, self[option]) end
+  function class:forward(x) return F[op](x, self[option]) end
   function class:extra_repr() return tostring(self[option]) end
   layers[name] = class
 end
 
 --- Channels to pixels: [N, C r^2, H, W] to [N, C, H r, W r].
-one_number("PixelShuffle", "upscale_factor",
-  function() return F.pixel_shuffle end)
+one_number("PixelShuffle", "upscale_factor", "pixel_shuffle")
 --- Pixels to channels: [N, C, H r, W r] to [N, C r^2, H, W].
-one_number("PixelUnshuffle", "downscale_factor",
-  function() return F.pixel_unshuffle end)
+one_number("PixelUnshuffle", "downscale_factor", "pixel_unshuffle")
 
 -- ------------------------------------------------------------------ padding
 
@@ -51,6 +51,7 @@ end
 --- is 2, in one mode.
 local function padding_layer(name, mode, sides)
   local class = Layer:subclass(name)
+  class.wraps = "pad"
   local who = name:lower()
   local shape = sides == 2 and "[N, C, L]" or "[N, C, H, W]"
   function class:init(padding, value)
@@ -159,25 +160,22 @@ end
 -- ------------------------------------------------------------------ windows
 
 --- A pool whose windows follow from the size wanted.
-local function adaptive(name, images, fn)
+local function adaptive(name, images, op)
   local class = Layer:subclass(name)
+  class.wraps = op
   local check = images and options.pair or options.count
   function class:init(output_size)
     self.output_size = check(name:lower(), "output_size", output_size)
   end
-  function class:forward(x) return fn()(x, self.output_size) end
+  function class:forward(x) return F[op](x, self.output_size) end
   function class:extra_repr() return show.value(self.output_size) end
   layers[name] = class
 end
 
-adaptive("AdaptiveAvgPool1d", false,
-  function() return F.adaptive_avg_pool1d end)
-adaptive("AdaptiveMaxPool1d", false,
-  function() return F.adaptive_max_pool1d end)
-adaptive("AdaptiveAvgPool2d", true,
-  function() return F.adaptive_avg_pool2d end)
-adaptive("AdaptiveMaxPool2d", true,
-  function() return F.adaptive_max_pool2d end)
+adaptive("AdaptiveAvgPool1d", false, "adaptive_avg_pool1d")
+adaptive("AdaptiveMaxPool1d", false, "adaptive_max_pool1d")
+adaptive("AdaptiveAvgPool2d", true, "adaptive_avg_pool2d")
+adaptive("AdaptiveMaxPool2d", true, "adaptive_max_pool2d")
 
 local function set_window(self, who, kernel_size, opts)
   opts = options.take(who, opts, { dilation = 1, padding = 0, stride = 1 })

@@ -27,6 +27,7 @@ local function uniform(shape, low, high, opts)
   return orrery.rand(shape, opts)
 end
 
+--- Uniform on [low, high).
 ---@param tensor orrery.Tensor
 ---@param low? number  0
 ---@param high? number  1
@@ -38,6 +39,7 @@ function initial.uniform_(tensor, low, high, opts)
   return overwrite(tensor, uniform({ tensor:shape() }, low, high, o))
 end
 
+--- Normal with that mean and standard deviation.
 ---@param tensor orrery.Tensor
 ---@param mean? number  0
 ---@param std? number  1
@@ -49,6 +51,9 @@ function initial.normal_(tensor, mean, std, opts)
   return overwrite(tensor, orrery.randn({ tensor:shape() }, o))
 end
 
+--- One number everywhere.
+---@param tensor orrery.Tensor
+---@param value number
 function initial.constant_(tensor, value)
   options.tensor("constant_", "tensor", tensor)
   options.number("constant_", "value", value)
@@ -56,7 +61,12 @@ function initial.constant_(tensor, value)
   return tensor
 end
 
+--- 0 everywhere.
+---@param tensor orrery.Tensor
 function initial.zeros_(tensor) return initial.constant_(tensor, 0) end
+
+--- 1 everywhere.
+---@param tensor orrery.Tensor
 function initial.ones_(tensor) return initial.constant_(tensor, 1) end
 
 --- Inputs and outputs of one unit: receptive field times channels.

@@ -49,6 +49,7 @@ end
 local function module_of(name, op)
   local class = Module:subclass(name)
   local who = name:lower()
+  class.wraps = op  -- for help
 
   function class:init(opts)
     local called, kept, plain = signature(op)

@@ -15,6 +15,8 @@ local entries, records, tensors = tree.entries, tree.records, tree.tensors
 local is_module, is_tensor = tree.is_module, tree.is_tensor
 local walk = tree.walk
 
+--- What layers and models are made from: subclass it, set tensors and modules
+--- as fields in `init`, compute in `forward`.
 ---@class orrery.nn.Module
 ---@field training boolean  what train() and eval() set
 ---@operator call(...): any

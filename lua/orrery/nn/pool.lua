@@ -20,6 +20,7 @@ end
 local function pooling(name, op, read, dilated)
   local class = Layer:subclass(name)
   local who = name:lower()
+  class.wraps = op  -- for help
   local last = dilated and "dilation" or "count_include_pad"
   function class:init(kernel_size, opts)
     opts = options.take(who, opts, { padding = 0, ceil_mode = false,
