@@ -90,7 +90,8 @@ function io.write_idx(path, x)
     path:find "%.gz$" ~= nil)
 end
 
---- Reads NumPy's .npz, stored or compressed.
+--- Reads NumPy's .npz, stored or compressed, with the types of read_npy. An
+--- archive whose arrays overlap, or whose names lead out of it, is refused.
 ---@param path string
 ---@return table<string, orrery.Tensor>? tensors  by name
 ---@return string? why

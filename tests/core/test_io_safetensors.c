@@ -343,6 +343,42 @@ static void a_name_of_the_formats_own_cannot_be_written(void **state) {
   orr_release(t);
 }
 
+// What the format asks of writers, so that others may map the file: the brace
+// first, the data at a multiple of eight, each tensor at one of its element.
+static void what_is_written_is_aligned(void **state) {
+  (void)state;
+  orr_bundle b = {0}, got;
+  size_t size, length = 0;
+  for (int i = 1; i < 20; i++) {
+    char name[32] = "tensor.of.some.length.........";
+    const orr_dtype d = (orr_dtype)(i % ORR_DTYPES);
+    orr_tensor *t = orr_zeros(d, 1, (int64_t[]){i});
+    name[i] = 0;
+    assert_true(orr_bundle_add(&b, name, t));
+    orr_release(t);
+  }
+  orr_io_begin();
+  assert_true(orr_write_safetensors("t", in_folder("aligned"), &b));
+  uint8_t *data = slurp(in_folder("aligned"), &size);
+  for (int i = 7; i >= 0; i--) length = length << 8 | data[i];
+  assert_int_equal(length % 8, 0);
+  assert_int_equal(data[8], '{');
+  data[8 + length - 1] = 0;  // a space, or the last brace
+  for (const char *at = (char *)data + 8; (at = strstr(at, "\"data_offsets\""));
+       at++) {
+    const char *type = strstr(at, "\"dtype\":\"") + 9;
+    const long width = strtol(type + 1, NULL, 10) / 8;
+    assert_int_equal(strtol(strchr(at, '[') + 1, NULL, 10) % width, 0);
+  }
+  free(data);
+  data = slurp(in_folder("aligned"), &size);
+  assert_true(try_read(orr_read_safetensors, data, size, &got));
+  assert_int_equal(got.n_tensors, 19);
+  orr_bundle_clear(&got);
+  orr_bundle_clear(&b);
+  free(data);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       DAMAGE_TESTS("safetensors", &safetensors),
@@ -352,6 +388,7 @@ int main(void) {
       cmocka_unit_test(a_header_is_as_long_as_it_says),
       cmocka_unit_test(deep_nesting_is_refused),
       cmocka_unit_test(tensors_that_share_bytes_take_no_memory),
+      cmocka_unit_test(what_is_written_is_aligned),
       cmocka_unit_test(safetensors_of_other_programs_reads),
       cmocka_unit_test(other_types_are_widened),
       cmocka_unit_test(half_floats_are_read_bit_for_bit),
