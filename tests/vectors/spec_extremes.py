@@ -140,3 +140,116 @@ def _(r):
   x = picked(r, [0, 1, 2], True)
   p = r.each([0, 1, 2, 3])
   return call(x, p), torch.pow(x, p)
+
+
+# ---- layers and losses
+
+def poisoned(r, shape, values=(math.nan, math.inf, -math.inf)):
+  """Uniform numbers, a quarter of them replaced."""
+  x = r.tensor(shape, grad=False)
+  bad = r.values(r.random.choice(values, tuple(shape)), grad=False)
+  return torch.where(r.mask(shape, 0.25), bad, x)
+
+
+@op("max_pool2d")
+def _(r):
+  x = poisoned(r, [1, 2, r.size(2, 5), r.size(2, 5)])
+  return (call(x, 2, stride=1, padding=1),
+          F.max_pool2d(x, 2, stride=1, padding=1))
+
+
+@op("avg_pool2d")
+def _(r):
+  x = poisoned(r, [1, 2, r.size(2, 5), r.size(2, 5)])
+  return call(x, 2, stride=1), F.avg_pool2d(x, 2, stride=1)
+
+
+@op("binary_cross_entropy")
+def _(r):
+  # The logarithm is cut off at -100.
+  shape = r.shape()
+  x = picked(r, [0, 1, 0.25], shape=shape)
+  y = picked(r, [0, 1, 0.5], shape=shape)
+  return (call(x, y, reduction="none"),
+          F.binary_cross_entropy(x, y, reduction="none"))
+
+
+@op("binary_cross_entropy_with_logits")
+def _(r):
+  shape = r.shape()
+  x = picked(r, [-500, 0, 500], True, shape)
+  y = picked(r, [0, 1, 0.5], shape=shape)
+  return (call(x, y, reduction="none"),
+          F.binary_cross_entropy_with_logits(x, y, reduction="none"))
+
+
+@op("cross_entropy")
+def _(r):
+  # Classes that cannot be, and are not.
+  n, k = r.size(), r.size(2, 5)
+  x, label = r.tensor([n, k], -300, 300), r.labels([n], k)
+  mask = r.mask([n, k], 0.4)
+  mask[torch.arange(n), label] = False
+  x = x.detach().masked_fill(mask, -math.inf).requires_grad_()
+  return call(x, label + 1), F.cross_entropy(x, label)
+
+
+@op("kl_div")
+def _(r):
+  # Of nothing, log 0 counts as 0.
+  shape = r.shape(1)
+  x = r.tensor(shape, -3, 0)
+  y = picked(r, [0, 0.25, 1], shape=shape)
+  return (call(x, y, reduction="sum"),
+          F.kl_div(x, y, reduction="sum"))
+
+
+@op("cosine_similarity")
+def _(r):
+  shape = [r.size(), r.size()]
+  x, y = picked(r, [0, 1], shape=shape), picked(r, [0, -1, 2], shape=shape)
+  return call(x, y), F.cosine_similarity(x, y)
+
+
+@op("layer_norm")
+def _(r):
+  # Rows of one value: variance 0.
+  x = r.values(torch.full((2, 3), r.number_in(-9, 9)))
+  return call(x, normalized_shape=[3]), F.layer_norm(x, [3])
+
+
+def loss_kink(name, fn):
+  @op(name)
+  def _(r):
+    r.first_only("the second derivative jumps where the first does not")
+    shape = r.shape()
+    x = picked(r, [-1, 0, 1, 2], True, shape)
+    y = picked(r, [0, 1], True, shape)
+    return call(x, y), fn(x, y)
+
+
+loss_kink("l1_loss", F.l1_loss)
+loss_kink("smooth_l1_loss", F.smooth_l1_loss)
+loss_kink("huber_loss", F.huber_loss)
+
+
+@op("max_pool2d")
+def _(r):
+  # Equal largest values: the first takes the gradient.
+  x = picked(r, [0, 1], True, [1, 1, r.size(2, 5), r.size(2, 5)])
+  return call(x, 2, stride=1), F.max_pool2d(x, 2, stride=1)
+
+
+@op("grid_sample")
+def _(r):
+  x = r.tensor([1, 1, 3, 4])
+  grid = picked(r, [-1.5, -1, -0.5, 0, 0.5, 1, 1.5, 40, -40], False,
+                [1, 2, 3, 2])
+  mode = r.each(["bilinear", "nearest"])
+  padding = r.each(["zeros", "border", "reflection"])
+  align = r.chance()
+  if mode == "nearest":
+    grid = grid + 0.0625  # no halves: which neighbour is a convention
+    grid = r.values(grid, grad=False)
+  return (call(x, grid, mode=mode, padding_mode=padding, align_corners=align),
+          F.grid_sample(x, grid, mode, padding, align))
