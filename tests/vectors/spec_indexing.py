@@ -25,11 +25,20 @@ def positions(r, shape, axis, repeats=True, smaller=True):
   return order.narrow(axis, 0, size[axis]).contiguous()
 
 
-@op("gather")
+def anything(r, shape):
+  """Numbers of any type; only the floating ones are differentiated."""
+  kind = r.each(["float", "float", "int64", "float", "uint8"])
+  if kind == "float":
+    return r.tensor(shape)
+  x = r.integers(shape, 0 if kind == "uint8" else -9, 9)
+  return x.to(torch.uint8) if kind == "uint8" else x
+
+
+@op("gather", cases=34)
 def _(r):
   shape, axis = target(r)
   at = positions(r, shape, axis)
-  return (call(r.tensor(shape), one(axis), at + 1),
+  return (call(anything(r, shape), one(axis), at + 1),
           lambda x, _: torch.gather(x, axis, at))
 
 
@@ -70,11 +79,11 @@ def slices(r, shape, axis, at):
   return r.tensor(size)
 
 
-@op("index_select")
+@op("index_select", cases=34)
 def _(r):
   shape, axis = target(r)
   at = along(r, shape, axis)
-  return (call(r.tensor(shape), one(axis), at + 1),
+  return (call(anything(r, shape), one(axis), at + 1),
           lambda x, _: torch.index_select(x, axis, at))
 
 
@@ -94,17 +103,17 @@ def _(r):
           lambda x, _, y: torch.index_copy(x, axis, at, y))
 
 
-@op("index_fill")
+@op("index_fill", cases=34)
 def _(r):
   shape, axis = target(r)
-  at, value = along(r, shape, axis), r.number_in(-2, 2)
-  return (call(r.tensor(shape), one(axis), at + 1, value),
+  at, value = along(r, shape, axis), r.int(0, 4)
+  return (call(anything(r, shape), one(axis), at + 1, value),
           lambda x, _: torch.index_fill(x, axis, at, value))
 
 
-@op("take")
+@op("take", cases=34)
 def _(r):
-  x = r.tensor(r.shape(zero=False))
+  x = anything(r, r.shape(zero=False))
   at = r.labels(r.shape(most=3), x.numel())
   return call(x, at + 1), lambda x, _: torch.take(x, at)
 
@@ -138,18 +147,18 @@ def _(r):
 
 # ---- masks
 
-@op("masked_fill")
+@op("masked_fill", cases=34)
 def _(r):
   a, b = r.broadcast_pair()
-  mask, value = r.mask(b), r.number_in(-2, 2)
-  return (call(r.tensor(a), mask, value),
+  mask, value = r.mask(b), r.int(0, 4)
+  return (call(anything(r, a), mask, value),
           lambda x, m: torch.masked_fill(x, m, value))
 
 
-@op("masked_select")
+@op("masked_select", cases=34)
 def _(r):
   a, b = r.broadcast_pair()
-  return call(r.tensor(a), r.mask(b)), torch.masked_select
+  return call(anything(r, a), r.mask(b)), torch.masked_select
 
 
 @op("masked_scatter")
@@ -177,10 +186,10 @@ def _(r):
 
 # ---- rearranging
 
-@op("roll")
+@op("roll", cases=34)
 def _(r):
   shape = r.shape()
-  x = r.tensor(shape)
+  x = anything(r, shape)
   if r.number % 3 == 0 or not shape:
     k = r.int(-7, 7)
     return call(x, k), lambda x: torch.roll(x, k)
@@ -189,38 +198,38 @@ def _(r):
   return call(x, shifts, one(axes)), lambda x: torch.roll(x, shifts, axes)
 
 
-@op("flip")
+@op("flip", cases=34)
 def _(r):
   shape = r.shape(1)
   axes = r.axes(shape)
-  return call(r.tensor(shape), one(axes)), lambda x: torch.flip(x, axes)
+  return call(anything(r, shape), one(axes)), lambda x: torch.flip(x, axes)
 
 
-@op("rot90")
+@op("rot90", cases=34)
 def _(r):
   shape, k = r.shape(2), r.int(-5, 5)
   if r.number % 3 == 0:
-    return call(r.tensor(shape), k=k), lambda x: torch.rot90(x, k, [0, 1])
+    return call(anything(r, shape), k=k), lambda x: torch.rot90(x, k, [0, 1])
   axes = r.axes(shape, 2, 2)
-  return (call(r.tensor(shape), k=k, axes=one(axes)),
+  return (call(anything(r, shape), k=k, axes=one(axes)),
           lambda x: torch.rot90(x, k, axes))
 
 
-@op("tile")
+@op("tile", cases=34)
 def _(r):
   repeats = [r.int(0, 3) if r.chance(0.2) else r.int(1, 3)
              for _ in range(r.int(1, 3))]
-  return (call(r.tensor(r.shape(most=3)), repeats),
+  return (call(anything(r, r.shape(most=3)), repeats),
           lambda x: torch.tile(x, repeats))
 
 
-@op("repeat_interleave")
+@op("repeat_interleave", cases=34)
 def _(r):
   shape, n = r.shape(), r.int(0, 3)
   if r.number % 3 == 0 or not shape:
-    return call(r.tensor(shape), n), lambda x: torch.repeat_interleave(x, n)
+    return call(anything(r, shape), n), lambda x: torch.repeat_interleave(x, n)
   axis = r.axis(shape)
-  return (call(r.tensor(shape), n, axis=one(axis)),
+  return (call(anything(r, shape), n, axis=one(axis)),
           lambda x: torch.repeat_interleave(x, n, axis))
 
 
