@@ -43,39 +43,60 @@ static bool solution_shape(orr_call *c, bool vector, bool left) {
   return orr_out(c, 0, b->dtype, m.rank + axes, m.size);
 }
 
-// ---- solve
+// ---- solve: attr left
+
+static bool from_left(const double *attr) { return attr[0] != 0; }
+
+static bool solve_vector(const orr_call *c) {
+  return from_left(c->attr) && is_vector(c->x[0], c->x[1]);
+}
 
 static bool solve_shape(orr_call *c) {
   if (!orr_want_square(c, 0) || !orr_want_min_rank(c, 1, 1)) return false;
-  const bool vector = is_vector(c->x[0], c->x[1]);
-  return (vector || orr_want_matrix(c, 1)) && solution_shape(c, vector, true);
+  const bool vector = solve_vector(c);
+  return (vector || orr_want_matrix(c, 1)) &&
+      solution_shape(c, vector, from_left(c->attr));
 }
 
-static int solve_cols(const orr_matrices *m) {
-  return m->vector == 1 ? 1 : orr_cols(m->c->x[1]);
+// How many systems one matrix has.
+static int solve_count(const orr_matrices *m) {
+  const orr_tensor *b = m->c->x[1];
+  if (m->vector == 1) return 1;
+  return from_left(m->c->attr) ? orr_cols(b) : orr_rows(b);
 }
 
+// to[n, m] = from[m, n]^T
+static void transpose(int m, int n, const double *from, double *to) {
+  for (int64_t c = 0; c < n; c++)
+    for (int64_t r = 0; r < m; r++) to[r * n + c] = from[c * m + r];
+}
+
+// x a = b is a^T x^T = b^T.
 static int solve_entry(const orr_matrices *m, int64_t i, double *scratch) {
-  const int n = orr_cols(m->c->x[0]), k = solve_cols(m);
-  double *b = scratch + squared(n);
-  int *pivot = pivots(b + (size_t)n * (size_t)k);
-  orr_matrix_load(m, 0, i, scratch);
-  orr_matrix_load(m, 1, i, b);
-  const int info = orr_lapack_lu(n, scratch, pivot);
+  const int n = orr_cols(m->c->x[0]), k = solve_count(m);
+  const size_t size = (size_t)n * (size_t)k;
+  const bool left = from_left(m->c->attr);
+  double *a = scratch, *b = a + squared(n), *other = b + size;
+  int *pivot = pivots(other + (left ? 0 : squared(n) + size));
+  orr_matrix_load(m, 0, i, left ? a : other);
+  if (!left) transpose(n, n, other, a);
+  orr_matrix_load(m, 1, i, left ? b : other);
+  if (!left) transpose(k, n, other, b);
+  const int info = orr_lapack_lu(n, a, pivot);
   if (info) return info;
-  orr_lapack_lu_solve(n, k, scratch, pivot, b);
-  orr_matrix_store(m, 0, i, b, n, k);
+  orr_lapack_lu_solve(n, k, a, pivot, b);
+  if (!left) transpose(n, k, b, other);
+  orr_matrix_store(m, 0, i, left ? b : other, left ? n : k, left ? k : n);
   return 0;
 }
 
 static bool solve_forward(orr_call *c) {
   orr_matrices m;
-  const int vector = is_vector(c->x[0], c->x[1]) ? 1 : -1;
-  if (!orr_matrices_of(&m, c, vector)) return false;
-  const int n = orr_cols(c->x[0]);
-  const size_t doubles =
-      squared(n) + (size_t)n * (size_t)solve_cols(&m) + (size_t)n;
-  return orr_matrices_run(&m, solve_entry, doubles) ||
+  if (!orr_matrices_of(&m, c, solve_vector(c) ? 1 : -1)) return false;
+  const size_t n = (size_t)orr_cols(c->x[0]);
+  const size_t each = n * n + n * (size_t)solve_count(&m);
+  return orr_matrices_run(&m, solve_entry,
+                          (from_left(c->attr) ? each : 2 * each) + n) ||
       orr_matrices_fail(&m, 0, SINGULAR);
 }
 
@@ -83,24 +104,26 @@ static orr_tensor *column(orr_tensor *x, bool vector) {
   return vector ? ORR(unsqueeze, x, .attr = {-1}) : x;
 }
 
-// x = a^-1 b: gb = a^-T gx, ga = -gb x^T.
+// x = a^-1 b: gb = a^-T gx, ga = -gb x^T; x = b a^-1: gb = gx a^-T,
+// ga = -x^T gb.
 static void solve_vjp(orr_vjp *v) {
-  const bool vector = is_vector(v->x[0], v->x[1]);
+  const bool left = from_left(v->attr);
+  const bool vector = left && is_vector(v->x[0], v->x[1]);
   orr_tensor *at = orr_transpose_last(v->x[0]);
-  orr_tensor *gb = vector
-      ? ORR(squeeze, ORR(solve, at, column(v->gy, true)), .attr = {1, -1})
-      : ORR(solve, at, v->gy);
+  orr_tensor *gb = ORR(solve, at, column(v->gy, vector), .attr = {v->attr[0]});
   if (v->needs[0]) {
     orr_tensor *xt = orr_transpose_last(column(v->y[0], vector));
-    v->gx[0] = ORR(neg, orr_matmul(column(gb, vector), xt));
+    v->gx[0] = ORR(neg, left ? orr_matmul(gb, xt) : orr_matmul(xt, gb));
   }
-  if (v->needs[1]) v->gx[1] = gb;
+  if (v->needs[1]) v->gx[1] = vector ? ORR(squeeze, gb, .attr = {1, -1}) : gb;
 }
 
 ORR_DEFINE_OP(solve,
-              .doc = "The x of a x = b, for b [..., N, K] or vectors [..., N]; "
-                     "the axes before broadcast.",
-              .params = {A, {"b", .doc = "[..., N, K] or [..., N]"}},
+              .doc = "The x of a x = b, for b [..., N, K] or vectors [..., N], "
+                     "or of x a = b with left = false, for b [..., K, N]; the "
+                     "axes before broadcast.",
+              .params = {A, {"b", .doc = "[..., N, K] or [..., N]"},
+                         {"left", ORR_BOOL, .def = 1, .doc = "a x = b"}},
               .torch = "torch.linalg.solve",
               .shape = solve_shape, .forward = solve_forward,
               .vjp = solve_vjp, .flags = ORR_KEEPS_Y,
@@ -111,6 +134,11 @@ ORR_DEFINE_OP(solve,
                           "{ {3,3}, {2,3,1}, diagonal = 3 }",
                           "{ {0,2,2}, {0,2,3} }", "{ {0,0}, {0,3} }",
                           "{ {2,2}, {2,0}, diagonal = 3 }",
+                          "{ {3,3}, {2,3}, left = false, diagonal = 3 }",
+                          "{ {2,3,3}, {4,3}, left = false, diagonal = 3 }",
+                          "{ {2,2}, {0,2}, left = false, diagonal = 3 }",
+                          "{ {2,2}, {2,3}, left = false, error = 'solve: a is "
+                          "[2, 2] but b is [2, 3]; b must have 2 columns' }",
                           "{ {2,3}, {2,2}, error = 'solve: a is [2, 3] but its "
                           "last two axes must be of equal size' }",
                           "{ {2,2}, {3,2}, error = 'solve: a is [2, 2] but b is "

@@ -151,6 +151,10 @@ def _(r):
        "wider": [2] + [1] * len(shape) + [n, 2], "none": shape + [n, 0]}[form]
   if form == "wider" and shape:
     b = [2] + shape + [n, 2]
+  if len(b) > 1 and form != "vector" and r.chance(0.3):
+    b[-1], b[-2] = b[-2], b[-1]
+    return (call(a, r.tensor(b), left=False),
+            lambda a, b: L.solve(a, b, left=False))
   return call(a, r.tensor(b)), L.solve
 
 
