@@ -285,6 +285,30 @@ ORR_API uint64_t orr_pass_number(void);
 // Borrows what has arrived at t, no leaf, in the pass now running; or NULL.
 ORR_API orr_tensor *orr_arriving_grad(const orr_tensor *t);
 
+// The nodes below tensors, in the order they were made, to be looked at.
+typedef struct orr_graph orr_graph;
+typedef struct orr_graph_node {
+  const orr_op *op;
+  orr_site site;
+  int nx, ny;
+  bool freed;       // a pass has given up what was saved, shapes too
+  bool recomputed;  // in a checkpoint
+  orr_tensor *const *y;  // borrowed, perhaps without data; NULL once freed
+} orr_graph_node;
+typedef struct orr_graph_input {
+  bool from_node;
+  size_t node;
+  int output;           // of the node
+  const orr_tensor *x;  // borrowed; a leaf, or at least the shape, or NULL
+} orr_graph_input;
+ORR_API orr_graph *orr_graph_of(int n, orr_tensor *const *y);
+ORR_API void orr_graph_free(orr_graph *g);
+ORR_API size_t orr_graph_count(const orr_graph *g);
+ORR_API orr_graph_node orr_graph_at(const orr_graph *g, size_t i);
+ORR_API orr_graph_input orr_graph_input_at(const orr_graph *g, size_t i, int k);
+// The node that made t; the count for a leaf.
+ORR_API size_t orr_graph_find(const orr_graph *g, const orr_tensor *t);
+
 // Checkpoints: ops between begin and end are recorded without what backward
 // needs of them. A pass that needs it has everything done again by rerun. It
 // must apply the same ops to the same tensors; random streams are put back to

@@ -40,6 +40,7 @@ want  pkg:libzip                 libzip-dev       libzip-devel libzip  libzip
 want  pkg:jansson                libjansson-dev   jansson-devel jansson jansson
 want  pkg:libedit                libedit-dev      libedit-devel libedit libedit
 want  cmd:gnuplot                gnuplot-nox      gnuplot      gnuplot gnuplot
+want  cmd:dot                    graphviz         graphviz     graphviz graphviz
 want  js:dygraphs/dygraph.min.js libjs-dygraphs   -            -       -
 tests pkg:cmocka                 libcmocka-dev    libcmocka-devel cmocka cmocka
 tests lua:busted.core            lua-busted       luarocks     luarocks luarocks

@@ -38,6 +38,8 @@ typedef struct pass {
 static uint64_t visits;
 static pass *running;
 
+uint64_t orr_next_visit(void) { return ++visits; }
+
 uint64_t orr_pass_number(void) { return running ? running->visit : 0; }
 
 static bool in_use(const orr_node *n, const pass *p) {
@@ -362,7 +364,7 @@ static bool run_pass(pass *p, int n, orr_tensor *const *y,
                      orr_tensor *const *gy, bool retain_graph,
                      const char *who) {
   const bool recording = orr_enable_grad(p->create_graph);
-  p->visit = ++visits;
+  p->visit = orr_next_visit();
   p->outer = running;
   running = p;
   bool ok = collect(p, n, y);

@@ -44,6 +44,9 @@ void orr_node_release(orr_node *node);
 void orr_node_free_saved(orr_node *node);
 bool orr_should_record(const orr_call *call, orr_tensor *const *x);
 
+// A mark for nodes that no pass has used.
+uint64_t orr_next_visit(void);
+
 // Anomaly mode: fails with a sentence if t holds NaN or infinity.
 bool orr_check_finite(const char *what, const orr_op *op, const orr_tensor *t,
                       orr_site site);

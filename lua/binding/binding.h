@@ -102,6 +102,7 @@ void orr_open_create(lua_State *L);
 void orr_open_autograd(lua_State *L);
 void orr_open_scope(lua_State *L);
 void orr_open_hooks(lua_State *L);
+void orr_open_graph(lua_State *L);
 void orr_open_optim(lua_State *L);
 void orr_open_io(lua_State *L);
 void orr_open_random(lua_State *L);

@@ -109,6 +109,7 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_create(L);
   orr_open_autograd(L);
   orr_open_hooks(L);
+  orr_open_graph(L);
   orr_open_system(L);
   orr_open_files(L);
   orr_open_optim(L);

@@ -26,6 +26,7 @@ local homes = {
   vjp = "derivatives", jvp = "derivatives",
   gradcheck = "derivatives", gradgradcheck = "derivatives",
   einsum = "einsum", tensordot = "einsum",
+  graph = "drawn_graph",
   checkpoint = "checkpoints", checkpoint_sequential = "checkpoints",
 }
 

@@ -39,6 +39,10 @@ entry(functions, "arriving_grad", { "x: " .. T }, { T .. "?" },
 entry(functions, "pass_number", {}, { "integer" },
   "In a hook: the number of the pass that runs it, another for each backward "
   .. "or grad; 0 outside.")
+entry(functions, "graph_nodes", { "tensors: " .. T .. "[]" }, { "table[]" },
+  "The recorded operations below the tensors, as plain tables. See graph.")
+entry(functions, "tensor_id", { "x: " .. T }, { "lightuserdata" },
+  "The same for every userdata of one tensor.")
 entry(functions, "segment", { "fn: function", "...: any" },
   { "orrery.Segment" }, "What is recorded until it is closed keeps shapes "
   .. "only; backward calls fn(...) for the rest. See checkpoint.")
