@@ -97,6 +97,47 @@ function methods.combinations(x, r, with_replacement)
 end
 orrery.combinations = methods.combinations
 
+local evenly = orrery.repeat_interleave
+orrery.originals.repeat_interleave = evenly
+
+-- Row i of the axis repeats[i] times: position p of the result comes from the
+-- first row whose running total reaches p.
+local function by_counts(x, repeats, axis)
+  if type(axis) == "table" then axis = axis.axis end
+  if axis == nil then x, axis = x:reshape(-1), 1 end
+  if repeats.dtype ~= "int64" or repeats:dim() > 1 then
+    blame(("repeat_interleave: repeats is %s; use a number or int64 [N]")
+      :format(describe(repeats)))
+  end
+  local n, ends = x:size(axis), repeats:reshape(-1)
+  if ends:numel() == 1 then ends = ends:expand { n } end
+  if ends:numel() ~= n then
+    blame(("repeat_interleave: repeats has %d counts but axis %d of x %s has "
+      .. "%d elements"):format(ends:numel(), axis, x:shape_str(), n))
+  elseif n > 0 and ends:amin():item() < 0 then
+    blame(("repeat_interleave: repeats holds %d; use counts of 0 or more")
+      :format(ends:amin():item()))
+  end
+  ends = ends:cumsum(1)
+  local total = n > 0 and ends[n]:item() or 0
+  local from = orrery.range(1, total, { dtype = "int64" })
+  return x:index_select(axis, orrery.searchsorted(ends, from))
+end
+
+--- Each element along an axis (of all in a row without one) several times in
+--- succession: as often everywhere, or as a tensor counts for each.
+---@param x orrery.Tensor
+---@param repeats integer|orrery.Tensor  int64 [N], one count per element
+---@param axis? integer
+---@return orrery.Tensor
+function methods.repeat_interleave(x, repeats, axis, ...)
+  if orrery.is_tensor(x) and orrery.is_tensor(repeats) then
+    return by_counts(x, repeats, axis)
+  end
+  return evenly(x, repeats, axis, ...)
+end
+orrery.repeat_interleave = methods.repeat_interleave
+
 -- The common shape of index tensors.
 local function broadcast(indices)
   local sum = indices[1]

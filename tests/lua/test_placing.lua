@@ -152,3 +152,19 @@ t.test("cartesian_prod and combinations list tuples", function()
   t.fails("cartesian_prod: argument 2 is the number 3; pass a tensor",
     orrery.cartesian_prod, x, 3)
 end)
+
+t.test("repeat_interleave counts each element by a tensor", function()
+  local function counts(...)
+    return orrery.tensor({ ... }, { dtype = "int64" })
+  end
+  local x = orrery.tensor { { 1, 2 }, { 3, 4 } }
+  t.near(x:repeat_interleave(counts(2, 1), 1), { { 1, 2 }, { 1, 2 }, { 3, 4 } })
+  t.near(x:repeat_interleave(counts(0, 3), { axis = -1 }),
+    { { 2, 2, 2 }, { 4, 4, 4 } })
+  t.near(x:repeat_interleave(counts(1, 0, 2, 0)), { 1, 3, 3 })
+  t.equal(x:repeat_interleave(counts(0, 0), 2):shape_str(), "[2, 0]")
+  t.fails("repeat_interleave: repeats holds -1; use counts of 0 or more",
+    orrery.repeat_interleave, x, counts(1, -1), 1)
+  t.fails("repeat_interleave: repeats has 3 counts but axis 1 of x [2, 2] has "
+    .. "2 elements", orrery.repeat_interleave, x, counts(1, 1, 1), 1)
+end)

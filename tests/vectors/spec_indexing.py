@@ -229,6 +229,10 @@ def _(r):
   if r.number % 3 == 0 or not shape:
     return call(anything(r, shape), n), lambda x: torch.repeat_interleave(x, n)
   axis = r.axis(shape)
+  if r.number % 3 == 1:
+    counts = r.integers([shape[axis]], 0, 3)
+    return (call(anything(r, shape), counts, axis=one(axis)),
+            lambda x, _: torch.repeat_interleave(x, counts, axis))
   return (call(anything(r, shape), n, axis=one(axis)),
           lambda x: torch.repeat_interleave(x, n, axis))
 
