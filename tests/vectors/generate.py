@@ -58,8 +58,9 @@ class Values:
     entry = {"shape": list(x.shape), "at": self.add(x)}
     if x.dtype not in DTYPES:
       raise TypeError(f"{x.dtype} is none of ours")
-    if DTYPES[x.dtype] != "float":
-      entry["dtype"] = DTYPES[x.dtype]
+    dtype = getattr(x, "ours", DTYPES[x.dtype])
+    if dtype != "float":
+      entry["dtype"] = dtype
     return entry
 
 

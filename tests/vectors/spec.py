@@ -72,6 +72,12 @@ def one(axis):
   return axis + 1 if axis >= 0 else axis
 
 
+def always(dtype, y):
+  """An output whose dtype with us is that one, not the run's."""
+  y.ours = dtype
+  return y
+
+
 class Generator:
   """Draws the inputs of one case; `number` says which, from 0."""
 
