@@ -214,6 +214,7 @@ static orr_tensor *class_loss(orr_call *c, orr_tensor *lp, double smoothing) {
   const double picker = c->op == &orr_op_cross_entropy ? 2 : 1;
   orr_tensor *each = ORR(pick, lp, target, .attr = {axis, skip, -1, picker});
   if (!each) return NULL;
+  orr_tensor *kept = skip != 0 ? ORR(ne, target, orr_num(target, skip)) : NULL;
   if (weight) {
     int64_t size[ORR_MAX_RANK];
     for (int a = 0; a < lp->rank; a++) size[a] = a == axis ? lp->size[a] : 1;
@@ -221,18 +222,17 @@ static orr_tensor *class_loss(orr_call *c, orr_tensor *lp, double smoothing) {
                         lp->size);
     w = ORR(pick, all, target, .attr = {axis, skip, 1, picker});
     each = ORR(mul, each, w);
-  } else if (skip != 0) {
-    w = orr_cast(ORR(ne, target, orr_num(target, skip)), lp->dtype);
+  } else if (kept) {
+    w = orr_cast(kept, lp->dtype);
   }
   if (smoothing > 0) {
     orr_tensor *rest =
         ORR(sum, all ? ORR(mul, lp, all) : lp, .attr = {1, axis});
-    if (skip != 0)
-      rest = ORR(mul, rest,
-                 orr_cast(ORR(ne, target, orr_num(target, skip)), lp->dtype));
     each = ORR(sub, scaled(each, 1 - smoothing),
                scaled(rest, smoothing / (double)lp->size[axis]));
   }
+  // Not by factors of 0: when all are ignored the mean's gradient is 0 / 0.
+  if (kept) each = ORR(where, kept, each, orr_num(each, 0));
   if (reduction == MEAN && w) return ORR(div, ORR(sum, each), ORR(sum, w));
   return reduced(each, reduction);
 }

@@ -85,6 +85,27 @@ static void kl_normal_keeps_its_digits_near_zero(void **state) {
 }
 
 // By hand: p = softmax over classes; loss = -log p[target].
+// The mean over none is 0 / 0, but nothing flows back from it.
+static void ignored_labels_get_no_gradient(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  const int64_t size[] = {2, 3}, classes = 3, labels[] = {2, 2};
+  orr_tensor *x = random_tensor(ORR_F64, 2, size);
+  orr_tensor *w = random_tensor(ORR_F64, 1, &classes);
+  orr_tensor *t = orr_keep(orr_from_data(ORR_I64, 1, size, labels));
+  assert_true(orr_set_requires_grad(x, true));
+  for (int weighted = 0; weighted < 2; weighted++) {
+    orr_tensor *y =
+        ORR(cross_entropy, x, t, weighted ? w : NULL, .attr = {MEAN, 2, 0.1});
+    orr_tensor *gy = NULL, *g = NULL;
+    assert_true(isnan(orr_get(y, 0)));
+    assert_true(orr_grad(1, &y, &gy, 1, &x, &g, false, false, false));
+    for (int i = 0; i < 6; i++) assert_true(orr_get(g, i) == 0);
+    orr_release(g);
+  }
+  orr_scope_end(mark);
+}
+
 static void cross_entropy_follows_its_definition(void **state) {
   (void)state;
   const size_t mark = orr_scope_begin();
@@ -165,6 +186,7 @@ int main(void) {
       TEST(bce_limits_its_logarithms),
       TEST(kl_normal_keeps_its_digits_near_zero),
       TEST(cross_entropy_follows_its_definition),
+      TEST(ignored_labels_get_no_gradient),
       TEST(positive_weights_multiply_the_positive_term),
       TEST(distances_follow_their_definitions),
   };

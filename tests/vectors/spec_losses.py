@@ -1,16 +1,9 @@
 """Losses, with every reduction, weights and what each has of its own."""
-import math
-
 import torch.nn.functional as F
 
 from spec import call, op
 
 REDUCTIONS = ["mean", "sum", "none"]
-
-
-def reduction_of(r, shape):
-  """Each in turn; the mean of nothing has no gradient to speak of."""
-  return r.each(REDUCTIONS) if math.prod(shape) else r.choice(["sum", "none"])
 
 
 def apart(r, shape, points):
@@ -25,14 +18,14 @@ def apart(r, shape, points):
 @op("mse_loss")
 def _(r):
   shape = r.shape()
-  x, y, how = r.tensor(shape), r.tensor(shape), reduction_of(r, shape)
+  x, y, how = r.tensor(shape), r.tensor(shape), r.each(REDUCTIONS)
   return call(x, y, reduction=how), F.mse_loss(x, y, reduction=how)
 
 
 @op("l1_loss")
 def _(r):
   shape = r.shape()
-  how = reduction_of(r, shape)
+  how = r.each(REDUCTIONS)
   x, y = apart(r, shape, [0])
   return call(x, y, reduction=how), F.l1_loss(x, y, reduction=how)
 
@@ -40,7 +33,7 @@ def _(r):
 @op("smooth_l1_loss")
 def _(r):
   shape, beta = r.shape(), r.choice([1, 0.5, 2])
-  how = reduction_of(r, shape)
+  how = r.each(REDUCTIONS)
   x, y = apart(r, shape, [beta])
   return (call(x, y, reduction=how, beta=beta),
           F.smooth_l1_loss(x, y, reduction=how, beta=beta))
@@ -49,7 +42,7 @@ def _(r):
 @op("huber_loss")
 def _(r):
   shape, delta = r.shape(), r.choice([1, 0.5, 2])
-  how = reduction_of(r, shape)
+  how = r.each(REDUCTIONS)
   x, y = apart(r, shape, [delta])
   return (call(x, y, reduction=how, delta=delta),
           F.huber_loss(x, y, reduction=how, delta=delta))
@@ -59,8 +52,6 @@ def _(r):
 def _(r):
   shape = r.shape(1)
   how = r.each(REDUCTIONS + ["batchmean"])
-  if math.prod(shape) == 0:
-    how = r.choice(["sum", "none"])
   logs = r.chance()
   x = r.tensor(shape, -3, 0)
   y = r.tensor(shape, -3, 0) if logs else r.tensor(shape, 0.05, 1)
@@ -73,7 +64,7 @@ def _(r):
 @op("gaussian_nll_loss")
 def _(r):
   shape = r.shape(1)
-  how = reduction_of(r, shape)
+  how = r.each(REDUCTIONS)
   full, eps = r.chance(), r.choice([None, 1e-3, 0.5])
   x, y = r.tensor(shape), r.tensor(shape)
   of_var = r.each([shape, shape[:-1] + [1], shape[:-1]])
@@ -99,7 +90,7 @@ def _(r):
 @op("binary_cross_entropy")
 def _(r):
   shape = r.shape()
-  how = reduction_of(r, shape)
+  how = r.each(REDUCTIONS)
   x = r.tensor(shape, 0.05, 0.95)
   y = r.tensor(shape, 0, 1, grad=False)
   w = None
@@ -112,7 +103,7 @@ def _(r):
 @op("binary_cross_entropy_with_logits")
 def _(r):
   shape = r.shape()
-  how = reduction_of(r, shape)
+  how = r.each(REDUCTIONS)
   x = r.tensor(shape, -6, 6)
   y = r.tensor(shape, 0, 1)
   w, p = None, None
@@ -137,11 +128,7 @@ def classes(r):
   labels = r.labels([] if one else [batch] + spots, n)
   w = r.tensor([n], 0.2, 2, grad=False) if r.chance() else None
   skip = r.int(0, n - 1) if r.chance(0.4) else None
-  counted = labels if skip is None else labels[labels != skip]
-  how = r.each(REDUCTIONS)
-  if how == "mean" and counted.numel() == 0:  # 0 / 0
-    how = "sum"
-  return shape, labels, w, skip, how
+  return shape, labels, w, skip, r.each(REDUCTIONS)
 
 
 @op("nll_loss")
