@@ -73,6 +73,10 @@ typedef struct orr_memory {
 ORR_API orr_memory orr_memory_stats(void);
 ORR_API void orr_memory_reset_peak(void);
 ORR_API void orr_memory_trim(void);  // gives the cache back to the system
+// The most bytes handed out at a time (at first, the machine's memory): what
+// would pass it fails at once, before the system starts to swap or to kill.
+ORR_API size_t orr_memory_limit(void);
+ORR_API void orr_memory_set_limit(size_t bytes);
 // The n-th orr_alloc from now fails once (1 = the next); 0 switches it off.
 ORR_API void orr_memory_fail_after(int64_t n);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../orrery.h"
 
@@ -34,7 +35,11 @@ typedef struct free_block {
 
 static free_block *cache[CLASSES];
 static orr_memory stats;
+// Class numbers end there.
+#define MOST ((size_t)1 << 47)
+
 static int64_t fail_countdown;
+static size_t limit;  // 0: not yet asked for
 
 static size_t round_up(size_t bytes, int *class_index) {
   if (bytes < ALIGNMENT) bytes = ALIGNMENT;
@@ -65,6 +70,18 @@ static void to_system(void *block, size_t size) {
     munmap(block, size);
 }
 
+size_t orr_memory_limit(void) {
+  if (!limit) {
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    limit = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : MOST;
+  }
+  return limit;
+}
+
+void orr_memory_set_limit(size_t bytes) {
+  limit = bytes > MOST ? MOST : bytes ? bytes : 1;
+}
+
 static void *take(size_t size, int class_index) {
   free_block *b = cache[class_index];
   if (b) {
@@ -72,6 +89,7 @@ static void *take(size_t size, int class_index) {
     stats.cached_bytes -= size;
     return b;
   }
+  if (stats.live_bytes + stats.cached_bytes + size > limit) orr_memory_trim();
   void *fresh = from_system(size);
   if (!fresh && stats.cached_bytes) {
     orr_memory_trim();
@@ -86,9 +104,9 @@ void *orr_alloc(size_t bytes) {
   int class_index = 0;
   void *block = NULL;
   size_t size = 0;
-  if (!chosen && bytes < (size_t)1 << 47) {
+  if (!chosen && bytes <= orr_memory_limit()) {
     size = round_up(bytes, &class_index);
-    block = take(size, class_index);
+    if (stats.live_bytes + size <= limit) block = take(size, class_index);
   }
   if (!block) {
     orr_set_error("memory: %zu bytes are not to be had (%zu are in use); "
@@ -113,9 +131,9 @@ void orr_free(void *block, size_t bytes) {
   const size_t size = round_up(bytes, &class_index);
   stats.live_bytes -= size;
   stats.live_blocks--;
-  const size_t most = stats.peak_bytes / 2 * 3;
-  const size_t limit = most > CACHE_FLOOR ? most : CACHE_FLOOR;
-  if (CACHE_OFF || stats.live_bytes + stats.cached_bytes + size > limit) {
+  size_t most = stats.peak_bytes / 2 * 3;
+  if (most < CACHE_FLOOR) most = CACHE_FLOOR;
+  if (CACHE_OFF || stats.live_bytes + stats.cached_bytes + size > most) {
     to_system(block, size);
     return;
   }

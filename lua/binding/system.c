@@ -50,6 +50,20 @@ static int trim(lua_State *L) {
   return 0;
 }
 
+// memory_limit(bytes?) -> the limit that held until now.
+static int memory_limit(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)orr_memory_limit());
+  if (lua_isnoneornil(L, 1)) return 1;
+  lua_Integer bytes = orr_check_int(L, 1, "bytes");
+  if (bytes < 1)
+    return orr_raisef(L,
+                      "memory_limit: bytes is " LUA_INTEGER_FMT
+                      "; pass 1 or more",
+                      bytes);
+  orr_memory_set_limit((size_t)bytes);
+  return 1;
+}
+
 // fail_after(n): the n-th allocation from now fails once; 0 switches it off.
 static int fail_after(lua_State *L) {
   lua_Integer n = orr_check_int(L, 1, "n");
@@ -187,6 +201,7 @@ void orr_open_system(lua_State *L) {
                                        {"memory", memory},
                                        {"reset_peak", reset_peak},
                                        {"trim", trim},
+                                       {"memory_limit", memory_limit},
                                        {"fail_after", fail_after},
                                        {"set_threads", set_threads},
                                        {"threads", threads},

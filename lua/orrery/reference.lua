@@ -66,6 +66,10 @@ entry(functions, "live", {}, { "integer", "integer", "integer", "integer" },
 entry(functions, "memory", {}, { "table" },
   "All memory counters by name: live_bytes, peak_bytes, cached_bytes, "
   .. "live_blocks, live_tensors, calls.")
+entry(functions, "memory_limit", { "bytes?: integer" }, { "integer" },
+  "Sets the most bytes that tensors may take together; what would pass it "
+  .. "fails at once. Returns the limit until now: at first, the machine's "
+  .. "memory.")
 entry(functions, "reset_peak", {}, {}, "Starts the peak of live() afresh.")
 entry(functions, "trim", {}, {}, "Gives cached memory back to the system.")
 entry(functions, "fail_after", { "n: integer" }, {},

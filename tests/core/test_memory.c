@@ -57,6 +57,23 @@ static void the_nth_call_fails_once(void **state) {
   orr_free(b, 10);
 }
 
+static void what_passes_the_limit_is_refused(void **state) {
+  (void)state;
+  const size_t before = orr_memory_limit();
+  assert_true(before > (size_t)64 << 20);  // the machine's memory
+  orr_memory_set_limit(orr_memory_stats().live_bytes + 100000);
+  void *a = orr_alloc(60000);
+  assert_non_null(a);
+  assert_null(orr_alloc(60000));
+  assert_non_null(strstr(orr_error(), "memory: 60000 bytes"));
+  orr_clear_error();
+  orr_free(a, 60000);
+  void *b = orr_alloc(60000);
+  assert_non_null(b);
+  orr_free(b, 60000);
+  orr_memory_set_limit(before);
+}
+
 static void an_absurd_size_is_refused(void **state) {
   (void)state;
   assert_null(orr_alloc((size_t)1 << 60));
@@ -140,6 +157,7 @@ int main(void) {
       cmocka_unit_test(counts_return_to_where_they_were),
       cmocka_unit_test(blocks_are_aligned_and_do_not_overlap),
       cmocka_unit_test(the_nth_call_fails_once),
+      cmocka_unit_test(what_passes_the_limit_is_refused),
       cmocka_unit_test(an_absurd_size_is_refused),
       cmocka_unit_test(growing_keeps_contents),
       cmocka_unit_test(the_process_holds_what_the_counters_say),
