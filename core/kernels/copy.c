@@ -8,10 +8,13 @@
   ORR_LOOP1(R##_u8, RT, uint8_t, x)
 CASTS(f32, float)
 CASTS(f64, double)
-CASTS(i64, int64_t)
+ORR_LOOP1(i64_f32, int64_t, float, orr_whole((double)x))
+ORR_LOOP1(i64_f64, int64_t, double, orr_whole(x))
+ORR_LOOP1(i64_i64, int64_t, int64_t, x)
+ORR_LOOP1(i64_u8, int64_t, uint8_t, x)
 // A float outside uint8's range wraps like the integer it rounds down to.
-ORR_LOOP1(u8_f32, uint8_t, float, (int64_t)x)
-ORR_LOOP1(u8_f64, uint8_t, double, (int64_t)x)
+ORR_LOOP1(u8_f32, uint8_t, float, orr_whole((double)x))
+ORR_LOOP1(u8_f64, uint8_t, double, orr_whole(x))
 ORR_LOOP1(u8_i64, uint8_t, int64_t, x)
 ORR_LOOP1(u8_u8, uint8_t, uint8_t, x)
 

@@ -186,7 +186,7 @@ static orr_tensor *diff_compose(orr_call *c) {
   const int axis = (int)c->attr[1];
   if (c->attr[0] == 0) return ORR(clone, y);
   y = joined(joined(c->x[1], y, axis), c->x[2], axis);
-  for (int k = 0; y && k < (int)c->attr[0]; k++) {
+  for (double k = 0; y && k < c->attr[0]; k++) {
     const double n = (double)y->size[axis], rest = n > 0 ? n - 1 : 0;
     if (rest == 0) return ORR(narrow, y, .attr = {axis, 0, 0, 1});
     y = ORR(sub, ORR(narrow, y, .attr = {axis, 1, rest, 1}),

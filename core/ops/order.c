@@ -335,6 +335,11 @@ static orr_tensor *quantile_compose(orr_call *c) {
   for (int i = 0; i < x->rank; i++)
     if (keep || (!all && i != axis))
       size[rank++] = all || i == axis ? 1 : x->size[i];
+  if (rank > ORR_MAX_RANK) {
+    orr_fail(c, "the result would have %d axes; at most %d are possible", rank,
+             ORR_MAX_RANK);
+    return NULL;
+  }
   if (all) x = orr_reshape_to(x, 1, &x->count);
   if (!x) return NULL;
   const double last = (double)x->size[axis] - 1;

@@ -294,7 +294,11 @@ static bool histogram_range(orr_call *c, double *low, double *high) {
       *high = fmax(*high, v);
     }
   }
-  if (*low == *high) *low -= 1, *high += 1;
+  if (!isfinite(*high - *low))
+    return orr_fail(c, "x goes from %g to %g; give min and max", *low, *high);
+  // Large numbers are further than 1 from the next.
+  const double wider = fmax(1, fabs(*low) * 1e-15);
+  if (*low == *high) *low -= wider, *high += wider;
   return true;
 }
 

@@ -1,4 +1,5 @@
 // support.c -- what shape rules and gradients say often.
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,10 @@ bool orr_out_like(orr_call *c, const orr_tensor *x) {
 
 bool orr_out_view(orr_call *c, int rank, const int64_t *size,
                   const int64_t *stride, int64_t offset) {
+  char text[128];
+  if (rank <= ORR_MAX_RANK && orr_product(rank, size) < 0)
+    return orr_fail(c, "the result would be %s, more elements than fit",
+                    orr_sizes_text(rank, size, text, sizeof text));
   if (!orr_out(c, 0, c->x[0]->dtype, rank, size)) return false;
   if (rank) memcpy(c->out[0].stride, stride, (size_t)rank * sizeof *stride);
   c->out[0].offset = offset;
@@ -106,19 +111,18 @@ bool orr_want_same(orr_call *c, int a, int b) {
 
 // Messages count axes from 1, as users do.
 static bool resolve_axis(orr_call *c, double *axis, int rank) {
-  const int given = (int)*axis;
-  const int at = given < 0 ? given + rank : given;
+  const double given = *axis, at = given < 0 ? given + rank : given;
   char text[128];
   if (at >= 0 && at < rank) {
     *axis = at;
     return true;
   }
-  const int seen = given < 0 ? given : given + 1;
+  const double seen = given < 0 ? given : given + 1;
   if (rank == 0)
-    return orr_fail(c, "axis is %d but %s is a scalar; it has no axes", seen,
+    return orr_fail(c, "axis is %.0f but %s is a scalar; it has no axes", seen,
                     orr_input_name(c, 0));
-  return orr_fail(c, "axis is %d but %s is %s; use 1 to %d or -%d to -1", seen,
-                  orr_input_name(c, 0),
+  return orr_fail(c, "axis is %.0f but %s is %s; use 1 to %d or -%d to -1",
+                  seen, orr_input_name(c, 0),
                   orr_shape_text(c->x[0], text, sizeof text), rank, rank);
 }
 
@@ -153,6 +157,7 @@ orr_tensor *orr_num(const orr_tensor *like, double value) {
 static orr_tensor *apply_sizes(const orr_op *op, orr_tensor *x, int rank,
                                const int64_t *size) {
   if (!x) return NULL;
+  assert(rank <= ORR_MAX_RANK);
   orr_short_args args = {.x0 = x, .attr = {rank}};
   for (int i = 0; i < rank; i++) args.attr[1 + i] = (double)size[i];
   return orr_apply_short(op, &args);

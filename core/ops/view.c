@@ -19,22 +19,23 @@ static bool wanted_sizes(orr_call *c, int64_t *size, int *rank) {
   char a[128], b[128];
   int64_t known = 1;
   int guess = -1;
+  bool fits = true;  // the product, that is
   *rank = (int)c->attr[0];
   for (int i = 0; i < *rank; i++) {
     size[i] = (int64_t)c->attr[1 + i];
     if (size[i] == -1 && guess < 0)
       guess = i;
     else
-      known *= size[i];
+      fits = !__builtin_mul_overflow(known, size[i], &known) && fits;
     if (size[i] < -1 || (size[i] == -1 && guess != i))
       return orr_fail(c, "the sizes are %s; none may be negative but one -1",
                       orr_sizes_text(i + 1, size, b, sizeof b));
   }
-  if (guess >= 0 && known > 0 && x->count % known == 0) {
+  if (guess >= 0 && fits && known > 0 && x->count % known == 0) {
     size[guess] = x->count / known;
     known *= size[guess];
   }
-  if (known == x->count && (guess < 0 || size[guess] >= 0)) return true;
+  if (fits && known == x->count && (guess < 0 || size[guess] >= 0)) return true;
   return orr_fail(c,
                   "x is %s with %lld elements, which do not fill %s; use "
                   "sizes whose product is %lld",
@@ -518,8 +519,9 @@ static void to_vjp(orr_vjp *v) { v->gx[0] = orr_cast(v->gy, v->x[0]->dtype); }
 
 ORR_DEFINE_OP(to,
               .torch = "torch.Tensor.to",
-              .doc = "A copy of x in another dtype. Fractions are cut off "
-                     "towards 0 by integer dtypes.",
+              .doc = "A copy of x in another dtype. Integer dtypes cut "
+                     "fractions off; int64 takes what it cannot hold to "
+                     "its nearest end, and NaN to 0.",
               .params = {ANY, {"dtype", ORR_DTYPE, .required = true,
                                .doc = "float32, float64, int64 or uint8"}},
               .shape = to_shape, .forward = contiguous_forward,

@@ -123,10 +123,10 @@ bool orr_set(orr_tensor *t, int64_t position, double value) {
     *(double *)p = value;
     break;
   case ORR_I64:
-    *(int64_t *)p = (int64_t)value;
+    *(int64_t *)p = orr_whole(value);
     break;
   default:
-    *(uint8_t *)p = (uint8_t)(int64_t)value;
+    *(uint8_t *)p = (uint8_t)orr_whole(value);
     break;
   }
   return true;

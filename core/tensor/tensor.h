@@ -36,6 +36,12 @@ orr_tensor *orr_tensor_view(orr_storage *storage, orr_dtype d, int rank,
                             int64_t offset);
 orr_tensor *orr_shape_only(const orr_tensor *t);
 void orr_row_major(int rank, const int64_t *size, int64_t *stride);
+// v without its fraction; what int64 cannot hold becomes its nearest end, NaN 0.
+static inline int64_t orr_whole(double v) {
+  if (v >= -0x1p63 && v < 0x1p63) return (int64_t)v;
+  return v > 0 ? INT64_MAX : v < 0 ? INT64_MIN : 0;
+}
+
 int64_t orr_product(int rank, const int64_t *size);  // -1 on overflow
 bool orr_same_shape(const orr_tensor *a, const orr_tensor *b);
 // Writes the broadcast shape; false when the shapes do not fit.

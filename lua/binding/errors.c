@@ -36,7 +36,10 @@ int orr_raise(lua_State *L) {
   luaL_checkstack(L, 8, NULL);
   const char *text = orr_error();
   lua_pushstring(L, *text ? text : "orrery: an error without a sentence");
+  // What fails for lack of memory may succeed once the garbage is gone.
+  const bool short_of_memory = strncmp(text, "memory:", 7) == 0;
   orr_clear_error();
+  if (short_of_memory && lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCCOLLECT);
   return raise_top(L);
 }
 

@@ -28,6 +28,9 @@ void orr_collect(lua_State *L) {
   collecting = false;
   const size_t live = orr_memory_stats().live_bytes;
   threshold = live < FLOOR / 2 ? FLOOR : 2 * live;
+  // Garbage must not be what the limit to memory is reached with.
+  const size_t limit = orr_memory_limit(), middle = live / 2 + limit / 2;
+  if (threshold > middle) threshold = middle;
   made = 0;
   const int heap_mb = lua_gc(L, LUA_GCCOUNT) / 1024;
   many = MANY * (heap_mb < 1 ? 1 : heap_mb < 10000 ? heap_mb : 10000);

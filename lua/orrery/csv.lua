@@ -3,6 +3,7 @@
 --- strings; numbers are written with the fewest digits that give them back.
 local core = require "orrery.core"
 local json = require "orrery.json"
+local options = require "orrery.options"
 
 local csv = {}
 
@@ -94,7 +95,7 @@ end
 ---@return any[][]? rows  each a list of numbers and strings
 ---@return string[]|string names  of the columns, or why there are no rows
 function csv.read(path, opts)
-  opts = opts or {}
+  opts = options.take("read_csv", opts, {}, { "header", "separator" })
   if type(path) ~= "string" then
     core.blame(("read_csv: path is a %s; pass a file name"):format(type(path)))
   end
@@ -133,7 +134,7 @@ end
 ---@return true? ok
 ---@return string? why
 function csv.write(path, rows, opts)
-  opts = opts or {}
+  opts = options.take("write_csv", opts, {}, { "names", "separator" })
   local separator, lines = check_separator("write_csv", opts), {}
   local function add(row, width, key)
     local cells = {}
@@ -144,6 +145,10 @@ function csv.write(path, rows, opts)
   end
   if type(path) ~= "string" or type(rows) ~= "table" then
     core.blame "write_csv: wants a path and rows; pass a file name and a list"
+  end
+  if opts.names ~= nil and type(opts.names) ~= "table" then
+    core.blame(("write_csv: names is %s; pass a list of strings"):format(
+      core.describe(opts.names)))
   end
   if opts.names then add(opts.names, #opts.names) end
   for i, row in ipairs(rows) do

@@ -1,10 +1,16 @@
 --- Derivatives of whole functions: Jacobians, Hessians and their products,
 --- made of grad calls, and the check of gradients against differences.
 local orrery = require "orrery"
+local options = require "orrery.options"
 
 local derivatives = {}
 
-local function check(who, fn, x)
+local function check(who, fn, x, opts)
+  local graph = options.take(who, opts, {}, { "create_graph" }).create_graph
+  if graph ~= nil and type(graph) ~= "boolean" then
+    orrery.blame(("%s: create_graph is %s; pass true or false"):format(who,
+      orrery.describe(graph)))
+  end
   local meta = getmetatable(fn)
   if type(fn) ~= "function" and not (meta and meta.__call) then
     orrery.blame(("%s: fn is %s; pass a function"):format(who,
@@ -52,7 +58,7 @@ end
 ---@param opts? { create_graph?: boolean }
 ---@return orrery.Tensor
 function derivatives.jacobian(fn, x, opts)
-  check("jacobian", fn, x)
+  check("jacobian", fn, x, opts)
   x = input(x, opts)
   local y = result("jacobian", fn, x)
   local shape = { y:shape() }
@@ -69,7 +75,7 @@ end
 ---@param opts? { create_graph?: boolean }
 ---@return orrery.Tensor
 function derivatives.hessian(fn, x, opts)
-  check("hessian", fn, x)
+  check("hessian", fn, x, opts)
   return derivatives.jacobian(function(at)
     local y = result("hessian", fn, at)
     return orrery.grad(y:sum(), { at }, { create_graph = true,
@@ -85,7 +91,7 @@ end
 ---@param opts? { create_graph?: boolean }
 ---@return orrery.Tensor
 function derivatives.hvp(fn, x, v, opts)
-  check("hvp", fn, x)
+  check("hvp", fn, x, opts)
   if not orrery.is_tensor(v) or v:shape_str() ~= x:shape_str() then
     orrery.blame(("hvp: v is %s but x is %s; match them"):format(
       orrery.describe(v), x:shape_str()))
@@ -114,7 +120,7 @@ end
 ---@return orrery.Tensor y
 ---@return orrery.Tensor product  like x
 function derivatives.vjp(fn, x, v, opts)
-  check("vjp", fn, x)
+  check("vjp", fn, x, opts)
   x = input(x, opts)
   local y = result("vjp", fn, x)
   v = v == nil and orrery.ones_like(y:detach()) or v
@@ -136,7 +142,7 @@ end
 ---@return orrery.Tensor y
 ---@return orrery.Tensor product  like y
 function derivatives.jvp(fn, x, v, opts)
-  check("jvp", fn, x)
+  check("jvp", fn, x, opts)
   match_direction("jvp", v, "x", x)
   x = input(x, opts)
   local y = result("jvp", fn, x)
@@ -171,6 +177,11 @@ function derivatives.gradcheck(fn, inputs, opts)
   end
   if inputs[1] == nil then check("gradcheck", fn, nil) end
   if type(fn) ~= "function" then check("gradcheck", fn, inputs[1]) end
+  local o = options.take("gradcheck", opts, { tol = 0, step = 1, order = 1 })
+  for _, name in ipairs { "tol", "step" } do
+    options.number("gradcheck", name, o[name])
+  end
+  options.count("gradcheck", "order", o.order)
   return require "orrery.testing.gradcheck" (fn, inputs, opts)
 end
 
@@ -182,8 +193,7 @@ end
 ---@return boolean ok
 ---@return string? why
 function derivatives.gradgradcheck(fn, inputs, opts)
-  local all = {}
-  for key, value in pairs(opts or {}) do all[key] = value end
+  local all = options.take("gradgradcheck", opts, {}, { "tol", "step" })
   all.order = 2
   return derivatives.gradcheck(fn, inputs, all)
 end

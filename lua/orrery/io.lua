@@ -7,6 +7,7 @@
 --- among their values cannot be seen, damage to their size is.
 local core = require "orrery.core"
 local check = require "orrery.io.check"
+local options = require "orrery.options"
 local serialize = require "orrery.serialize"
 local raw = core._io
 
@@ -90,6 +91,14 @@ function io.write_idx(path, x)
     path:find "%.gz$" ~= nil)
 end
 
+-- A flag among options; nil when it is not given.
+local function flag(who, opts, name)
+  local value = options.take(who, opts, {}, { name })[name]
+  if value == nil or type(value) == "boolean" then return value end
+  return core.blame(("%s: %s is %s; pass true or false"):format(who, name,
+    describe(value)))
+end
+
 --- Reads NumPy's .npz, stored or compressed, with the types of read_npy. An
 --- archive whose arrays overlap, or whose names lead out of it, is refused.
 ---@param path string
@@ -109,9 +118,10 @@ end
 ---@return string? why
 function io.write_npz(path, tensors, opts)
   check_path("write_npz", path)
+  local compress = flag("write_npz", opts, "compress")
   local names, list = name_lists("write_npz", tensors)
   return raw.write_bundle("npz", "write_npz", path, names, list, {},
-    opts and opts.compress)
+    compress)
 end
 
 --- Reads a safetensors file, of any program: F16 and BF16 come as float32,
@@ -137,6 +147,10 @@ function io.write_safetensors(path, tensors, metadata)
   local who = "write_safetensors"
   check_path(who, path)
   local names, list = name_lists(who, tensors)
+  if metadata ~= nil and type(metadata) ~= "table" then
+    core.blame(("%s: metadata is %s; pass a table of strings"):format(who,
+      describe(metadata)))
+  end
   for key, text in pairs(metadata or {}) do
     if type(key) ~= "string" or type(text) ~= "string"
       or (key .. text):find "\0" or key:find "^orrery%." then
@@ -155,7 +169,7 @@ end
 ---@return string? why
 function io.read_file(path, opts)
   check_path("read_file", path)
-  return raw.read_file("read_file", path, opts and opts.gunzip)
+  return raw.read_file("read_file", path, flag("read_file", opts, "gunzip"))
 end
 
 --- Writes a file under a temporary name, flushes it to the disk, renames it.

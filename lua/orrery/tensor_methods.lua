@@ -27,6 +27,13 @@ local function resolve(who, x, axis)
   return axis > 0 and axis or axis + rank + 1
 end
 
+-- Several values go through Lua's stack, which holds a million.
+local function check_pieces(who, x, n)
+  if n <= 100000 then return end
+  blame(("%s: x is %s, which would fall into %d pieces; make it 100000 at "
+    .. "most"):format(who, x:shape_str(), n))
+end
+
 -- One function for f(x, ...) and x:f(...).
 local function both(name, fn)
   methods[name] = fn
@@ -72,7 +79,8 @@ both("split", function(x, length, axis)
     check_count("split", "length", length)
     local each = length
     length = {}
-    for i = 1, math.max(1, (size + each - 1) // each) do
+    check_pieces("split", x, (size - 1) // each + 1)
+    for i = 1, math.max(1, (size - 1) // each + 1) do
       length[i] = math.min(each, size - (i - 1) * each)
     end
   end
@@ -102,7 +110,7 @@ both("chunk", function(x, n, axis)
   check("chunk", x)
   check_count("chunk", "n", n)
   axis = resolve("chunk", x, axis)
-  return x:split(math.max(1, (x:size(axis) + n - 1) // n), axis)
+  return x:split(math.max(1, (x:size(axis) - 1) // n + 1), axis)
 end)
 
 --- The rows along an axis, which goes: several values, views of x.
@@ -112,6 +120,7 @@ both("unbind", function(x, axis)
   check("unbind", x)
   axis = resolve("unbind", x, axis)
   local rows = {}
+  check_pieces("unbind", x, x:size(axis))
   for i = 1, x:size(axis) do rows[i] = x:select(axis, i) end
   return table.unpack(rows)
 end)

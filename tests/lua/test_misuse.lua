@@ -9,7 +9,7 @@ local left_out = { sleep = true, interrupt = true, clear_interrupt = true,
   fail_after = true, set_own = true, set_anomaly = true, grad_mode = true,
   set_grad_enabled = true, set_threads = true, blame = true, scope = true,
   enable_grad = true, no_grad = true, save = true, load = true, step = true,
-  modules = true, trim = true,
+  modules = true, trim = true, memory_limit = true,
   -- For layers: of nn.init; and what calling them does after its checks.
   fans = true, parameter = true, fail = true, want_images = true,
   fresh = true, forward = true, new = true }

@@ -257,6 +257,16 @@ function schedulers.ReduceLROnPlateau(optimizer, opts)
   end
   options.number(who, "factor", opts.factor,
     function(v) return v < 1 end, "a number below 1")
+  for _, name in ipairs { "patience", "cooldown" } do
+    opts[name] = options.count(who, name, opts[name], 0)
+  end
+  for _, name in ipairs { "threshold", "min_lr", "eps" } do
+    options.number(who, name, opts[name])
+  end
+  if opts.threshold_mode ~= "rel" and opts.threshold_mode ~= "abs" then
+    blame("%s: threshold_mode is %s; use rel or abs", who,
+      options.shown(opts.threshold_mode))
+  end
   return setmetatable({ optimizer = optimizer, opts = opts, last_epoch = 0,
     num_bad = 0, cooldown = 0 }, Plateau)
 end

@@ -176,7 +176,7 @@ end
 local function check_entry(who, where, own, saved)
   for _, name in ipairs(sorted_names(own)) do
     local value = own[name]
-    local other = saved and saved[name]
+    local other = type(saved) == "table" and saved[name]
     if is_tensor(value) then
       if not is_tensor(other) then
         blame("%s: %s has no %s; load the state of an optimiser made alike",
@@ -193,6 +193,19 @@ local function check_entry(who, where, own, saved)
   end
 end
 
+-- Options: of the type they have here; what is new here is a number or flag.
+local function check_options(who, g, own, saved)
+  for name, value in pairs(saved) do
+    local wanted = type(own[name])
+    if wanted == "nil" then wanted = type(value) == "boolean" and "boolean"
+      or "number" end
+    if name ~= "state" and name ~= "params" and type(value) ~= wanted then
+      blame("%s: %s of group %d is %s; it must be a %s", who, tostring(name), g,
+        options.shown(value), wanted)
+    end
+  end
+end
+
 --- Raises unless the saved state fits.
 local function check_state(self, saved)
   local who = "load_state_dict"
@@ -202,19 +215,21 @@ local function check_state(self, saved)
   end
   if saved.optimizer ~= self.name then
     blame("%s: state is of %s but the optimiser is %s; make them alike", who,
-      tostring(saved.optimizer), self.name)
+      type(saved.optimizer) == "string" and saved.optimizer
+        or options.shown(saved.optimizer), self.name)
   end
   if #groups ~= #self.param_groups then
     blame("%s: state has %d parameter groups but the optimiser has %d; make "
       .. "them alike", who, #groups, #self.param_groups)
   end
   for g, group in ipairs(self.param_groups) do
-    local states = groups[g].state
+    local states = type(groups[g]) == "table" and groups[g].state
     if type(states) ~= "table" or #states ~= #group.params then
       blame("%s: group %d has %d parameters in the state but %d here; make "
         .. "them alike", who, g, type(states) == "table" and #states or 0,
         #group.params)
     end
+    check_options(who, g, group, groups[g])
     for i, state in ipairs(group.state) do
       check_entry(who, ("parameter %d of group %d"):format(i, g), state,
         states[i])
