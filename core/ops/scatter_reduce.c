@@ -64,7 +64,7 @@ static orr_tensor *multiplied(const orr_call *c, orr_tensor *x) {
   // Checks the index before its elements are used.
   if (!gathered(c, x)) return NULL;
   orr_tensor *number = visit_number(c, &rounds);
-  for (double k = 1; number && k <= rounds; k++) {
+  for (double k = 1; x && number && k <= rounds; k++) {
     orr_tensor *now = ORR(eq, number, orr_num(number, k));
     orr_tensor *hit = scattered(c, filled(x, 0), orr_cast(now, x->dtype));
     orr_tensor *zero = orr_num(x, 0);
