@@ -150,8 +150,10 @@ end
 local function wrapper_text(t, name)
   local _, info = luadoc.of_function(t.init)
   local params = table.concat(luadoc.parameters(t.init, info), ", ")
-  return ("%s(%s)\n  A layer; it computes\n%s"):format(name, params,
-    op_text(orrery.record(t.wraps)))
+  local record = orrery.record(t.wraps)
+  local text = record and op_text(record)
+    or help.of_function(require("orrery").nn.functional[t.wraps], t.wraps)
+  return ("%s(%s)\n  A layer; it computes\n%s"):format(name, params, text)
 end
 
 --- About a class (how to make one, what it is) or a module, and its names.

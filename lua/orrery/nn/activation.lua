@@ -1,4 +1,4 @@
---- Elementwise layers: activation functions and dropout.
+--- Elementwise layers: activation functions.
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
@@ -22,8 +22,9 @@ local function layer(name, op, names, defaults)
       if value == nil and not given then value = (select(i, ...)) end
       if value == nil then value = defaults[i] end
       if value == nil then
-        blame("%s: %s is missing; write nn.%s(-1) for the last axis", who,
-          option, name)
+        blame("%s: %s is missing; %s", who, option, option == "axis"
+          and ("write nn.%s(-1) for the last axis"):format(name)
+          or "give a number")
       end
       self[option] = options.number(who, option, value)
     end
@@ -66,6 +67,7 @@ layer("Softshrink", "softshrink", { "lambda" }, { 0.5 })
 layer("Softsign", "softsign", {}, {})
 layer("Tanh", "tanh", {}, {})
 layer("Tanhshrink", "tanhshrink", {}, {})
+layer("Threshold", "threshold", { "threshold", "value" }, {})
 
 --- Gaussian error linear unit x Phi(x) (Hendrycks & Gimpel 2016).
 ---@class orrery.nn.GELU: orrery.nn.Module
@@ -89,27 +91,5 @@ end
 function GELU:extra_repr()
   return self.approximate == "tanh" and '{ approximate = "tanh" }' or ""
 end
-
---- In training zeroes each entry with probability p and scales the rest by
---- 1 / (1 - p), so that the expectation stays; else gives back its input.
----@class orrery.nn.Dropout: orrery.nn.Module
-local Dropout = Layer:subclass "Dropout"
-layers.Dropout = Dropout
-
----@param p? number  0.5
----@param opts? { generator?: orrery.Generator }
-function Dropout:init(p, opts)
-  opts = options.take("dropout", opts, {}, { "generator" })
-  self.p = options.number("dropout", "p", p or 0.5,
-    function(v) return v >= 0 and v <= 1 end, "a probability, 0 to 1")
-  self.generator = opts.generator
-end
-
-function Dropout:forward(x)
-  if not self.training or self.p == 0 then return x end
-  return F.dropout(x, { p = self.p, generator = self.generator })
-end
-
-function Dropout:extra_repr() return ("%.14g"):format(self.p) end
 
 return layers

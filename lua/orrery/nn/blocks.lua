@@ -126,17 +126,11 @@ end
 function Bilinear:forward(a, b)
   want_features(self, "a", a, self.in1_features)
   want_features(self, "b", b, self.in2_features)
-  local sizes = { a:shape() }
   if a:narrow(-1, 1, 1):shape_str() ~= b:narrow(-1, 1, 1):shape_str() then
     self:fail("a is %s but b is %s; all but their last axes must be alike",
       a:shape_str(), b:shape_str())
   end
-  local y = orrery.einsum("ni,kij,nj->nk",
-    a:reshape { -1, self.in1_features }, self.weight,
-    b:reshape { -1, self.in2_features })
-  if self.bias then y = y + self.bias end
-  sizes[#sizes] = self.out_features
-  return y:reshape(sizes)
+  return F.bilinear(a, b, self.weight, self.bias)
 end
 
 function Bilinear:extra_repr()

@@ -5,6 +5,7 @@ local activation = require "orrery.nn.activation"
 local batch_norm = require "orrery.nn.norm"
 local blame = require "orrery.blame"
 local conv = require "orrery.nn.conv"
+local dropout = require "orrery.nn.dropout"
 local instance_norm = require "orrery.nn.instance_norm"
 local norm_layers = require "orrery.nn.norm_layers"
 local options = require "orrery.options"
@@ -85,7 +86,7 @@ function ConvBlock:init(in_channels, out_channels, kernel_size, opts)
   self.norm = norm
   self.act = choose("act", o.act, activations)
   if o.dropout ~= 0 then
-    self.drop = activation.Dropout(o.dropout, { generator = o.generator })
+    self.drop = dropout.Dropout(o.dropout, { generator = o.generator })
   end
 end
 

@@ -27,6 +27,9 @@ one_number("PixelShuffle", "upscale_factor", "pixel_shuffle")
 --- Pixels to channels: [N, C, H r, W r] to [N, C r^2, H, W].
 one_number("PixelUnshuffle", "downscale_factor", "pixel_unshuffle")
 
+--- Channels of `groups` groups, dealt out in turn.
+one_number("ChannelShuffle", "groups", "channel_shuffle")
+
 -- ------------------------------------------------------------------ padding
 
 --- { left, right } and for images { ..., top, bottom }, as F.pad wants it.

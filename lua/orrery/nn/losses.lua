@@ -57,7 +57,7 @@ local function module_of(name, op)
     for _, param in ipairs(plain) do defaults[param.name] = param.default end
     for _, param in ipairs(kept) do optional[#optional + 1] = param.name end
     opts = options.take(who, opts, defaults, optional)
-    self.inputs, self.option_names = {}, {}
+    self.inputs, self.option_names, self.defaults = {}, {}, defaults
     for i, param in ipairs(called) do self.inputs[i] = param.name end
     for _, param in ipairs(plain) do
       table.insert(self.option_names, param.name)
@@ -85,7 +85,8 @@ local function module_of(name, op)
     end
     local given, args = {}, { ... }
     for _, option in ipairs(self.option_names) do
-      given[option] = self[option]
+      local value = self[option]
+      if value ~= self.defaults[option] then given[option] = value end
     end
     args[#args + 1] = given
     return F[op](table.unpack(args))
@@ -106,14 +107,51 @@ end
 
 module_of("BCELoss", "binary_cross_entropy")
 module_of("BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
+module_of("CosineEmbeddingLoss", "cosine_embedding_loss")
 module_of("CosineSimilarity", "cosine_similarity")
 module_of("CrossEntropyLoss", "cross_entropy")
 module_of("GaussianNLLLoss", "gaussian_nll_loss")
+module_of("HingeEmbeddingLoss", "hinge_embedding_loss")
 module_of("HuberLoss", "huber_loss")
 module_of("KLDivLoss", "kl_div")
 module_of("L1Loss", "l1_loss")
 module_of("MSELoss", "mse_loss")
+module_of("MarginRankingLoss", "margin_ranking_loss")
+module_of("MultiLabelMarginLoss", "multilabel_margin_loss")
+module_of("MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss")
+module_of("MultiMarginLoss", "multi_margin_loss")
 module_of("NLLLoss", "nll_loss")
+module_of("PairwiseDistance", "pairwise_distance")
+module_of("PoissonNLLLoss", "poisson_nll_loss")
 module_of("SmoothL1Loss", "smooth_l1_loss")
+module_of("SoftMarginLoss", "soft_margin_loss")
+module_of("TripletMarginLoss", "triplet_margin_loss")
+
+--- The triplet loss by a distance of one's own:
+--- max(0, margin + d(anchor, positive) - d(anchor, negative)).
+---@class orrery.nn.TripletMarginWithDistanceLoss: orrery.nn.Module
+local TripletMarginWithDistanceLoss =
+  Module:subclass "TripletMarginWithDistanceLoss"
+layers.TripletMarginWithDistanceLoss = TripletMarginWithDistanceLoss
+
+---@param opts? { distance_function?: function, margin?: number,
+---   swap?: boolean, reduction?: string }
+function TripletMarginWithDistanceLoss:init(opts)
+  local who = "tripletmarginwithdistanceloss"
+  self.options = options.take(who, opts, {},
+    { "distance_function", "margin", "swap", "reduction" })
+  if self.options.distance_function ~= nil then
+    options.callable(who, "distance_function", self.options.distance_function)
+  end
+end
+
+---@param anchor orrery.Tensor  [N, D]
+---@param positive orrery.Tensor  alike
+---@param negative orrery.Tensor  alike
+---@return orrery.Tensor
+function TripletMarginWithDistanceLoss:forward(anchor, positive, negative)
+  return F.triplet_margin_with_distance_loss(anchor, positive, negative,
+    self.options)
+end
 
 return layers

@@ -113,6 +113,32 @@ function GroupNorm:extra_repr()
       "eps", 1e-5, "affine", true)
 end
 
+--- Divides each channel by a power of what its neighbours hold (Krizhevsky et
+--- al. 2012).
+---@class orrery.nn.LocalResponseNorm: orrery.nn.Module
+local LocalResponseNorm = Layer:subclass "LocalResponseNorm"
+layers.LocalResponseNorm = LocalResponseNorm
+
+---@param size integer  how many channels count as neighbours
+---@param opts? { alpha?: number, beta?: number, k?: number }  1e-4, 0.75, 1
+function LocalResponseNorm:init(size, opts)
+  local who = "localresponsenorm"
+  opts = options.take(who, opts, { alpha = 1e-4, beta = 0.75, k = 1 })
+  self.size = options.count(who, "size", size)
+  for name, value in pairs(opts) do
+    self[name] = options.number(who, name, value)
+  end
+end
+
+function LocalResponseNorm:forward(x)
+  return F.local_response_norm(x, self.size,
+    { alpha = self.alpha, beta = self.beta, k = self.k })
+end
+
+function LocalResponseNorm:extra_repr()
+  return self.size .. show.options(self, "alpha", 1e-4, "beta", 0.75, "k", 1)
+end
+
 --- A table of vectors, looked up by position from 1. Standard normal at
 --- first; the row padding_idx is zero and gets no gradient.
 ---@class orrery.nn.Embedding: orrery.nn.Module
@@ -146,10 +172,8 @@ end
 ---@param index orrery.Tensor  int64 [...]
 ---@return orrery.Tensor  [..., embedding_dim]
 function Embedding:forward(index)
-  local y = F.embedding(index, self.weight)
-  if not self.padding_idx then return y end
-  local fill = index:eq(self.padding_idx):unsqueeze(-1)
-  return orrery.where(fill, y:detach(), y)
+  return F.embedding(index, self.weight,
+    { padding_idx = self.padding_idx or 0 })
 end
 
 function Embedding:extra_repr()

@@ -1,6 +1,7 @@
 --- Layers that change the size of images [N, C, H, W] and sequences [N, C, L].
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
+local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
 local checks = require "orrery.nn.checks"
 local options = require "orrery.options"
@@ -57,11 +58,72 @@ pooling("AvgPool1d", "avg_pool1d", options.count, false)
 --- or { height, width }.
 pooling("AvgPool2d", "avg_pool2d", options.pair, false)
 
---- Images of another size, by repeating pixels or by straight lines between
---- them.
+--- A layer around one power-average pool.
+local function lp_pooling(name, op, read)
+  local class = Layer:subclass(name)
+  local who = name:lower()
+  class.wraps = op
+  function class:init(norm_type, kernel_size, opts)
+    opts = options.take(who, opts, { ceil_mode = false }, { "stride" })
+    self.norm_type = options.number(who, "norm_type", norm_type,
+      function(p) return p > 0 end, "a number above 0")
+    self.kernel_size = read(who, "kernel_size", kernel_size)
+    self.stride = read(who, "stride", opts.stride or kernel_size)
+    self.ceil_mode = flag(who, "ceil_mode", opts.ceil_mode)
+  end
+  function class:forward(x)
+    return F[op](x, self.norm_type, self.kernel_size,
+      { stride = self.stride, ceil_mode = self.ceil_mode })
+  end
+  function class:extra_repr()
+    return show.value(self.norm_type) .. ", " .. show.value(self.kernel_size)
+      .. show.options(self, "stride", self.kernel_size, "ceil_mode", false)
+  end
+  layers[name] = class
+end
+
+lp_pooling("LPPool1d", "lp_pool1d", options.count)
+lp_pooling("LPPool2d", "lp_pool2d", options.pair)
+
+--- The way back from a max pool: each value to where its index says, zeros
+--- elsewhere. Called as unpool(y, indices), both from
+--- F.max_pool2d_with_indices (or 1d).
+local function unpooling(name, op, read)
+  local class = Module:subclass(name)
+  local who = name:lower()
+  function class:init(kernel_size, opts)
+    opts = options.take(who, opts, { padding = 0 }, { "stride" })
+    self.kernel_size = read(who, "kernel_size", kernel_size)
+    self.stride = read(who, "stride", opts.stride or kernel_size)
+    self.padding = read(who, "padding", opts.padding, 0)
+  end
+  function class:forward(y, indices, opts)
+    if not options.is_tensor(y) or not options.is_tensor(indices) then
+      self:fail("it is called with (y, indices), two tensors")
+    end
+    opts = options.take(who, opts, {}, { "output_size" })
+    return F[op](y, indices, self.kernel_size, { stride = self.stride,
+      padding = self.padding, output_size = opts.output_size })
+  end
+  function class:extra_repr()
+    return show.value(self.kernel_size) .. show.options(self,
+      "stride", self.kernel_size, "padding", 0)
+  end
+  class.wraps = op
+  layers[name] = class
+end
+
+unpooling("MaxUnpool1d", "max_unpool1d", options.count)
+unpooling("MaxUnpool2d", "max_unpool2d", options.pair)
+
+--- Images of another size, by repeating pixels, by lines or curves between
+--- them, or by means over areas.
 ---@class orrery.nn.Upsample: orrery.nn.Module
 local Upsample = Layer:subclass "Upsample"
 layers.Upsample = Upsample
+
+local modes = { nearest = true, ["nearest-exact"] = true, bilinear = true,
+  bicubic = true, area = true }
 
 local function set_upsample(self, who, opts, mode, align_corners)
   if type(opts) ~= "table" then opts = { scale_factor = opts } end
@@ -71,10 +133,9 @@ local function set_upsample(self, who, opts, mode, align_corners)
   if (opts.size == nil) == (opts.scale_factor == nil) then
     blame("%s: give either size or scale_factor", who)
   end
-  if opts.mode ~= "nearest" and opts.mode ~= "bilinear"
-    or mode and opts.mode ~= mode then
-    blame("%s: mode is %s; use nearest or bilinear", who,
-      options.shown(opts.mode))
+  if not modes[opts.mode] or mode and opts.mode ~= mode then
+    blame("%s: mode is %s; use %s", who, options.shown(opts.mode),
+      mode or "nearest, nearest-exact, bilinear, bicubic or area")
   end
   self.mode, self.align_corners = opts.mode, opts.align_corners
   if opts.size ~= nil then
@@ -85,8 +146,8 @@ local function set_upsample(self, who, opts, mode, align_corners)
 end
 
 ---@param opts integer|{ scale_factor?: integer|integer[], size?: integer|
----   integer[], mode?: "nearest"|"bilinear", align_corners?: boolean }
----   a number is the scale_factor
+---   integer[], mode?: "nearest"|"nearest-exact"|"bilinear"|"bicubic"|"area",
+---   align_corners?: boolean }  a number is the scale_factor
 function Upsample:init(opts) set_upsample(self, "upsample", opts) end
 
 ---@param x orrery.Tensor  [N, C, H, W]
