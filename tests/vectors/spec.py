@@ -176,6 +176,16 @@ class Generator:
 
   away_from_kinks = away
 
+  def spread(self, shape, axes):
+    """Between -2 and 2 or so, the deviation over the axes 0.5 or more: what
+    is normalised divides by it, and each derivative once or twice more."""
+    x = torch.from_numpy(self.random.uniform(-2, 2, tuple(shape)))
+    if x.numel():
+      mean = x.mean(axes, keepdim=True)
+      s = x.std(axes, unbiased=False, keepdim=True)
+      x = mean + (x - mean) * (0.5 / s).clamp(min=1)
+    return self.values(x.numpy())
+
   def distinct(self, shape, low=-2.0, high=2.0, grad=True):
     """No two values nearer than half of the range over their count."""
     n = int(numpy.prod(shape))

@@ -85,8 +85,8 @@ def batch_norm(name, cls, ranks):
   @op("nn." + name, cases=30)
   def _(r):
     rank, c, training = r.choice(ranks), r.size(1, 4), r.number % 3 > 0
-    x = r.tensor([r.int(4, 6), c] + [r.size(1, 3) for _ in range(rank - 2)],
-                 -2, 2)
+    x = r.spread([r.int(4, 6), c] + [r.size(1, 3) for _ in range(rank - 2)],
+                 [0, *range(2, rank)])
     options = {"eps": r.choice([1e-5, 1e-2]),
                "momentum": r.choice([0.1, 0.3])}
     return run(r, cls(c, **options), [x], [c], training, **options)
@@ -100,7 +100,7 @@ batch_norm("BatchNorm2d", nn.BatchNorm2d, [4])
 def _(r):
   inner = [r.int(2, 4) for _ in range(r.int(1, 2))]
   inner[-1] = max(inner[-1], 4)
-  x = r.tensor(r.shape(0, 2) + inner, -2, 2)
+  x = r.spread(r.shape(0, 2) + inner, list(range(-len(inner), 0)))
   options = {"eps": r.choice([1e-5, 1e-2])}
   return run(r, nn.LayerNorm(inner, **options), [x], [inner], **options)
 
@@ -109,7 +109,7 @@ def _(r):
 def _(r):
   groups = r.int(1, 3)
   c = groups * r.int(1, 2)
-  x = r.tensor([r.int(1, 3), c, 2, r.int(2, 3)], -2, 2)
+  x = r.spread([r.int(1, 3), c, 2, r.int(2, 3)], [2, 3])
   options = {"eps": r.choice([1e-5, 1e-2])}
   return run(r, nn.GroupNorm(groups, c, **options), [x], [groups, c],
              **options)
@@ -119,7 +119,7 @@ def instance_norm(name, cls, inner):
   @op("nn." + name)
   def _(r):
     c, training = r.size(1, 3), r.chance(0.7)
-    x = r.tensor([r.int(1, 3), c] + inner, -2, 2)
+    x = r.spread([r.int(1, 3), c] + inner, list(range(2, len(inner) + 2)))
     options = {"affine": True, "track_running_stats": r.chance(),
                "momentum": r.choice([0.1, 0.3])}
     return run(r, cls(c, **options), [x], [c], training, **options)

@@ -48,7 +48,7 @@ def _(r):
     return (call(x, mean, var, *ours, eps=eps),
             F.batch_norm(x, mean, var, w, b, False, 0.1, eps or 1e-5))
   shape = channels(r, values=4)
-  x, c = r.tensor(shape, -2, 2), [shape[1]]
+  x, c = r.spread(shape, [0, *range(2, len(shape))]), [shape[1]]
   ours, (w, b) = affine(r, c)
   return (call(x, None, None, *ours, training=True, eps=eps),
           F.batch_norm(x, None, None, w, b, True, 0.1, eps or 1e-5))
@@ -59,7 +59,7 @@ def _(r):
   shape = [0 if r.chance(0.1) else r.size(1, 3), r.size(1, 3)]
   shape += [r.size(2, 4) for _ in range(r.int(1, 3))]
   shape[2] = max(shape[2], 4)
-  x, eps = r.tensor(shape, -2, 2), pick_eps(r)
+  x, eps = r.spread(shape, list(range(2, len(shape)))), pick_eps(r)
   ours, (w, b) = affine(r, [shape[1]])
   if not shape[0]:
     return call(x, None, None, *ours, eps=eps), of_nothing(x, w, b)
@@ -80,7 +80,7 @@ def _(r):
   if 0 < math.prod(inner) < 4:
     inner[-1] = 4
   shape[-n:] = inner
-  x, eps = r.tensor(shape, -2, 2), pick_eps(r)
+  x, eps = r.spread(shape, list(range(-n, 0))), pick_eps(r)
   ours, (w, b) = affine(r, inner)
   return (call(x, *ours, normalized_shape=inner, eps=eps),
           F.layer_norm(x, inner, w, b, eps or 1e-5))
@@ -96,7 +96,9 @@ def _(r):
       shape[1] += groups
     else:
       shape[-1] += 1
-  x, eps = r.tensor(shape, -2, 2), pick_eps(r)
+  rows = [shape[0], groups, math.prod(shape[1:]) // groups]
+  x = r.values(r.spread(rows, [2]).detach().numpy().reshape(shape))
+  eps = pick_eps(r)
   ours, (w, b) = affine(r, [shape[1]])
   if not shape[0]:
     return call(x, *ours, num_groups=groups, eps=eps), of_nothing(x, w, b)
@@ -110,8 +112,8 @@ def _(r):
 def _(r):
   n = [0 if r.chance(0.1) else r.size(1, 3), r.size(1, 3)]
   rank = r.int(1, 2)
-  x = r.tensor(n + [r.size(4, 5)] + [r.size(1, 4)] * (rank - 1), -2, 2)
-  style = r.tensor(n + [r.size(4, 5)] + [r.size(1, 4)] * (rank - 1), -2, 2)
+  x, style = [r.spread(n + [r.size(4, 5)] + [r.size(1, 4)] * (rank - 1),
+                       list(range(2, rank + 2))) for _ in range(2)]
   eps = pick_eps(r)
 
   def moments(t):
