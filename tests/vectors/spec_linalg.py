@@ -50,6 +50,25 @@ def spread(r, shape, m, n):
   return r.values(wave(m) @ (w + noise) @ wave(n).T)
 
 
+HARD = 30  # cases of the ops below; from 20 on, ill-conditioned matrices
+
+
+def hard(r, symmetric=False, squared=False):
+  """Square, singular values from the condition number down to 1, so that the
+  inverse is of size 1; None before case 20. What looks for the null space,
+  squared, is off by the square of the condition."""
+  if r.number < 20:
+    return None
+  n, power = side(r, 2), 2 if squared else r.choice([2, 3, 4])
+  r.tolerance(float32=4 * n * 10 ** (2 * power if squared else power)
+              * 2 ** -23, float64=1e-10,
+              why="c n eps cond^2, condition number 1e2" if squared
+              else "c n eps cond, condition number 1e2 to 1e4")
+  w = torch.logspace(power, 0, n, dtype=torch.float64)
+  x = wave(n) @ torch.diag(w) @ (wave(n).T if symmetric else wave(n).flip(0))
+  return r.values((x + x.T) / 2 if symmetric else x)
+
+
 def mirrored(x):
   return (x + x.mT) / 2
 
@@ -64,9 +83,11 @@ def signs(v):
 
 # ---- factors
 
-@op("cholesky")
+@op("cholesky", cases=HARD)
 def _(r):
-  x = symmetric(r, batch(r), side(r))
+  x = hard(r, True)
+  if x is None:
+    x = symmetric(r, batch(r), side(r))
   upper = r.chance()
   return call(x, upper=upper), lambda x: L.cholesky(mirrored(x), upper=upper)
 
@@ -104,9 +125,11 @@ def _(r):
   return call(x, UPLO=triangle), theirs
 
 
-@op("eigvalsh")
+@op("eigvalsh", cases=HARD)
 def _(r):
-  x = symmetric(r, batch(r), side(r))
+  x = hard(r, True)
+  if x is None:
+    x = symmetric(r, batch(r), side(r))
   triangle = r.choice([None, "L", "U"])
   return call(x, UPLO=triangle), lambda x: eigh(x, triangle)[0]
 
@@ -126,9 +149,12 @@ def _(r):
   return call(x, full_matrices=full), thin
 
 
-@op("svdvals")
+@op("svdvals", cases=HARD)
 def _(r):
-  return call(spread(r, batch(r), side(r), side(r))), L.svdvals
+  x = hard(r)
+  if x is None:
+    x = spread(r, batch(r), side(r), side(r))
+  return call(x), L.svdvals
 
 
 @op("qr")
@@ -142,8 +168,11 @@ def _(r):
 
 # ---- systems
 
-@op("solve")
+@op("solve", cases=HARD)
 def _(r):
+  x = hard(r)
+  if x is not None:
+    return call(x, r.tensor([x.shape[0], 2])), L.solve
   n, shape = side(r), batch(r)
   a = general(r, shape, n)
   form = r.each(["columns", "vector", "wider", "none"])
@@ -175,11 +204,15 @@ def _(r):
   return call(a, b, upper=upper, left=left, unitriangular=unit), theirs
 
 
-@op("lstsq")
+@op("lstsq", cases=HARD)
 def _(r):
   n, shape = side(r), batch(r)
   m = n + r.int(1, 3)
-  a = spread(r, shape, m, n)
+  a = hard(r, squared=True)
+  if a is not None:
+    shape, m = [], a.shape[0]
+  else:
+    a = spread(r, shape, m, n)
   b = r.tensor(shape + [m, r.int(1, 3)])
 
   # For a of full rank PyTorch's residuals and rank are ours; it does not
@@ -205,8 +238,11 @@ def _(r):
   return call(a, b, rtol=1e-4), (x, (a @ x - b).square().sum(-2), rank.long())
 
 
-@op("pinv")
+@op("pinv", cases=HARD)
 def _(r):
+  x = hard(r, squared=True)
+  if x is not None:
+    return call(x), L.pinv
   x = spread(r, batch(r), side(r), side(r))
   rtol = r.choice([None, 1e-3])
   return call(x, rtol=rtol), lambda x: L.pinv(x, rtol=rtol)
@@ -222,9 +258,12 @@ def _(r):
 
 # ---- inverses and determinants
 
-@op("inverse")
+@op("inverse", cases=HARD)
 def _(r):
-  return call(general(r, batch(r), side(r))), torch.inverse
+  x = hard(r)
+  if x is None:
+    x = general(r, batch(r), side(r))
+  return call(x), torch.inverse
 
 
 @op("linalg.inv")
@@ -237,9 +276,11 @@ def _(r):
   return call(general(r, batch(r), side(r), r.choice([1.5, -2]))), torch.det
 
 
-@op("slogdet")
+@op("slogdet", cases=HARD)
 def _(r):
-  x = general(r, batch(r), side(r), r.choice([1.5, -2]))
+  x = hard(r)
+  if x is None:
+    x = general(r, batch(r), side(r), r.choice([1.5, -2]))
   return call(x), lambda x: tuple(torch.slogdet(x))
 
 
