@@ -17,4 +17,17 @@ function checks.images(self, x, channels)
   end
 end
 
+--- Refuses what is not a tensor [N, C, L].
+---@param self orrery.nn.Module
+---@param x any
+function checks.sequences(self, x)
+  if not options.is_tensor(x) then
+    self:fail("x is %s; give a tensor", options.shown(x))
+  end
+  if x:dim() ~= 3 then
+    self:fail("x is %s but [N, C, L] is wanted; change the layer or its input",
+      x:shape_str())
+  end
+end
+
 return checks

@@ -3,6 +3,7 @@
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local blame = require "orrery.blame"
+local checks = require "orrery.nn.checks"
 local conv_setup = require "orrery.nn.conv_setup"
 local options = require "orrery.options"
 local show = require "orrery.nn.show"
@@ -166,11 +167,15 @@ end
 local function adaptive(name, images, op)
   local class = Layer:subclass(name)
   class.wraps = op
-  local check = images and options.pair or options.count
+  local read = images and options.pair or options.count
+  local check = images and checks.images or checks.sequences
   function class:init(output_size)
-    self.output_size = check(name:lower(), "output_size", output_size)
+    self.output_size = read(name:lower(), "output_size", output_size)
   end
-  function class:forward(x) return F[op](x, self.output_size) end
+  function class:forward(x)
+    check(self, x)
+    return F[op](x, self.output_size)
+  end
   function class:extra_repr() return show.value(self.output_size) end
   layers[name] = class
 end
@@ -209,7 +214,10 @@ end
 
 Unfold.extra_repr = window_repr
 
-function Unfold:forward(x) return F.unfold(x, self.window) end
+function Unfold:forward(x)
+  checks.images(self, x)
+  return F.unfold(x, self.window)
+end
 
 --- Sums such columns into images of output_size.
 ---@class orrery.nn.Fold: orrery.nn.Module

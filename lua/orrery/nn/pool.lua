@@ -32,7 +32,9 @@ local function pooling(name, op, read, dilated)
     self.ceil_mode = flag(who, "ceil_mode", opts.ceil_mode)
     self[last] = (dilated and read or flag)(who, last, opts[last])
   end
+  local check = read == options.pair and checks.images or checks.sequences
   function class:forward(x)
+    check(self, x)
     return F[op](x, { kernel_size = self.kernel_size, stride = self.stride,
       padding = self.padding, ceil_mode = self.ceil_mode,
       [last] = self[last] })
@@ -71,7 +73,9 @@ local function lp_pooling(name, op, read)
     self.stride = read(who, "stride", opts.stride or kernel_size)
     self.ceil_mode = flag(who, "ceil_mode", opts.ceil_mode)
   end
+  local check = read == options.pair and checks.images or checks.sequences
   function class:forward(x)
+    check(self, x)
     return F[op](x, self.norm_type, self.kernel_size,
       { stride = self.stride, ceil_mode = self.ceil_mode })
   end
