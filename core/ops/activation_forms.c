@@ -130,6 +130,7 @@ static orr_tensor *softsign_compose(orr_call *c) {
 ORR_DEFINE_OP(softsign, .torch = "torch.nn.functional.softsign",
     .doc = "x / (1 + |x|), elementwise.",
     .params = {{"x"}}, .compose = softsign_compose,
+    .flags = ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, low = 0.1 }", "{ {6}, low = -9, high = -0.5 }",
         "{ {0,4} }"});
 

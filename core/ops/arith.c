@@ -213,27 +213,29 @@ ORR_DEFINE_OP(sign, .doc = "-1, 0 or 1 by the sign of x; its gradient is 0.",
               .flags = UNARY_FLAGS | ORR_DROPS_X,
               .samples = {"{ {3,4}, low = 0.1 }", "{ {0,4} }"});
 
-ORR_MAP1(floor, ORR_GRAIN_CHEAP, v_floor(x))
-ORR_MAP1(ceil, ORR_GRAIN_CHEAP, v_ceil(x))
-ORR_MAP1(round, ORR_GRAIN_CHEAP, v_round(x))
+// Whole numbers are whole already.
+static inline int64_t same_int(int64_t x) { return x; }
+LOOPS1(floor, (V_TYPE(x, floorf, floor, same_int, abs_byte)(x)))
+LOOPS1(ceil, (V_TYPE(x, ceilf, ceil, same_int, abs_byte)(x)))
+LOOPS1(round, (V_TYPE(x, rintf, rint, same_int, abs_byte)(x)))
 ORR_DEFINE_OP(floor,
               .doc = "Largest whole number not above x; its gradient is 0.",
-              .params = {{"x"}}, .shape = unary_shape,
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
               .forward = floor_forward, .vjp = zero_vjp,
-              .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
-              .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }"});
+              .flags = UNARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
 ORR_DEFINE_OP(ceil,
               .doc = "Smallest whole number not below x; its gradient is 0.",
-              .params = {{"x"}}, .shape = unary_shape, .forward = ceil_forward,
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape, .forward = ceil_forward,
               .vjp = zero_vjp,
-              .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
-              .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }"});
+              .flags = UNARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
 ORR_DEFINE_OP(round,
               .doc = "Nearest whole number, halves to even; its gradient is 0.",
-              .params = {{"x"}}, .shape = unary_shape,
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
               .forward = round_forward, .vjp = zero_vjp,
-              .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
-              .samples = {"{ {3,4}, low = 1.1, high = 1.4 }", "{ {0,4} }"});
+              .flags = UNARY_FLAGS | ORR_DROPS_X,
+              .samples = {"{ {3,4}, low = 1.1, high = 1.4 }", "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
 
 LOOPS1(square, V_TYPE(x, x *x, x *x, (int64_t)((uint64_t)x *(uint64_t)x), x *x))
 

@@ -27,7 +27,7 @@ ORR_DEFINE_OP(logit,
     .doc = "log(x / (1 - x)), the inverse of sigmoid, elementwise, x first "
            "limited to [eps, 1 - eps].",
     .params = {{"x"}, {"eps", ORR_NUM, .doc = "0 to 0.5"}},
-    .compose = logit_compose,
+    .compose = logit_compose, .flags = ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4}, low = 0.1, high = 0.9 }",
         "{ {3,4}, eps = 0.2, low = 0.3, high = 0.7 }",
         "{ {4}, eps = 0.4, low = 0, high = 0.3 }", "{ {0,4} }",
@@ -104,6 +104,12 @@ ORR_DEFINE_OP(sinc, .doc = "sin(pi x) / (pi x), 1 at 0, elementwise.",
         "{ {0,4} }"});
 
 static orr_tensor *addcmul_compose(orr_call *c) {
+  const double value = c->attr[0];
+  if (!orr_dtype_is_float(c->x[0]->dtype) && value != floor(value)) {
+    orr_fail(c, "value is %g but x is %s; give a whole number", value,
+             orr_dtype_name(c->x[0]->dtype));
+    return NULL;
+  }
   orr_tensor *product = ORR(mul, c->x[1], c->x[2]);
   return ORR(add, c->x[0], scaled(product, c->attr[0]));
 }
@@ -114,12 +120,17 @@ static orr_tensor *addcdiv_compose(orr_call *c) {
 
 #define THREE                                                            \
   {                                                                      \
-    {"x"}, {"y"}, {"z"}, { "value", ORR_NUM, .def = 1, .doc = "factor" } \
+    ANY("x"), ANY("y"), ANY("z"), {                                      \
+      "value", ORR_NUM, .def = 1, .doc = "factor"                        \
+    }                                                                    \
   }
 ORR_DEFINE_OP(addcmul,
     .doc = "x + value y z, elementwise with broadcasting.", .params = THREE,
-    .compose = addcmul_compose, .flags = ORR_PROMOTE | ORR_INT_TO_FLOAT,
-    .samples = {"{ {3,4}, {3,4}, {3,4} }", "{ {3,1}, {4}, {}, value = -2 }",
+    .compose = addcmul_compose, .flags = ORR_PROMOTE,
+    .samples = {"{ {3}, {3}, {3}, value = 0.5, ints = { x = {0,1}, y = {0,1}, "
+                "z = {0,1} }, error = 'addcmul: value is 0.5 but x is int64; "
+                "give a whole number' }",
+        "{ {3,4}, {3,4}, {3,4} }", "{ {3,1}, {4}, {}, value = -2 }",
         "{ {0,4}, {4}, {} }"});
 ORR_DEFINE_OP(addcdiv,
     .doc = "x + value y / z, elementwise with broadcasting.", .params = THREE,
@@ -151,6 +162,7 @@ static orr_tensor *hardshrink_compose(orr_call *c) {
 ORR_DEFINE_OP(tanhshrink, .torch = "torch.nn.functional.tanhshrink",
     .doc = "x - tanh(x), elementwise.",
     .params = {{"x"}}, .compose = tanhshrink_compose,
+    .flags = ORR_INT_TO_FLOAT,
     .samples = {"{ {3,4} }", "{ {0,4} }"});
 ORR_DEFINE_OP(softshrink,
     .torch = "torch.nn.functional.softshrink",

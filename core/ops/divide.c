@@ -5,13 +5,16 @@
 #include "pointwise.h"
 #include "reduction.h"
 
-ORR_MAP1(trunc, ORR_GRAIN_CHEAP, V_GENERIC(x, truncf, trunc))
+// Whole numbers are whole already, and finite.
+static inline int64_t same_int(int64_t x) { return x; }
+static inline uint8_t same_byte(uint8_t x) { return x; }
+LOOPS1(trunc, (V_TYPE(x, truncf, trunc, same_int, same_byte)(x)))
 ORR_DEFINE_OP(trunc,
     .doc = "x without its fraction, towards 0; its gradient is 0.",
-    .params = {{"x"}}, .shape = unary_shape, .forward = trunc_forward,
-    .vjp = zero_vjp, .flags = UNARY_FLAGS | ORR_DROPS_X | ORR_INT_TO_FLOAT,
+    .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape, .forward = trunc_forward,
+    .vjp = zero_vjp, .flags = UNARY_FLAGS | ORR_DROPS_X,
     .samples = {"{ {3,4}, low = 1.1, high = 1.9 }",
-        "{ {3}, low = -1.9, high = -1.1 }", "{ {0,4} }"});
+        "{ {3}, low = -1.9, high = -1.1 }", "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
 
 ORR_MAP1(frac, ORR_GRAIN_CHEAP, x - V_GENERIC(x, truncf, trunc))
 ORR_DEFINE_OP(frac,
@@ -99,9 +102,11 @@ ORR_DEFINE_OP(floor_divide,
   }
 NAN_LOOP(nan_f32, float, FLT_MAX)
 NAN_LOOP(nan_f64, double, DBL_MAX)
+ORR_LOOP1(nan_i64, int64_t, int64_t, x)
+ORR_LOOP1(nan_u8, uint8_t, uint8_t, x)
 static bool nan_to_num_forward(orr_call *c) {
-  return orr_run_loop(c, c->x[0]->dtype == ORR_F32 ? nan_f32 : nan_f64,
-                      ORR_GRAIN_CHEAP);
+  static orr_loop *const loops[] = {nan_f32, nan_f64, nan_i64, nan_u8};
+  return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);
 }
 
 static void nan_to_num_vjp(orr_vjp *v) {
@@ -111,15 +116,15 @@ static void nan_to_num_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(nan_to_num,
     .doc = "x with numbers in place of NaN and the infinities, whose "
            "gradient is then 0.",
-    .params = {{"x"}, {"nan", ORR_NUM, .doc = "in place of NaN"},
+    .params = {{"x", .want = ORR_WANT_ANY}, {"nan", ORR_NUM, .doc = "in place of NaN"},
         {"posinf", ORR_NUM, .def = INFINITY,
          .doc = "in place of inf; an infinity: the largest number"},
         {"neginf", ORR_NUM, .def = -INFINITY,
          .doc = "in place of -inf; an infinity: the smallest number"}},
     .shape = unary_shape, .forward = nan_to_num_forward,
-    .vjp = nan_to_num_vjp, .flags = UNARY_FLAGS | ORR_INT_TO_FLOAT,
+    .vjp = nan_to_num_vjp, .flags = UNARY_FLAGS,
     .samples = {"{ {3,4} }", "{ {3,4}, nan = 1, posinf = 2, neginf = 3 }",
-        "{ {0,4} }"});
+        "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
 
 static orr_tensor *heaviside_compose(orr_call *c) {
   orr_tensor *x = c->x[0];

@@ -152,7 +152,9 @@ static orr_tensor *local_response_norm_compose(orr_call *c) {
     return NULL;
   const int64_t channels = x->size[1];
   // Channel k sees floor(size / 2) before it and the rest after it.
-  const int64_t before = (int64_t)size / 2, after = (int64_t)size - 1 - before;
+  int64_t before = (int64_t)size / 2, after = (int64_t)size - 1 - before;
+  if (before > channels) before = channels;
+  if (after > channels) after = channels;
   orr_tensor *square = ORR(square, x), *sum = NULL;
   int64_t edge[ORR_MAX_RANK];
   for (int i = 0; i < x->rank; i++) edge[i] = x->size[i];
@@ -206,6 +208,7 @@ static orr_tensor *channel_shuffle_compose(orr_call *c) {
              orr_shape_text(x, s, sizeof s), (long long)groups);
     return NULL;
   }
+  if (x->count == 0) return ORR(clone, x);
   int64_t pixels = 1;
   for (int i = 2; i < x->rank; i++) pixels *= x->size[i];
   const int64_t split[] = {x->size[0], groups, x->size[1] / groups, pixels};
@@ -235,8 +238,8 @@ static orr_tensor *bilinear_compose(orr_call *c) {
       y->size[y->rank - 1] == j;
   int64_t to[ORR_MAX_RANK], n = 1;
   for (int k = 0; ok && k < x->rank - 1; k++) {
-    ok = x->size[k] == y->size[k];
-    n *= to[k] = x->size[k];
+    ok = x->size[k] == y->size[k] && x->size[k] < INT64_MAX / (n ? n : 1);
+    if (ok) n *= to[k] = x->size[k];
   }
   if (!ok || (bias && (bias->rank != 1 || bias->size[0] != o))) {
     orr_fail(c,
@@ -276,7 +279,12 @@ ORR_DEFINE_OP(bilinear,
 static orr_tensor *pdist_compose(orr_call *c) {
   orr_tensor *x = c->x[0];
   if (!orr_want_rank(c, 0, 2)) return NULL;
-  const int64_t n = x->size[0], pairs = n * (n - 1) / 2;
+  const int64_t n = x->size[0];
+  if (n > 1 << 30) {
+    orr_fail(c, "x has %lld rows, too many to pair; give fewer", (long long)n);
+    return NULL;
+  }
+  const int64_t pairs = n * (n - 1) / 2;
   orr_tensor *a = orr_keep(orr_empty(ORR_I64, 1, &pairs));
   orr_tensor *b = orr_keep(orr_empty(ORR_I64, 1, &pairs));
   if (!a || !b) return NULL;

@@ -194,6 +194,14 @@ static orr_tensor *inner_compose(orr_call *c) {
   }
   int64_t size[2 * ORR_MAX_RANK], m = 1, n = 1;
   int rank = 0;
+  double count = 1;
+  for (int i = 0; i < x->rank - 1; i++) count *= (double)x->size[i];
+  for (int i = 0; i < y->rank - 1; i++) count *= (double)y->size[i];
+  if (count > 9e15) {
+    orr_fail(c, "the result would have %g elements; give smaller inputs",
+             count);
+    return NULL;
+  }
   for (int i = 0; i < x->rank - 1; i++) m *= size[rank++] = x->size[i];
   for (int i = 0; i < y->rank - 1; i++) n *= size[rank++] = y->size[i];
   if (rank > ORR_MAX_RANK) {

@@ -101,7 +101,7 @@ static orr_tensor *cumulative_trapezoid_compose(orr_call *c) {
               .doc = "where they stand; dx apart when absent"},               \
           {"dx", ORR_NUM, .def = 1, .doc = "distance without x"},             \
           {"axis", ORR_AXIS, .def = -1, .doc = "along which"}},               \
-      .compose = NAME##_compose,                                              \
+      .compose = NAME##_compose, .flags = ORR_INT_TO_FLOAT,                                              \
       .samples = {"{ {3,4} }", "{ {5,2}, false, dx = 0.5, axis = 1 }",        \
           "{ {5,3}, {5}, axis = 1 }", "{ {2,3}, {2,3} }", "{ {0,4} }",        \
           "{ {3,1} }",                                                        \

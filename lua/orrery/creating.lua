@@ -161,6 +161,49 @@ function orrery.logspace(first, last, n, opts)
   return base_of:pow(exponents):to(opts and opts.dtype or "float32")
 end
 
+--- Normal numbers with a mean and a standard deviation for each element, which
+--- broadcast; of the sizes given when both are numbers.
+---@param mean number|orrery.Tensor
+---@param std number|orrery.Tensor
+---@param opts? table  sizes, dtype, generator
+function orrery.normal(mean, std, opts)
+  if opts ~= nil and type(opts) ~= "table" then
+    blame(("normal: the options are %s; pass a table"):format(describe(opts)))
+  end
+  opts = opts or {}
+  local like = orrery.is_tensor(mean) and mean or std
+  for i, v in ipairs { mean or false, std or false } do
+    if not orrery.is_tensor(v) and type(v) ~= "number" then
+      blame(("normal: %s is %s; pass a tensor or a number"):format(
+        i == 1 and "mean" or "std", describe(v or nil)))
+    end
+  end
+  if not orrery.is_tensor(like) then
+    return orrery.randn(opts.sizes or {}, { mean = mean, std = std,
+      dtype = opts.dtype, generator = opts.generator })
+  end
+  local shape = orrery.is_tensor(mean) and orrery.is_tensor(std)
+    and orrery.broadcast_shapes({ mean:shape() }, { std:shape() })
+    or { like:shape() }
+  local noise = orrery.randn(shape, { dtype = like:is_floating_point()
+    and like.dtype or nil, generator = opts.generator })
+  return noise * std + mean
+end
+
+--- Where the default generator stands, for set_rng_state.
+---@return table
+function orrery.get_rng_state() return orrery.default_generator():state() end
+
+--- Takes the default generator back to where it stood.
+---@param state table  from get_rng_state
+function orrery.set_rng_state(state)
+  if type(state) ~= "table" then
+    blame(("set_rng_state: state is %s; pass what get_rng_state gave"):format(
+      describe(state)))
+  end
+  orrery.default_generator():set_state(state)
+end
+
 -- ---- questions
 
 --- Whether x has an element that is not 0; x has just one.

@@ -131,6 +131,7 @@ end
 require "orrery.tensor_methods"
 require "orrery.placing"
 require "orrery.arranging"
+require "orrery.joining"
 require "orrery.creating"
 require "orrery.several"
 require "orrery.inplace"

@@ -140,6 +140,33 @@ both("mode", function(x, axis, keepdim)
   return value:squeeze(axis), where:squeeze(axis)
 end)
 
+--- x sorted along its first axis: sort's first result.
+both("msort", function(x)
+  return (check("msort", x):sort(1))
+end)
+
+--- The median of what is not NaN along an axis (without one: of all), and its
+--- position; of NaN alone it is NaN. Of an even number it is the lower one.
+---@param x orrery.Tensor
+---@param axis? integer
+---@param keepdim? boolean
+both("nanmedian", function(x, axis, keepdim)
+  if type(axis) == "table" then axis, keepdim = axis.axis, axis.keepdim end
+  check("nanmedian", x)
+  if axis == nil then x, axis, keepdim = x:reshape(-1), 1, false end
+  local sorted, index = x:sort(axis)
+  if sorted:size(axis) == 0 then
+    blame(("nanmedian: x is %s: nothing to choose from; use an axis that is "
+      .. "not empty"):format(x:shape_str()))
+  end
+  local n = sorted:isnan():logical_not():long():sum { axis = axis,
+    keepdim = true }
+  local at = ((n + 1) // 2):clamp { min = 1 }
+  local value, where = sorted:gather(axis, at), index:gather(axis, at)
+  if keepdim then return value, where end
+  return value:squeeze(axis), where:squeeze(axis)
+end)
+
 -- cross_entropy to probabilities instead of classes is an op of its own.
 local to_classes = orrery.cross_entropy
 local to_probabilities = orrery.hidden.soft_cross_entropy

@@ -230,3 +230,34 @@ t.test("running extremes remember NaN and the last of equals", function()
   t.equal(z, i64 { 4, 4, 2, 2 })
   t.equal(of, i64 { 1, 1, 3, 4 })
 end)
+
+t.test("windows of an axis, medians without NaN, normal numbers at places",
+  function()
+    t.equal(f64({ 1, 2, 3, 4, 5 }):unfold(1, 2, 2), f64 { { 1, 2 }, { 3, 4 } })
+    t.equal(f64({ { 1, 2 }, { 3, 4 }, { 5, 6 } }):unfold(1, 2, 1),
+      f64 { { { 1, 3 }, { 2, 4 } }, { { 3, 5 }, { 4, 6 } } })
+    t.fails("unfold: size is 4 but axis 1 of [3] has 3 elements",
+      orrery.zeros(3).unfold, orrery.zeros(3), 1, 4, 1)
+    local nan = 0 / 0
+    local m, at = f64({ { 3, nan, 1, 2 }, { nan, 5, nan, nan } }):nanmedian(2)
+    t.equal(m, f64 { 2, 5 })
+    t.equal(at, i64 { 4, 2 })
+    t.equal(f64({ nan, 4, 2 }):nanmedian():item(), 2)
+    t.equal(f64({ { 3, 1 }, { 2, 5 } }):msort(), f64 { { 2, 1 }, { 3, 5 } })
+    t.equal(orrery.normal(f64 { 1, 2 }, 0), f64 { 1, 2 })
+    local before = orrery.get_rng_state()
+    local x = orrery.normal(0, 1, { sizes = { 3 } })
+    orrery.set_rng_state(before)
+    t.equal(orrery.randn(3), x)
+    t.ok(orrery.special.ndtr == orrery.ndtr)
+  end)
+
+t.test("whole numbers stay whole where PyTorch keeps them so", function()
+  local x = i64 { 3, -2, 1 << 60 }
+  for _, name in ipairs { "floor", "ceil", "round", "trunc", "nan_to_num" } do
+    t.equal(x[name](x), x)
+    t.equal(x[name](u8 { 7 }), u8 { 7 })
+  end
+  t.equal(x:addcmul(i64 { 2 }, i64 { 3 }, { value = -1 }),
+    i64 { -3, -8, (1 << 60) - 6 })
+end)

@@ -83,8 +83,7 @@ end
 --- max_pool1d, and the position of each maximum in its row, from 1.
 ---@param x orrery.Tensor  [N, C, L]
 ---@param kernel_size integer
----@param opts? { stride?: integer, padding?: integer, dilation?: integer,
----   ceil_mode?: boolean }
+---@param opts? table  stride, padding, dilation, ceil_mode, as max_pool1d
 ---@return orrery.Tensor y
 ---@return orrery.Tensor indices
 function F.max_pool1d_with_indices(x, kernel_size, opts)
@@ -144,8 +143,8 @@ end
 ---@param anchor orrery.Tensor
 ---@param positive orrery.Tensor
 ---@param negative orrery.Tensor
----@param opts? { distance_function?: function, margin?: number,
----   swap?: boolean, reduction?: string }
+---@param opts? table  distance_function (pairwise_distance), margin (1),
+---   swap (false), reduction ("mean")
 function F.triplet_margin_with_distance_loss(anchor, positive, negative, opts)
   local who = "triplet_margin_with_distance_loss"
   opts = options.take(who, opts, { distance_function = F.pairwise_distance,
