@@ -116,7 +116,7 @@ LOOPS2(remainder,
 static void remainder_vjp(orr_vjp *v) {
   v->gx[0] = v->gy;
   if (v->needs[1]) {
-    orr_tensor *q = ORR(floor, ORR(div, v->x[0], v->x[1]));
+    orr_tensor *q = ORR(floor_divide, v->x[0], v->x[1]);
     v->gx[1] = ORR(neg, ORR(mul, v->gy, q));
   }
 }

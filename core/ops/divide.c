@@ -51,11 +51,13 @@ LOOPS2(fmod, (V_TYPE(x, fmodf, fmod, mod_int, mod_int)(x, z)))
 LOOPS2(floor_divide,
        (V_TYPE(x, floor_float, floor_double, floor_int, floor_int)(x, z)))
 
-// x - trunc(x / y) y
+// x - q y, where q is x / y cut off: from the remainder, since x / y may round
+// up to a whole number.
 static void fmod_vjp(orr_vjp *v) {
   v->gx[0] = v->gy;
   if (v->needs[1]) {
-    orr_tensor *q = ORR(trunc, ORR(div, v->x[0], v->x[1]));
+    orr_tensor *x = v->x[0], *y = v->x[1];
+    orr_tensor *q = ORR(round, ORR(div, ORR(sub, x, ORR(fmod, x, y)), y));
     v->gx[1] = ORR(neg, ORR(mul, v->gy, q));
   }
 }
