@@ -372,6 +372,10 @@ ORR_API bool orr_rmsprop_step(const orr_rmsprop *o, int n,
                               orr_tensor *const *square,
                               orr_tensor *const *mean,
                               orr_tensor *const *velocity);
+// Steps asked for after orr_steps_join() are prepared only, and taken, or
+// dropped, by orr_steps_end(); taking them cannot fail.
+ORR_API void orr_steps_join(void);
+ORR_API void orr_steps_end(bool run);
 // Scales the gradients so that their joint 2-norm is at most max_norm;
 // returns that norm through *norm.
 ORR_API bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,

@@ -1,12 +1,14 @@
 // optimisers.c -- fused parameter updates and gradient clipping.
 //
 // All checks and all memory come first; then every parameter is updated in
-// one parallel pass that an interrupt cannot cut short.
+// one parallel pass that an interrupt cannot cut short. Steps joined into one
+// are prepared as they are asked for and run together.
 #include "../kernels/optimisers.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "../autograd/list.h"
 #include "../base/threads.h"
 #include "op.h"
 
@@ -138,7 +140,10 @@ static void update_chunk(void *context, int64_t chunk) {
   it->fn(&it->update, begin, end, p->constants);
 }
 
-static bool run_pass(pass *p) {
+static bool joining;
+static orr_list joined = {.size = sizeof(pass)};
+
+static void run_now(pass *p) {
   orr_hold_interrupts();
   orr_parallel(p->chunks, update_chunk, p);
   orr_resume_interrupts();
@@ -146,7 +151,30 @@ static bool run_pass(pass *p) {
     for (int k = 0; k < 5; k++)
       if (p->items[i].tensor[k]) orr_bump_version(p->items[i].tensor[k]);
   end_pass(p);
-  return true;
+}
+
+static bool run_pass(pass *p) {
+  pass *later = joining ? orr_list_add(&joined) : NULL;
+  if (later)
+    *later = *p;
+  else if (joining)
+    end_pass(p);
+  else
+    run_now(p);
+  return later || !joining;
+}
+
+void orr_steps_join(void) { joining = true; }
+
+void orr_steps_end(bool run) {
+  pass *all = joined.items;
+  joining = false;
+  for (size_t i = 0; i < joined.count; i++)
+    if (run)
+      run_now(&all[i]);
+    else
+      end_pass(&all[i]);
+  orr_list_free(&joined);
 }
 
 static bool want_at_least(const char *who, const char *name, double value,

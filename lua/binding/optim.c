@@ -192,16 +192,6 @@ static bool run_once(kind k, batch *b) {
   return false;
 }
 
-// Once the first batch has been written the others must follow: the core's
-// little working memory is then asked for again after all caches are freed.
-static bool run(kind k, batch *b, bool first) {
-  if (run_once(k, b)) return true;
-  if (first) return false;
-  orr_clear_error();
-  orr_memory_trim();
-  return run_once(k, b);
-}
-
 // Whether parameters of differing step counts need calls of their own.
 static bool counts_matter(kind k, const batch *b) {
   return k == ADAM || (k == SGD && b->o.sgd.momentum != 0);
@@ -306,11 +296,15 @@ static int step(lua_State *L, kind k) {
     lua_pop(L, 1);
   }
   int batches = (int)lua_rawlen(L, 2);
-  for (int i = 1; i <= batches; i++) {
+  bool ok = true;
+  orr_steps_join();
+  for (int i = 1; ok && i <= batches; i++) {
     lua_rawgeti(L, 2, i);
-    if (!run(k, lua_touserdata(L, -1), i == 1)) return orr_raise(L);
+    ok = run_once(k, lua_touserdata(L, -1));
     lua_pop(L, 1);
   }
+  orr_steps_end(ok);
+  if (!ok) return orr_raise(L);
   for (int g = 1; g <= groups; g++) {
     lua_rawgeti(L, 1, g);
     count_up(L, 3);

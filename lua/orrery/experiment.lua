@@ -93,13 +93,13 @@ local function sweep(self, parsed)
   return trials, path
 end
 
--- Why the sweep is not a success, or nil.
+-- Why the sweep is not a success, or nil; true when it was stopped.
 local function verdict(self, trials, path)
   local bad, waiting = 0, 0
   for _, t in ipairs(trials) do
     if t.status == "interrupted" then
       return ("%s: interrupted; run the same command again to go on"):format(
-        self.name)
+        self.name), true
     elseif t.status == "failed" or t.status == "diverged" then
       bad = bad + 1
     elseif t.status ~= "done" then
@@ -115,6 +115,7 @@ end
 ---@param argv string[]  `knob=value` words and flags
 ---@return table|true|nil trials  nil when it could not, or a trial failed
 ---@return string? message  why not, or the path of the report
+---@return boolean? stopped  by Ctrl-C
 function Run:main(argv)
   self.started = true
   local parsed, why = knobs.parse(self.spec, argv)
@@ -131,15 +132,20 @@ function Run:main(argv)
   end
   if options.threads then orrery.set_threads(options.threads) end
   local trials, path = sweep(self, parsed)
-  why = verdict(self, trials, path)
-  if why then return nil, why end
+  local stopped
+  why, stopped = verdict(self, trials, path)
+  if why then return nil, why, stopped end
   return trials, path
 end
 
 --- Does the work when the declaring file is the program being run.
 function Run:__call(...)
   if knobs.is_main(self.source) then
-    local ok, why = self:main { ... }
+    local ok, why, stopped = self:main { ... }
+    if stopped then  -- as a shell expects of a program ended by Ctrl-C
+      io.stderr:write("orrery: ", why, "\n")
+      os.exit(130, true)
+    end
     if not ok then error(knobs.sentence(why), 0) end
   end
   return self

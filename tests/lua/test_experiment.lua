@@ -134,6 +134,25 @@ t.test("a stopped trial says so and the sweep ends there", function()
   drop(out)
 end)
 
+t.test("a program of a stopped sweep ends as one ended by Ctrl-C", function()
+  local out = folder()
+  local file = assert(io.open(out .. "/sweep.lua", "w"))
+  file:write [[
+local run = require("orrery").experiment { name = "stopped",
+  knobs = { x = { 1, "x" } } }
+function run.trial() error("interrupted", 0) end
+return run(...)
+]]
+  file:close()
+  local _, how, status = os.execute(("'%s' '%s/sweep.lua' 'out=%s' >'%s/said' "
+    .. "2>&1"):format(interpreter, out, out, out))
+  t.equal({ how, status }, { "exit", 130 })
+  t.ok(files.read(out .. "/said"):find(
+    "orrery: stopped: interrupted; run the same command again to go on\n", 1,
+    true))
+  drop(out)
+end)
+
 -- The script of the next test: each step adds a number of a stream; it kills
 -- itself once, at the step DIE names, after a checkpoint and two more steps.
 local walker = [[

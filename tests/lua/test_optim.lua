@@ -258,6 +258,21 @@ t.test("whichever allocation fails, a step over groups is done or not begun",
     t.ok(errors > 0)
   end)
 
+t.test("an option of a later group that is refused changes no group",
+  function()
+    local p = orrery.tensor { 1, 2 }:requires_grad_()
+    local q = orrery.tensor { 3 }:requires_grad_()
+    p.grad, q.grad = orrery.tensor { 1, 1 }, orrery.tensor { 1 }
+    local opt = optim.SGD({ { params = { p } }, { params = { q } } },
+      { lr = 1 })
+    opt.param_groups[2].lr = -1
+    t.fails_like("^sgd: lr is %-1", opt.step, opt)
+    t.equal(p:tolist(), { 1, 2 })
+    opt.param_groups[2].lr = 2
+    opt:step()
+    t.equal({ p:tolist(), q:tolist() }, { { 0, 1 }, { 1 } })
+  end)
+
 t.test("a step asked for during an interrupt is whole", function()
   local p = orrery.tensor { 1, 2 }:requires_grad_()
   local opt = optim.SGD({ p }, { lr = 1 })

@@ -134,6 +134,40 @@ local function live()
   return orrery.live()
 end
 
+t.test("a step that fails leaves no trace in running averages", function()
+  local function make()
+    orrery.manual_seed(2)
+    local model = orrery.nn.Sequential { orrery.nn.Linear(3, 4),
+      orrery.nn.BatchNorm1d(4), orrery.nn.Linear(4, 1) }
+    local x = orrery.randn(6, 3)
+    local run = orrery.train.run { model = model, steps = 50, seed = 1,
+      optimizer = orrery.optim.SGD(model, { lr = 0.1 }), progress = false,
+      data = function() return x end,
+      step = function(batch) return model(batch[1]):square():mean() end }
+    return run, model[2]
+  end
+  local run, norm = make()
+  local reference, want = make()
+  assert(run:step() and reference:step())
+  local failed = 0
+  repeat
+    local mean, var, steps = norm.running_mean:tolist(),
+      norm.running_var:tolist(), run.state.step
+    orrery.fail_after(failed + 1)
+    local ok = pcall(run.step, run)
+    orrery.fail_after(0)
+    failed = failed + 1
+    if run.state.step == steps then
+      t.equal(norm.running_mean:tolist(), mean)
+      t.equal(norm.running_var:tolist(), var)
+    end
+  until ok
+  t.ok(failed > 40, failed)
+  while reference.state.step < run.state.step do reference:step() end
+  t.equal(norm.running_mean, want.running_mean)
+  t.equal(norm.running_var, want.running_var)
+end)
+
 t.test("every allocation of a step made to fail is an error, leaks nothing, "
   .. "and the next step has the right bits", function()
   local run, reference = small.run(1000), small.run(1000)

@@ -58,14 +58,37 @@ function Run:save() resume.save(self) end
 
 -- -------------------------------------------------------------------- steps
 
---- Puts cursor and streams back when a step fails, so that it can be tried
---- again: parameters have not changed by then.
+-- The models' buffers (running averages), and room for what they were. Made
+-- at the first step; putting them back needs no memory.
+local function buffers_of(self)
+  if self.buffers then return self.buffers end
+  local list = {}
+  for _, model in pairs(self.models) do
+    for _, buffer in ipairs(model.buffers and model:buffers() or {}) do
+      list[#list + 1] = { buffer, orrery.keep(buffer:detach():clone()) }
+    end
+  end
+  self.buffers = list
+  return list
+end
+
+local function copy_buffers(list, from, to)
+  orrery.no_grad(function()
+    for _, pair in ipairs(list) do pair[to]:copy_(pair[from]) end
+  end)
+end
+
+--- Puts cursor, streams and buffers back when a step fails, so that it can be
+--- tried again: parameters have not changed by then.
 local function guard(self)
+  local buffers = buffers_of(self)
+  copy_buffers(buffers, 1, 2)
   local streams = resume.states(self.generators)
   local default = self.stream:state()
   local place = self.loader and self.loader:mark()
   return setmetatable({}, { __close = function(_, failure)
     if failure == nil then return end
+    copy_buffers(buffers, 2, 1)
     resume.restore(self.generators, streams)
     self.stream:set_state(default)
     if place then self.loader:back(place) end
@@ -188,7 +211,8 @@ local function wrap_up(self)
 end
 
 --- One step, and the end of the epoch if it was the last of it. When the step
---- function or the update fails, parameters, streams and cursor are as before.
+--- function or the update fails, parameters, buffers, streams and cursor are as
+--- before.
 ---@return boolean more  false when the run is over
 function Run:step()
   if self.unfinished then wrap_up(self) end
