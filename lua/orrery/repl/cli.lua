@@ -7,6 +7,7 @@ local usage = [[
 orrery                          a prompt; from a pipe, runs what comes in
 orrery FILE [knob=value ...]    runs a script; FILE --help shows its knobs
 orrery help [topic]             help on a function or module
+orrery help --html FILE         writes the whole reference as one page
 orrery doctor                   what this is made of and what it finds
   -e CODE      run CODE           -l MOD     require MOD first
   -i           prompt afterwards  -          run what comes in on stdin
@@ -106,7 +107,19 @@ function verbs.doctor()
   return 0
 end
 
+local function write_reference(path)
+  if not path then
+    say "help: --html has nothing after it; write --html FILE"
+    return misused
+  end
+  local ok, why = require("orrery.help_page").write(path)
+  if ok then return 0 end
+  say(why)
+  return failed
+end
+
 function verbs.help(words, env)
+  if words[1] == "--html" then return write_reference(words[2]) end
   if not words[1] then
     print(usage)
     local names = require("orrery.repl.inspect").names(require "orrery")
