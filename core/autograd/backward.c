@@ -212,6 +212,10 @@ static orr_tensor *attach_output(orr_node *n, int i) {
   return y;
 }
 
+static bool in_rule;
+
+bool orr_in_rule(void) { return in_rule; }
+
 static bool call_vjp(pass *p, orr_node *n, orr_tensor **gx, bool *needs) {
   orr_tensor *y[ORR_MAX_OUTPUT];
   for (int i = 0; i < n->ny; i++)
@@ -232,7 +236,10 @@ static bool call_vjp(pass *p, orr_node *n, orr_tensor **gx, bool *needs) {
                .attr = n->attr,
                .needs = needs,
                .gx = gx};
+  const bool outer = in_rule;
+  in_rule = true;
   n->op->vjp(&v);
+  in_rule = outer;
   return orr_error()[0] == '\0';
 }
 

@@ -47,6 +47,10 @@ bool orr_should_record(const orr_call *call, orr_tensor *const *x);
 // A mark for nodes that no pass has used.
 uint64_t orr_next_visit(void);
 
+// Whether a gradient rule runs: its result is checked, with the line of the
+// forward call, so its ops are not.
+bool orr_in_rule(void);
+
 // Anomaly mode: fails with a sentence if t holds NaN or infinity.
 bool orr_check_finite(const char *what, const orr_op *op, const orr_tensor *t,
                       orr_site site);

@@ -195,7 +195,8 @@ static bool allocate_outputs(orr_call *c) {
 }
 
 static bool anomalous(const orr_call *c) {
-  if (!orr_anomaly_detected_on() || c->op->flags & ORR_VIEW) return false;
+  if (!orr_anomaly_detected_on() || orr_in_rule() || c->op->flags & ORR_VIEW)
+    return false;
   for (int i = 0; i < c->ny; i++)
     if (!orr_check_finite("forward", c->op, c->y[i], orr_current_site()))
       return true;

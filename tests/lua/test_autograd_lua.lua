@@ -125,6 +125,17 @@ t.test("anomaly mode names the forward op and line", function()
   end)
 end)
 
+t.test("anomaly mode names the forward call of a bad gradient", function()
+  local x = leaf { 4, 0 }
+  local here = debug.getinfo(1, "l").currentline + 1
+  local y = x:sqrt()
+  local z = y:sum()
+  local _, why = pcall(orrery.detect_anomaly, function() z:backward() end)
+  t.ok(why:find "sqrt: backward made inf at element 2 of %[2%]", why)
+  t.ok(why:find("test_autograd_lua.lua:" .. here .. ")", 1, true), why)
+  t.equal(x.grad, nil)
+end)
+
 t.test("an error in backward names the line of the forward call", function()
   local x = leaf { 1, 2 }
   local y = x * 1
