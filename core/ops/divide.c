@@ -104,8 +104,17 @@ ORR_DEFINE_OP(floor_divide,
   }
 NAN_LOOP(nan_f32, float, FLT_MAX)
 NAN_LOOP(nan_f64, double, DBL_MAX)
-ORR_LOOP1(nan_i64, int64_t, int64_t, x)
-ORR_LOOP1(nan_u8, uint8_t, uint8_t, x)
+// Not ORR_LOOP1: options that are infinite are no whole numbers.
+#define WHOLE_LOOP(NAME, T)                                     \
+  static void NAME(int64_t n, char *const *p, const int64_t *s, \
+                   const double *attr) {                        \
+    T *y = (T *)(void *)p[0];                                   \
+    const T *x = (const T *)(const void *)p[1];                 \
+    (void)attr;                                                 \
+    for (int64_t i = 0; i < n; i++) y[i * s[0]] = x[i * s[1]];  \
+  }
+WHOLE_LOOP(nan_i64, int64_t)
+WHOLE_LOOP(nan_u8, uint8_t)
 static bool nan_to_num_forward(orr_call *c) {
   static orr_loop *const loops[] = {nan_f32, nan_f64, nan_i64, nan_u8};
   return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);
