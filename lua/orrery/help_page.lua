@@ -30,19 +30,45 @@ local sections = {
   { "json" }, { "knobs" },
 }
 
--- Functions of orrery itself that torch has by the same name.
-local in_torch = set [[allclose chunk einsum enable_grad equal is_tensor
-  manual_seed meshgrid no_grad set_grad_enabled is_grad_enabled split tensor
-  unbind unflatten std_mean var_mean atleast_1d atleast_2d atleast_3d
-  combinations empty_like randint_like cartesian_prod block_diag Generator
-  save load]]
-local in_autograd = { backward = "torch.autograd.backward",
-  grad = "torch.autograd.grad", gradcheck = "torch.autograd.gradcheck",
-  gradgradcheck = "torch.autograd.gradgradcheck",
-  detect_anomaly = "torch.autograd.detect_anomaly" }
-for _, name in ipairs { "jacobian", "hessian", "hvp", "vjp", "jvp" } do
-  in_autograd[name] = "torch.autograd.functional." .. name
+-- Functions and methods that torch has under another name, or elsewhere, and
+-- those it does not have (false).
+local elsewhere = { threads = "torch.get_num_threads",
+  set_threads = "torch.set_num_threads", rank = "torch.Tensor.dim",
+  absolute_ = "torch.Tensor.absolute_", expit = "torch.special.expit",
+  gammaln = "torch.special.gammaln", psi = "torch.special.psi",
+  multigammaln = "torch.special.multigammaln",
+  checkpoint = "torch.utils.checkpoint.checkpoint",
+  checkpoint_sequential = "torch.utils.checkpoint.checkpoint_sequential" }
+for _, name in ipairs { "grad", "gradcheck", "gradgradcheck",
+  "detect_anomaly" } do
+  elsewhere[name] = "torch.autograd." .. name
 end
+for _, name in ipairs { "jacobian", "hessian", "hvp", "vjp", "jvp" } do
+  elsewhere[name] = "torch.autograd.functional." .. name
+end
+for name in pairs(set [[arctan2_ arriving_grad blame clear_interrupt clock
+  describe divide_ expit_ fail_after gammaln_ getpid grad_mode grad_site graph
+  graph_nodes help interrupt interrupted is_rerunning isatty keep live machine
+  memory memory_limit modules multigammaln_ multiply_ op_names pass_number psi_
+  record reset_peak scope segment set_again set_anomaly set_own sgn_ shape_str
+  shares_storage sleep subtract_ sum_last tensor_id terminal_size tidy trim
+  true_divide_ version]]) do
+  elsewhere[name] = false
+end
+local only_functions = set [[atleast_1d atleast_2d atleast_3d combinations
+  empty_like randint_like std_mean trapz var_mean]]  -- methods here only
+local only_methods = set [[divide_ multiply_ sgn_ subtract_ true_divide_
+  arctan2_ backward]]  -- functions here too
+
+-- PyTorch's name for orrery.NAME or, with home "torch.Tensor.", x:NAME.
+local function counterpart(home, name)
+  local method = home == "torch.Tensor."
+  if method and only_functions[name] then return "torch." .. name end
+  if only_methods[name] then return "torch.Tensor." .. name end
+  if elsewhere[name] == nil then return home .. name end
+  return elsewhere[name] or nil
+end
+
 local lazy = { "save", "load", "help", "einsum", "gradcheck", "gradgradcheck",
   "jacobian", "hessian", "hvp", "vjp", "jvp" }
 
@@ -118,13 +144,14 @@ function help_page.contents()
   for _, name in ipairs(lazy) do local _ = orrery[name] end
   local list = {}
   for _, name in ipairs(own_functions(orrery, true)) do
-    entry(list, "orrery." .. name, in_autograd[name]
-      or in_torch[name] and "torch." .. name, help.help("orrery." .. name))
+    entry(list, "orrery." .. name, counterpart("torch.", name),
+      help.help("orrery." .. name))
   end
   all[2] = { "Functions", list }
   list = {}
   for _, name in ipairs(own_functions(orrery.Tensor.methods, true)) do
-    entry(list, "Tensor." .. name, nil, help.help("Tensor." .. name))
+    entry(list, "Tensor." .. name, counterpart("torch.Tensor.", name),
+      help.help("Tensor." .. name))
   end
   all[3] = { "Methods of tensors", list }
   for _, section in ipairs(sections) do

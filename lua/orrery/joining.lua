@@ -105,6 +105,10 @@ end)
 
 -- hsplit and its like: x needs axes enough, and a number must divide evenly.
 local function divided(who, least, axis_of)
+  --- tensor_split along one axis: hsplit's second (the first of a row),
+  --- vsplit's first, dsplit's third. A number of pieces must divide evenly.
+  ---@param x orrery.Tensor
+  ---@param cuts integer|integer[]
   return function(x, cuts)
     if check(who, x):dim() < least then
       blame(("%s: x is %s; it needs at least %d axes"):format(who,
