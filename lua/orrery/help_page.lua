@@ -38,7 +38,8 @@ local elsewhere = { threads = "torch.get_num_threads",
   gammaln = "torch.special.gammaln", psi = "torch.special.psi",
   multigammaln = "torch.special.multigammaln",
   checkpoint = "torch.utils.checkpoint.checkpoint",
-  checkpoint_sequential = "torch.utils.checkpoint.checkpoint_sequential" }
+  checkpoint_sequential = "torch.utils.checkpoint.checkpoint_sequential",
+  functional_call = "torch.nn.utils.stateless.functional_call" }
 for _, name in ipairs { "grad", "gradcheck", "gradgradcheck",
   "detect_anomaly" } do
   elsewhere[name] = "torch.autograd." .. name
@@ -70,7 +71,7 @@ local function counterpart(home, name)
 end
 
 local lazy = { "save", "load", "help", "einsum", "gradcheck", "gradgradcheck",
-  "jacobian", "hessian", "hvp", "vjp", "jvp" }
+  "jacobian", "hessian", "hvp", "vjp", "jvp", "functional_call" }
 
 local function is_callable(v)
   local meta = type(v) == "table" and getmetatable(v)

@@ -85,14 +85,16 @@ local function plain(x)
   return x:tolist()
 end
 
-local function describe(x)
+local function describe(x, depth)
   if type(x) ~= "table" then
     return math.type(x) == "float" and ("%.9g"):format(x) or tostring(x)
   end
+  depth = (depth or 0) + 1
+  if depth > 8 then return "{ ... }" end  -- a table may hold itself
   local parts = {}
   for i, v in ipairs(x) do
     if i > 8 then parts[i] = "..." break end
-    parts[i] = describe(v)
+    parts[i] = describe(v, depth)
   end
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
@@ -103,7 +105,9 @@ local function same_number(a, b, tol)
 end
 
 --- The first place where two plain values differ by more than tol, or nil.
-local function difference(got, want, tol, path)
+--- Tables being compared already, further up, are taken as equal: where a
+--- table holds itself, any difference is found on the first way round.
+local function difference(got, want, tol, path, under)
   if type(got) == "number" and type(want) == "number" then
     if same_number(got, want, tol) then return nil end
     return ("%s is %s, wanted %s"):format(path, describe(got), describe(want))
@@ -116,9 +120,16 @@ local function difference(got, want, tol, path)
     return ("%s has %d entries (%s), wanted %d (%s)"):format(path, #got,
       describe(got), #want, describe(want))
   end
+  local above = under
+  while above do
+    if above.got == got and above.want == want then return nil end
+    above = above.above
+  end
+  under = { got = got, want = want, above = under }
   for key in pairs(want) do
     local at = ("%s[%s]"):format(path, tostring(key))
-    local found = difference(plain(got[key]), plain(want[key]), tol, at)
+    local found = difference(plain(got[key]), plain(want[key]), tol, at,
+      under)
     if found then return found end
   end
   for key in pairs(got) do

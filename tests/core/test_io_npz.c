@@ -48,7 +48,7 @@ static size_t put_entry(uint8_t *to, const entry *e, const void *data,
 // Every entry holds the same bytes.
 static size_t zip_of(uint8_t *file, const entry *e, int count, const void *data,
                      uint32_t size) {
-  size_t at[8], n = 0;
+  size_t at[8] = {0}, n = 0;
   for (int i = 0; i < count; i++) {
     at[i] = e[i].again ? at[0] : n;
     if (e[i].again) continue;

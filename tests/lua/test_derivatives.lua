@@ -92,7 +92,7 @@ t.test("misuse is named", function()
   t.fails("jacobian: fn is the number 3; pass a function", orrery.jacobian, 3,
     f64 { 1 })
   t.fails("hvp: x is missing; pass a float tensor", orrery.hvp, print)
-  t.fails("hvp: v is a float64 tensor [2] but x is [1]; match them",
+  t.fails("hvp: v is [2] but x is [1]; match them",
     orrery.hvp, print, f64 { 1 }, f64 { 1, 2 })
   t.fails("jvp: v is [2] but x is [1]; match them", orrery.jvp, print,
     f64 { 1 }, f64 { 1, 2 })
@@ -100,6 +100,162 @@ t.test("misuse is named", function()
     function(x) return x end, f64 { 1 }, 3)
   t.fails("jacobian: fn returned the number 1; it must return a tensor",
     orrery.jacobian, function() return 1 end, f64 { 1 })
+end)
+
+t.test("more misuse is named", function()
+  local x = f64 { 1, 2 }
+  t.fails("jacobian: strict is the number 1; pass true or false",
+    orrery.jacobian, print, x, { strict = 1 })
+  t.fails("jacobian: x[2] is the number 3; pass a float tensor",
+    orrery.jacobian, print, { x, 3 })
+  t.fails("hessian: fn returned [2]; it must return one number",
+    orrery.hessian, function(v) return v end, x)
+  t.fails("hvp: fn returned 2 tensors; it must return one number",
+    orrery.hvp, function(v) return v:sum(), v:sum() end, x, x)
+  t.fails("jvp: v[2] is missing but x[2] is [2]; match them", orrery.jvp,
+    print, { x, x }, { x })
+  t.fails("vjp: v has 3 entries but fn(x) has 2; match them", orrery.vjp,
+    function(v) return { v, v } end, x, { x, x, x })
+  t.fails("vjp: fn returned a uint8 tensor [2]; it must return a float "
+    .. "tensor", orrery.vjp, function(v) return v:to "uint8" end, x)
+end)
+
+-- f(a, b) = (a b, sum a^2), with a, b [2]
+local function pair(a, b) return a * b, (a ^ 2):sum() end
+
+t.test("a Jacobian of several values by several inputs is a table of tables",
+  function()
+    local a, b = f64 { 2, 3 }, f64 { 5, 7 }
+    local j = orrery.jacobian(pair, { a, b })
+    t.equal({ #j, #j[1], #j[2] }, { 2, 2, 2 })
+    t.near(j[1][1], f64 { { 5, 0 }, { 0, 7 } }, 1e-12)
+    t.near(j[1][2], f64 { { 2, 0 }, { 0, 3 } }, 1e-12)
+    t.near(j[2][1], f64 { 4, 6 }, 1e-12)
+    t.equal(j[2][2], f64 { 0, 0 })
+    local packed = orrery.jacobian(function(...) return { pair(...) } end,
+      { a, b })
+    t.equal(packed, j)
+    local one = orrery.jacobian(function(v) return v:sum(), v * 2 end, a)
+    t.equal(one[1], f64 { 1, 1 })
+    t.equal(one[2], f64 { { 2, 0 }, { 0, 2 } })
+    t.equal(orrery.jacobian(function(u, v) return u * v end, { a, a })[2],
+      f64 { { 2, 0 }, { 0, 3 } })  -- one tensor twice is two inputs
+  end)
+
+t.test("the Jacobian of softmax is diag(p) - p p^T", function()
+  local x = f64 { 0.3, -1, 2 }
+  local p = x:softmax(1)
+  local want = p:diag() - p:unsqueeze(2):matmul(p:unsqueeze(1))
+  t.near(orrery.jacobian(function(v) return v:softmax(1) end, x), want, 1e-14)
+end)
+
+t.test("the Hessian of a quadratic form in two blocks", function()
+  -- a^T M a + a^T N b: by a twice M + M^T, by a and b N, by b twice 0.
+  local m = f64 { { 1, 2 }, { -3, 4 } }
+  local n = f64 { { 1, 0, 2 }, { 5, -1, 3 } }
+  local function fn(a, b) return a:dot(m:matmul(a)) + a:dot(n:matmul(b)) end
+  local a, b = f64 { 2, -1 }, f64 { 1, 2, 3 }
+  local h = orrery.hessian(fn, { a, b })
+  t.near(h[1][1], m + m:transpose(1, 2), 1e-12)
+  t.near(h[1][2], n, 1e-12)
+  t.near(h[2][1], n:transpose(1, 2), 1e-12)
+  t.equal(h[2][2], orrery.zeros(3, 3, { dtype = "float64" }))
+  local u, v = f64 { 1, 3 }, f64 { -1, 2, 1 }
+  local product, y = orrery.hvp(fn, { a, b }, { u, v })
+  t.near(product[1], (m + m:transpose(1, 2)):matmul(u) + n:matmul(v), 1e-12)
+  t.near(product[2], n:transpose(1, 2):matmul(u), 1e-12)
+  t.near(y, fn(a, b), 1e-12)
+end)
+
+t.test("the Hessian of log det is -inv(X)^T (x) inv(X)^T", function()
+  local x = f64 { { 3, 1 }, { 0.5, 2 } }
+  local h = orrery.hessian(function(v)
+    return select(2, orrery.linalg.slogdet(v))
+  end, x)
+  local inv = x:inverse():tolist()
+  for i = 1, 2 do for j = 1, 2 do for k = 1, 2 do for l = 1, 2 do
+    -- d inv[j][i] / d x[k][l] = -inv[j][k] inv[l][i]
+    t.near(h[{ i, j, k, l }]:item(), -inv[j][k] * inv[l][i], 1e-12)
+  end end end end
+end)
+
+t.test("products by several inputs and of several values", function()
+  local a, b = f64 { 2, 3 }, f64 { 5, 7 }
+  local y, left = orrery.vjp(pair, { a, b }, { f64 { 1, -1 }, f64(2) })
+  t.near(y, { f64 { 10, 21 }, f64(13) }, 1e-12)
+  t.near(left, { f64 { 5 + 8, -7 + 12 }, f64 { 2, -3 } }, 1e-12)
+  local value, right = orrery.jvp(pair, { a, b },
+    { f64 { 1, 2 }, f64 { -1, 1 } })
+  t.near(value, { f64 { 10, 21 }, f64(13) }, 1e-12)
+  t.near(right, { f64 { 5 - 2, 14 + 3 }, f64(4 + 12) }, 1e-12)
+end)
+
+t.test("under no_grad derivatives are what they are elsewhere", function()
+  local x = f64 { 2, 3 }
+  local function cube(v) return (v ^ 3):sum() end
+  orrery.no_grad(function()
+    t.near(orrery.jacobian(cube, x), f64 { 12, 27 }, 1e-12)
+    t.near(orrery.hessian(cube, x), f64 { { 12, 0 }, { 0, 18 } }, 1e-12)
+    t.near(orrery.hvp(cube, x, f64 { 1, 2 }), f64 { 12, 36 }, 1e-12)
+    t.near(select(2, orrery.vjp(cube, x)), f64 { 12, 27 }, 1e-12)
+    t.near(select(2, orrery.jvp(cube, x, f64 { 1, 1 })), 39, 1e-12)
+    t.ok(not orrery.is_grad_enabled(), "recording is off again")
+  end)
+end)
+
+t.test("what is detached, or computed in no_grad, counts as constant",
+  function()
+    local x, v = f64 { 2, 3 }, f64 { 1, 1 }
+    local function detached(u) return (u * u:detach() ^ 2):sum() end
+    local function unrecorded(u)
+      return (u * orrery.no_grad(function() return u ^ 2 end)):sum()
+    end
+    for _, fn in ipairs { detached, unrecorded } do
+      t.near(orrery.jacobian(fn, x), f64 { 4, 9 }, 1e-12)
+      t.equal(orrery.hessian(fn, x), f64 { { 0, 0 }, { 0, 0 } })
+      t.equal(orrery.hvp(fn, x, v), f64 { 0, 0 })
+      t.near(select(2, orrery.vjp(fn, x)), f64 { 4, 9 }, 1e-12)
+      t.near(select(2, orrery.jvp(fn, x, v)), 13, 1e-12)
+    end
+    t.ok(not x.requires_grad and x.grad == nil, "x is left alone")
+  end)
+
+t.test("with strict, values that depend on nothing are errors", function()
+  local x, strict = f64 { 1, 2 }, { strict = true }
+  local function first(u, v) return u * 2, (u * v):sum() end
+  t.fails("jacobian: value 1 of fn does not depend on input 2; leave strict "
+    .. "out for zeros", orrery.jacobian, first, { x, x }, strict)
+  t.fails("hessian: the gradient by input 1 does not depend on input 1; "
+    .. "leave strict out for zeros", orrery.hessian,
+    function(u, v) return (u * v):sum() end, { x, x }, strict)
+  t.fails("hvp: the gradient does not depend on input 1; leave strict out for "
+    .. "zeros", orrery.hvp, function(u) return u:sum() end, x, x, strict)
+  for _, name in ipairs { "vjp", "jvp" } do
+    t.fails(name .. ": fn(x) does not depend on input 2; leave strict out for "
+      .. "zeros", orrery[name], function(u) return u * 2 end, { x, x },
+      name == "vjp" and x or { x, x }, strict)
+  end
+  t.near(orrery.hessian(function(u) return (u ^ 2):sum() end, x, strict),
+    f64 { { 2, 0 }, { 0, 2 } })
+end)
+
+t.test("derivatives by several inputs differentiate when asked to", function()
+  local keep = { create_graph = true }
+  local a, b, v = f64 { 1, 2 }, f64 { 0.5, -1 }, f64 { 1, 3 }
+  local function fn(u, w) return (u ^ 3 * w ^ 2):sum() end
+  t.gradcheck(function(...)
+    local h = orrery.hessian(fn, { ... }, keep)
+    return h[1][1] + h[1][2] * 2 + h[2][2]
+  end, { a, b })
+  t.gradcheck(function(...)
+    local product = orrery.hvp(fn, { ... }, { v, a }, keep)
+    return product[1] * product[2]
+  end, { a, b })
+  t.gradcheck(function(...)
+    local _, product = orrery.jvp(function(u, w) return u ^ 2 * w, w ^ 3 end,
+      { ... }, { v, a }, keep)
+    return product[1] * product[2]
+  end, { a, b })
 end)
 
 t.test("lerp, flip and unflatten do what torch's do", function()

@@ -30,6 +30,16 @@ t.test("equal tells dtypes and the last bit apart", function()
   t.fails_like("value", t.equal, 0.1 + 0.2, 0.3)
 end)
 
+t.test("equal compares tables that hold themselves", function()
+  local a, b = { 1 }, { 1 }
+  a.self, b.self = a, b
+  t.equal(a, b)
+  b.self = { 1, self = { 2 } }
+  t.fails_like("value%[self%]", t.equal, a, b)
+  a[2], b[2] = a, b
+  t.fails_like("wanted", t.equal, a, { 1 })
+end)
+
 t.test("fails wants the whole message", function()
   t.fails("f: x is 0; give 1", misuse)
   t.fails("f: x is 0; give 1", function() return (misuse()) end)
