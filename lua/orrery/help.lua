@@ -131,18 +131,20 @@ function help.of_function(fn, name)
   return table.concat(out, "\n")
 end
 
--- Public names of a table, and one of its Lua functions, if any.
+local function is_lua(v)
+  return type(v) == "function" and debug.getinfo(v, "S").what ~= "C"
+end
+
+-- Public names of a table, and the first of its Lua functions, if any.
 local function contents(t)
   local names, any = {}, nil
-  for k, v in pairs(t) do
-    if type(k) == "string" and not k:match "^_" then
-      names[#names + 1] = k
-      if type(v) == "function" and debug.getinfo(v, "S").what ~= "C" then
-        any = any or v
-      end
-    end
+  for k in pairs(t) do
+    if type(k) == "string" and not k:match "^_" then names[#names + 1] = k end
   end
   table.sort(names)
+  for _, name in ipairs(names) do
+    any = any or is_lua(t[name]) and t[name] or nil
+  end
   return names, any
 end
 
@@ -164,6 +166,7 @@ function help.of_table(t, name)
   if rawget(t, "wraps") then return wrapper_text(t, name) end
   local names, any = contents(t)
   local init = rawget(t, "init")
+  if is_lua(init) then any = init end  -- others may be from other files
   if type(t.super) == "table" and type(t.init) == "function" then
     init, any = t.init, any or t.init
   end
