@@ -86,6 +86,24 @@ static int by_sequence(const void *a, const void *b) {
 
 static orr_node **nodes_of(pass *p) { return p->nodes.items; }
 
+// A chain is found last to first and needs no more than turning round.
+static void sort_nodes(pass *p) {
+  orr_node **n = nodes_of(p);
+  const size_t count = p->nodes.count;
+  size_t falling = 1;
+  while (falling < count && n[falling]->sequence < n[falling - 1]->sequence)
+    falling++;
+  if (falling < count) {
+    qsort(n, count, sizeof *n, by_sequence);
+    return;
+  }
+  for (size_t i = 0; i < count / 2; i++) {
+    orr_node *other = n[count - 1 - i];
+    n[count - 1 - i] = n[i];
+    n[i] = other;
+  }
+}
+
 static bool collect(pass *p, int n, orr_tensor *const *y) {
   for (int i = 0; i < n; i++)
     if (!add_node(p, y[i]->node)) return false;
@@ -94,8 +112,7 @@ static bool collect(pass *p, int n, orr_tensor *const *y) {
     for (int e = 0; e < node->nx; e++)
       if (!add_node(p, node->edge[e].node)) return false;
   }
-  if (p->nodes.count)
-    qsort(p->nodes.items, p->nodes.count, sizeof(orr_node *), by_sequence);
+  if (p->nodes.count > 1) sort_nodes(p);
   return true;
 }
 
@@ -261,15 +278,19 @@ static bool pass_on(pass *p, orr_node *n, orr_tensor *const *gx,
 static bool visit_node(pass *p, orr_node *n) {
   if (!n->freed && n->segment && !orr_segment_fill(n->segment)) return false;
   if (!check_node(n)) return false;
+  orr_tensor *few[ORR_MAX_INPUT] = {NULL}, **gx = few;
+  bool few_needs[ORR_MAX_INPUT], *needs = few_needs;
   const size_t bytes = (size_t)n->nx * (sizeof(orr_tensor *) + sizeof(bool));
-  orr_tensor **gx = orr_alloc_zero(bytes);
-  if (!gx) return false;
-  bool *needs = (bool *)(void *)(gx + n->nx);
+  if (n->nx > ORR_MAX_INPUT) {  // of a list
+    gx = orr_alloc_zero(bytes);
+    if (!gx) return false;
+    needs = (bool *)(void *)(gx + n->nx);
+  }
   for (int i = 0; i < n->nx; i++) needs[i] = edge_leads(p, &n->edge[i]);
   const size_t mark = orr_scope_begin();
   const bool ok = call_vjp(p, n, gx, needs) && pass_on(p, n, gx, needs);
   orr_scope_end(mark);
-  orr_free(gx, bytes);
+  if (gx != few) orr_free(gx, bytes);
   return ok;
 }
 

@@ -59,23 +59,20 @@ bool orr_should_record(const orr_call *c, orr_tensor *const *x) {
   return false;
 }
 
-static size_t arrays_bytes(int nx) {
-  return (size_t)nx *
-      (sizeof(orr_edge) + sizeof(orr_tensor *) + sizeof(uint32_t));
+// A node and what it holds for each input are one block.
+static size_t node_bytes(int nx) {
+  return sizeof(orr_node) +
+      (size_t)nx * (sizeof(orr_edge) + sizeof(orr_tensor *) + sizeof(uint32_t));
 }
 
 static orr_node *new_node(const orr_call *c) {
-  orr_node *n = orr_alloc_zero(sizeof *n);
+  orr_node *n = orr_alloc_zero(node_bytes(c->nx));
   if (!n) return NULL;
   n->refs = 1;
   n->op = c->op;
   n->nx = c->nx;
   n->ny = c->ny;
-  n->edge = orr_alloc_zero(arrays_bytes(c->nx));
-  if (!n->edge) {
-    orr_free(n, sizeof *n);
-    return NULL;
-  }
+  n->edge = (orr_edge *)(void *)(n + 1);
   n->x = (orr_tensor **)(void *)(n->edge + c->nx);
   n->x_version = (uint32_t *)(void *)(n->x + c->nx);
   memcpy(n->attr, c->attr, sizeof n->attr);
@@ -194,8 +191,7 @@ void orr_node_release(orr_node *n) {
       orr_release(n->edge[i].leaf);
     }
     for (int i = 0; i < n->ny; i++) orr_release(n->gy[i]);
-    orr_free(n->edge, arrays_bytes(n->nx));
-    orr_free(n, sizeof *n);
+    orr_free(n, node_bytes(n->nx));
   }
   busy = false;
 }

@@ -41,14 +41,13 @@ static orr_memory stats;
 static int64_t fail_countdown;
 static size_t limit;  // 0: not yet asked for
 
-static size_t round_up(size_t bytes, int *class_index) {
+static inline size_t round_up(size_t bytes, int *class_index) {
   if (bytes < ALIGNMENT) bytes = ALIGNMENT;
-  int log2 = 63 - __builtin_clzll((unsigned long long)bytes);
+  const int log2 = 63 - __builtin_clzll((unsigned long long)bytes);
   const size_t step = (size_t)1 << (log2 < 8 ? 6 : log2 - 2);
   const size_t size = (bytes + step - 1) & ~(step - 1);
-  log2 = 63 - __builtin_clzll((unsigned long long)size);
-  const size_t quarter = size >> (log2 - 2) & 3;
-  *class_index = 4 * (log2 - 6) + (int)quarter;
+  // Four to eight quarters of 2^log2; eight are the next power's four.
+  *class_index = 4 * (log2 - 6) + (int)(size >> (log2 - 2)) - 4;
   return size;
 }
 
@@ -98,8 +97,15 @@ static void *take(size_t size, int class_index) {
   return fresh;
 }
 
-void *orr_alloc(size_t bytes) {
-  stats.calls++;
+static void *lend(void *block, size_t size) {
+  stats.live_bytes += size;
+  stats.live_blocks++;
+  if (stats.live_bytes > stats.peak_bytes) stats.peak_bytes = stats.live_bytes;
+  return block;
+}
+
+// What is not the common case of a block of that class freed before.
+static void *alloc_otherwise(size_t bytes) {
   const bool chosen = fail_countdown > 0 && --fail_countdown == 0;
   int class_index = 0;
   void *block = NULL;
@@ -114,10 +120,19 @@ void *orr_alloc(size_t bytes) {
                   bytes, stats.live_bytes);
     return NULL;
   }
-  stats.live_bytes += size;
-  stats.live_blocks++;
-  if (stats.live_bytes > stats.peak_bytes) stats.peak_bytes = stats.live_bytes;
-  return block;
+  return lend(block, size);
+}
+
+void *orr_alloc(size_t bytes) {
+  stats.calls++;
+  if (fail_countdown || bytes > limit) return alloc_otherwise(bytes);
+  int class_index;
+  const size_t size = round_up(bytes, &class_index);
+  free_block *b = cache[class_index];
+  if (!b || stats.live_bytes + size > limit) return alloc_otherwise(bytes);
+  cache[class_index] = b->next;
+  stats.cached_bytes -= size;
+  return lend(b, size);
 }
 
 void *orr_alloc_zero(size_t bytes) {

@@ -100,3 +100,27 @@ void orr_iterate(orr_space *s, orr_loop *loop, const double *attr,
   else
     orr_parallel_range(n, grain, walk_range, &w);
 }
+
+typedef struct row_walk {
+  const orr_row *row;
+  orr_loop *loop;
+  const double *attr;
+} row_walk;
+
+static void walk_row(void *context, int64_t begin, int64_t end) {
+  const row_walk *w = context;
+  const orr_row *r = w->row;
+  char *p[ORR_MAX_OPERAND];
+  for (int k = 0; k < r->operands; k++)
+    p[k] = r->base[k] + begin * r->step[k] * (int64_t)r->element[k];
+  w->loop(end - begin, p, r->step, w->attr);
+}
+
+void orr_iterate_row(const orr_row *r, int64_t n, orr_loop *loop,
+                     const double *attr, int64_t grain) {
+  row_walk w = {r, loop, attr};
+  if (n <= grain)
+    loop(n, r->base, r->step, attr);
+  else
+    orr_parallel_range(n, grain, walk_row, &w);
+}

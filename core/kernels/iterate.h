@@ -18,6 +18,17 @@ typedef struct orr_space {
   char *base[ORR_MAX_OPERAND];
 } orr_space;
 
+// One row of operands: each walked element by element (step 1) or repeated
+// (0). What most elementwise work is, without the general walk's cost.
+typedef struct orr_row {
+  int operands;
+  int64_t step[ORR_MAX_OPERAND];
+  size_t element[ORR_MAX_OPERAND];  // bytes
+  char *base[ORR_MAX_OPERAND];
+} orr_row;
+void orr_iterate_row(const orr_row *row, int64_t n, orr_loop *loop,
+                     const double *attr, int64_t grain);
+
 // Adds an operand: a tensor broadcast to the space's size.
 void orr_space_add(orr_space *space, const orr_tensor *t);
 

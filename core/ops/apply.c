@@ -8,22 +8,33 @@
 #include "../kernels/elementwise.h"
 #include "op.h"
 
-// The tensor parameters of an op, looked up once.
+// The tensor parameters of an op, looked up once. Simple: several floats of
+// one dtype need no conversion and pass its checks.
 typedef struct op_inputs {
-  bool known, is_list;
+  bool known, is_list, simple;
   int n;
   const orr_param *param[ORR_MAX_INPUT];
 } op_inputs;
 
-static const op_inputs *inputs_of(const orr_op *op) {
-  static op_inputs table[ORR_OP_COUNT];
-  op_inputs *in = &table[op->id];
-  if (in->known) return in;
+static op_inputs inputs[ORR_OP_COUNT];
+
+static const op_inputs *look_up(const orr_op *op) {
+  op_inputs *in = &inputs[op->id];
   for (int i = 0; i < ORR_MAX_PARAM && op->params[i].name; i++)
     if (op->params[i].kind <= ORR_TENSORS) in->param[in->n++] = &op->params[i];
   in->is_list = in->n && in->param[0]->kind == ORR_TENSORS;
+  in->simple = true;
+  for (int i = 0; i < in->n; i++)
+    if (in->param[i]->want == ORR_WANT_INT ||
+        in->param[i]->want == ORR_WANT_MASK)
+      in->simple = false;
   in->known = true;
   return in;
+}
+
+static inline const op_inputs *inputs_of(const orr_op *op) {
+  const op_inputs *in = &inputs[op->id];
+  return in->known ? in : look_up(op);
 }
 
 // One application under way. Inputs live in `fixed` or, for lists, `list`.
@@ -163,18 +174,32 @@ static bool check_dtypes(job *j) {
   return true;
 }
 
+// The common case: all inputs float tensors of one dtype.
+static bool nothing_to_convert(const job *j) {
+  if (!inputs_of(j->call.op)->simple || j->call.nx == 0 || !j->x[0])
+    return false;
+  const orr_dtype d = j->x[0]->dtype;
+  for (int i = 1; i < j->call.nx; i++)
+    if (j->x[i] && j->x[i]->dtype != d) return false;
+  return orr_dtype_is_float(d);
+}
+
 static bool start(job *j, const orr_op *op, const orr_args *args) {
-  memset(&j->call, 0, sizeof j->call);
+  orr_call *c = &j->call;
   j->list_bytes = 0;
-  j->call.op = op;
-  j->call.ny = op->outputs ? op->outputs : 1;
-  j->call.attr = j->attr;
-  j->call.stream = args->stream ? args->stream : orr_stream_default();
+  c->op = op;
+  c->nx = 0;
+  c->ny = op->outputs ? op->outputs : 1;
+  c->attr = j->attr;
+  for (int i = 0; i < ORR_MAX_OUTPUT; i++) c->y[i] = NULL;
+  for (int i = 0; i < c->ny; i++) c->out[i].rank = 0, c->out[i].offset = 0;
+  c->stream = args->stream ? args->stream : orr_stream_default();
   memcpy(j->attr, args->attr, sizeof j->attr);
   j->mark = orr_scope_begin();
   if (op->flags & ORR_RANDOM && !orr_segment_note_stream(j->call.stream))
     return false;
-  return take_inputs(j, op, args) && convert_inputs(j) && check_dtypes(j);
+  return take_inputs(j, op, args) &&
+      (nothing_to_convert(j) || (convert_inputs(j) && check_dtypes(j)));
 }
 
 static void finish(job *j) {
@@ -272,13 +297,17 @@ bool orr_apply_all(const orr_op *op, const orr_args *args, orr_tensor **y) {
 orr_tensor *orr_apply(const orr_op *op, const orr_args *args) {
   orr_tensor *y[ORR_MAX_OUTPUT];
   if (!orr_apply_all(op, args, y)) return NULL;
-  for (int i = 1; i < ORR_MAX_OUTPUT; i++) orr_release(y[i]);
+  for (int i = 1; i < op->outputs; i++) orr_release(y[i]);
   return y[0];
 }
 
 orr_tensor *orr_apply_short(const orr_op *op, const orr_short_args *s) {
-  orr_args args = {.x = {s->x0, s->x1, s->x2, s->x3, s->x4, s->x5},
-                   .stream = s->stream};
+  orr_args args;  // set field by field: attr is not worth clearing first
+  args.x[0] = s->x0, args.x[1] = s->x1, args.x[2] = s->x2;
+  args.x[3] = s->x3, args.x[4] = s->x4, args.x[5] = s->x5;
+  args.list = NULL;
+  args.n = 0;
+  args.stream = s->stream;
   memcpy(args.attr, s->attr, sizeof args.attr);
   return orr_keep(orr_apply(op, &args));
 }
@@ -394,7 +423,30 @@ orr_tensor *orr_contiguous(orr_tensor *t) {
   return NULL;
 }
 
+// Whether every operand is walked element by element, or is one element.
+static bool walks_straight(const orr_call *c, orr_row *r) {
+  const orr_tensor *y = c->y[0];
+  if (!y->contiguous) return false;
+  r->step[0] = 1;
+  r->base[0] = orr_data(y);
+  r->element[0] = orr_dtype_size(y->dtype);
+  for (int i = 0; i < c->nx; i++) {
+    const orr_tensor *x = c->x[i];
+    if (x->count != 1 && !(x->contiguous && orr_same_shape(x, y))) return false;
+    r->step[i + 1] = x->count != 1;
+    r->base[i + 1] = orr_data(x);
+    r->element[i + 1] = orr_dtype_size(x->dtype);
+  }
+  r->operands = c->nx + 1;
+  return true;
+}
+
 bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain) {
+  orr_row r;
+  if (walks_straight(c, &r)) {
+    orr_iterate_row(&r, c->y[0]->count, loop, c->attr, grain);
+    return true;
+  }
   orr_space s = {.rank = c->y[0]->rank};
   memcpy(s.size, c->y[0]->size, sizeof s.size);
   orr_space_add(&s, c->y[0]);

@@ -10,15 +10,18 @@ typedef struct orr_storage {
   uint32_t version;  // in-place writes so far
   size_t bytes;
   char *data;
+  size_t block_bytes;  // of the block it lies in: see tensor.c
 } orr_storage;
 
 struct orr_tensor {
   int refs;
   orr_dtype dtype;
   int rank;
+  int out_index;  // which output of node
   bool contiguous;
   bool requires_grad;
-  int out_index;  // which output of node
+  bool retains_grad;  // a hook of the node points here
+  bool with_storage;  // lies in its storage's block
   int64_t count;
   int64_t size[ORR_MAX_RANK];
   int64_t stride[ORR_MAX_RANK];  // elements
@@ -26,8 +29,7 @@ struct orr_tensor {
   orr_storage *storage;          // NULL: a shape without data
   orr_node *node;                // what made it; NULL for leaves
   orr_tensor *grad;
-  orr_hook *hooks;    // a leaf's; those of a result hang on its node
-  bool retains_grad;  // a hook of the node points here
+  orr_hook *hooks;  // a leaf's; those of a result hang on its node
 };
 
 // Return a header over given storage (retained); NULL storage: shape only.

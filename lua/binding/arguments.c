@@ -37,12 +37,9 @@ static const char *usage(const orr_op_info *o, char *buffer, size_t size) {
 // ---- one value
 
 static orr_tensor *tensor_at(orr_reader *r, int index, bool *freed) {
-  orr_tensor **slot = lua_touserdata(r->L, index);
+  orr_tensor **slot = orr_test_slot(r->L, index);
   *freed = false;
-  if (slot == NULL || !lua_getmetatable(r->L, index)) return NULL;
-  bool same = lua_topointer(r->L, -1) == r->tensor_type;
-  lua_pop(r->L, 1);
-  if (!same) return NULL;
+  if (slot == NULL) return NULL;
   *freed = *slot == NULL;
   return *slot;
 }

@@ -19,7 +19,6 @@ typedef struct orr_op_info {
 typedef struct orr_reader {
   lua_State *L;
   const orr_op_info *o;
-  const void *tensor_type;  // the metatable's address
   orr_args args;
   unsigned given;    // bit i: parameter i has a value
   unsigned numbers;  // bit i: x[i] is number[i]

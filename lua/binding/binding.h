@@ -17,6 +17,8 @@
 
 // Pushes an empty tensor userdata and returns its slot (NULL inside).
 orr_tensor **orr_push_slot(lua_State *L);
+// The same where the tensors' metatable is at an index.
+orr_tensor **orr_push_slot_with(lua_State *L, int metatable);
 // Pushes a tensor given by reference (taken over, also when this raises);
 // NULL raises orr_error() at the caller's line.
 int orr_push_result(lua_State *L, orr_tensor *t);
@@ -78,6 +80,7 @@ void orr_drop_references(lua_State *L);
 // A tensor userdata. Made while a scope is open, it is in the scope's ring.
 typedef struct orr_slot {
   orr_tensor *tensor;  // first: a slot is an orr_tensor **
+  const void *mark;    // tells it from other userdata of its size
   struct orr_slot *before, *after;
   void *scope;
 } orr_slot;

@@ -8,15 +8,15 @@
 
 // Chunk names of Orrery's own Lua files start so; "" until it is known.
 static char own_prefix[1024];
+static size_t own_length;
 
 // Fills ar with the nearest Lua frame, at or above level, that is not ours.
 static bool user_frame(lua_State *L, int level, lua_Debug *ar) {
-  size_t n = strlen(own_prefix);
   for (; lua_getstack(L, level, ar); level++) {
-    lua_getinfo(L, "S", ar);
+    lua_getinfo(L, "Sl", ar);
     if (*ar->what == 'C') continue;
-    if (n > 0 && strncmp(ar->source, own_prefix, n) == 0) continue;
-    lua_getinfo(L, "l", ar);
+    if (own_length > 0 && strncmp(ar->source, own_prefix, own_length) == 0)
+      continue;
     if (ar->currentline > 0) return true;
   }
   return false;
@@ -67,7 +67,8 @@ void orr_site_state(lua_State *L) { site_state = L; }
 static orr_site find_site(void *context) {
   (void)context;
   lua_Debug ar;
-  if (site_state == NULL || !user_frame(site_state, 0, &ar))
+  // The frame at level 0 is the function of ours that runs the op.
+  if (site_state == NULL || !user_frame(site_state, 1, &ar))
     return (orr_site){NULL, 0};
   if (ar.source != last_source || strcmp(ar.short_src, last_text) != 0) {
     last_source = ar.source;
@@ -314,6 +315,7 @@ static int describe(lua_State *L) {
 // set_own(prefix): chunk names that start so are Orrery's own files.
 static int set_own(lua_State *L) {
   snprintf(own_prefix, sizeof own_prefix, "%s", orr_check_text(L, 1, "prefix"));
+  own_length = strlen(own_prefix);
   return 0;
 }
 

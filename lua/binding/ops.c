@@ -72,7 +72,8 @@ static int call(orr_reader *r) {
   lua_State *L = r->L;
   int n = r->o->outputs;
   orr_tensor **slot[ORR_MAX_OUTPUT], *y[ORR_MAX_OUTPUT] = {NULL};
-  for (int i = 0; i < n; i++) slot[i] = orr_push_slot(L);
+  for (int i = 0; i < n; i++)
+    slot[i] = orr_push_slot_with(L, lua_upvalueindex(2));
   if (r->numbers != 0) make_numbers(r);
   bool ok = !(r->numbers != 0 && lost_number(r));
   if (ok && n == 1)
@@ -88,12 +89,10 @@ static int call(orr_reader *r) {
   return n;
 }
 
-static int apply(lua_State *L, const orr_op_info *o, const void *type,
-                 int mode) {
+static int apply(lua_State *L, const orr_op_info *o, int mode) {
   orr_reader r;
   r.L = L;
   r.o = o;
-  r.tensor_type = type;
   r.args = o->defaults;
   r.given = r.numbers = 0;
   r.requires_grad = false;
@@ -111,8 +110,7 @@ static int apply(lua_State *L, const orr_op_info *o, const void *type,
 // Upvalues: the op's info, the tensors' metatable, the mode.
 static int call_op(lua_State *L) {
   const orr_op_info *o = lua_touserdata(L, lua_upvalueindex(1));
-  return apply(L, o, lua_topointer(L, lua_upvalueindex(2)),
-               (int)lua_tointeger(L, lua_upvalueindex(3)));
+  return apply(L, o, (int)lua_tointeger(L, lua_upvalueindex(3)));
 }
 
 // ---- registration

@@ -153,6 +153,56 @@ static void the_process_holds_what_the_counters_say(void **state) {
   for (int i = 0; i < SMALL; i++) orr_free(small[i].block, small[i].bytes);
 }
 
+// Header, storage and elements of a small result are one block, and so are
+// the node, with its inputs' entries, that records the call.
+static void an_op_on_a_small_tensor_allocates_once(void **state) {
+  (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+  skip();  // elements have a block of their own there
+#endif
+  const int64_t size[1] = {16};
+  orr_args args = {
+      .x = {orr_zeros(ORR_F32, 1, size), orr_zeros(ORR_F32, 1, size)}};
+  const orr_op *add = orr_op_find("add");
+  int64_t before = (int64_t)orr_memory_stats().calls;
+  orr_tensor *y = orr_apply(add, &args);
+  assert_non_null(y);
+  assert_int_equal((int64_t)orr_memory_stats().calls - before, 1);
+  orr_release(y);
+  assert_true(orr_set_requires_grad(args.x[0], true));
+  before = (int64_t)orr_memory_stats().calls;
+  y = orr_apply(add, &args);
+  assert_non_null(y);
+  // The result, the node, and the shapes of both inputs and of the result.
+  assert_int_equal((int64_t)orr_memory_stats().calls - before, 5);
+  orr_release(y);
+  orr_release(args.x[0]);
+  orr_release(args.x[1]);
+}
+
+// Small and large: a view keeps the elements when their first tensor is gone.
+static void views_outlive_the_tensor_they_came_from(void **state) {
+  (void)state;
+  const int64_t sizes[] = {0, 1, 16, 511, 512, 513, 100000};
+  const orr_memory before = orr_memory_stats();
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    orr_tensor *x = orr_zeros(ORR_F32, 1, &sizes[i]);
+    assert_non_null(x);
+    if (sizes[i]) orr_set(x, sizes[i] - 1, 7);
+    orr_tensor *y = orr_detach(x);
+    assert_non_null(y);
+    orr_release(x);
+    orr_tensor *other = orr_zeros(ORR_F32, 1, &sizes[i]);
+    assert_int_equal(orr_count(y), sizes[i]);
+    assert_int_equal((uintptr_t)orr_data(y) % 64, 0);
+    if (sizes[i]) assert_true(orr_get(y, sizes[i] - 1) == 7);
+    orr_release(y);
+    orr_release(other);
+  }
+  assert_int_equal(orr_memory_stats().live_blocks, before.live_blocks);
+  assert_int_equal(orr_memory_stats().live_bytes, before.live_bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_return_to_where_they_were),
@@ -162,6 +212,8 @@ int main(void) {
       cmocka_unit_test(an_absurd_size_is_refused),
       cmocka_unit_test(growing_keeps_contents),
       cmocka_unit_test(the_process_holds_what_the_counters_say),
+      cmocka_unit_test(an_op_on_a_small_tensor_allocates_once),
+      cmocka_unit_test(views_outlive_the_tensor_they_came_from),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
