@@ -9,7 +9,7 @@ static orr_tensor *gate(orr_vjp *v, orr_tensor *mask, orr_tensor *otherwise) {
 }
 static orr_tensor *positive(orr_tensor *x) { return ORR(gt, x, orr_num(x, 0)); }
 
-ORR_MAP1(relu, ORR_GRAIN_CHEAP, x > 0 ? x : x != x ? x : 0)
+LOOPS1(relu, x > 0 ? x : x != x ? x : 0)
 
 static void relu_vjp(orr_vjp *v) {
   v->gx[0] = ORR(mul, v->gy,
@@ -18,10 +18,12 @@ static void relu_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(relu,
               .doc = "Rectifier max(x, 0), elementwise. The gradient at 0 is 0.",
-              .params = {{"x"}}, .shape = unary_shape, .forward = relu_forward,
-              .vjp = relu_vjp, .flags = FLAGS | ORR_DROPS_X | ORR_KEEPS_Y,
+              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
+              .forward = relu_forward, .vjp = relu_vjp,
+              .flags = FLAGS | ORR_DROPS_X | ORR_KEEPS_Y,
               .samples = {"{ {3,4}, low = 0.1 }",
-                          "{ {2,3}, low = -2, high = -0.1 }", "{ {0,4} }"});
+                          "{ {2,3}, low = -2, high = -0.1 }", "{ {0,4} }",
+                          "{ {3,4}, ints = { x = {-9,9} } }"});
 
 ORR_MAP1(leaky_relu, ORR_GRAIN_CHEAP, x > 0 ? x : x * b0)
 

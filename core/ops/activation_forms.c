@@ -92,12 +92,14 @@ ORR_DEFINE_OP(prelu,
 // ---- pieces of straight lines
 
 static orr_tensor *relu6_compose(orr_call *c) {
+  if (!orr_dtype_is_float(c->x[0]->dtype))
+    return ORR(clamp, c->x[0], .attr = {0, 6});
   return ORR(hardtanh, c->x[0], .attr = {0, 6});
 }
 
 ORR_DEFINE_OP(relu6, .torch = "torch.nn.functional.relu6",
     .doc = "min(max(x, 0), 6), elementwise.",
-    .params = {{"x"}}, .compose = relu6_compose,
+    .params = {{"x", .want = ORR_WANT_ANY}}, .compose = relu6_compose,
     .samples = {"{ {3,4}, low = 0.1 }", "{ {6}, low = 6.5, high = 9 }",
         "{ {0,4} }"});
 

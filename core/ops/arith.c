@@ -217,7 +217,33 @@ ORR_DEFINE_OP(sign, .doc = "-1, 0 or 1 by the sign of x; its gradient is 0.",
 static inline int64_t same_int(int64_t x) { return x; }
 LOOPS1(floor, (V_TYPE(x, floorf, floor, same_int, abs_byte)(x)))
 LOOPS1(ceil, (V_TYPE(x, ceilf, ceil, same_int, abs_byte)(x)))
-LOOPS1(round, (V_TYPE(x, rintf, rint, same_int, abs_byte)(x)))
+
+// b0 decimals, and b1 = 10^|b0|, which the shape rule works out.
+#define ROUNDED(RINT) \
+  (b0 == 0 ? RINT(x) : b0 > 0 ? RINT(x * b1) / b1 : RINT(x / b1) * b1)
+ORR_LOOP1(round_f32, float, float, ROUNDED(rintf))
+ORR_LOOP1(round_f64, double, double, ROUNDED(rint))
+ORR_LOOP1(round_i64, int64_t, int64_t, x)
+ORR_LOOP1(round_u8, uint8_t, uint8_t, x)
+static bool round_forward(orr_call *c) {
+  static orr_loop *const loops[] = {round_f32, round_f64, round_i64, round_u8};
+  return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);
+}
+
+static bool round_shape(orr_call *c) {
+  const double decimals = c->attr[0];
+  const orr_dtype dtype = c->x[0]->dtype;
+  if (decimals != 0 && !orr_dtype_is_float(dtype))
+    return orr_fail(c,
+                    "decimals is %g but x is %s, whole already; leave it out, "
+                    "or use x:float()",
+                    decimals, orr_dtype_name(dtype));
+  if (fabs(decimals) > 30)
+    return orr_fail(c, "decimals is %g; use -30 to 30", decimals);
+  c->attr[1] = pow(10, fabs(decimals));
+  return unary_shape(c);
+}
+
 ORR_DEFINE_OP(floor,
               .doc = "Largest whole number not above x; its gradient is 0.",
               .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
@@ -231,11 +257,22 @@ ORR_DEFINE_OP(ceil,
               .flags = UNARY_FLAGS | ORR_DROPS_X,
               .samples = {"{ {3,4}, low = 1.1, high = 1.9 }", "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
 ORR_DEFINE_OP(round,
-              .doc = "Nearest whole number, halves to even; its gradient is 0.",
-              .params = {{"x", .want = ORR_WANT_ANY}}, .shape = unary_shape,
-              .forward = round_forward, .vjp = zero_vjp,
+              .doc = "Nearest whole number, halves to even; with decimals, "
+                     "the nearest with that many of them. Its gradient is 0.",
+              .params = {{"x", .want = ORR_WANT_ANY},
+                         {"decimals", ORR_INT,
+                          .doc = "negative: to tens, hundreds ..."}},
+              .shape = round_shape, .forward = round_forward, .vjp = zero_vjp,
               .flags = UNARY_FLAGS | ORR_DROPS_X,
-              .samples = {"{ {3,4}, low = 1.1, high = 1.4 }", "{ {0,4} }", "{ {3}, ints = { x = {-9,9} } }"});
+              .samples = {"{ {3,4}, low = 1.1, high = 1.4 }", "{ {0,4} }",
+                          "{ {3}, ints = { x = {-9,9} } }",
+                          "{ {3,4}, low = 1.01, high = 1.04, decimals = 1 }",
+                          "{ {3}, low = 101, high = 104, decimals = -1 }",
+                          "{ {2}, ints = { x = {0,9} }, decimals = 1, error = "
+                          "'round: decimals is 1 but x is int64, whole "
+                          "already; leave it out, or use x:float()' }",
+                          "{ {2}, decimals = 31, error = 'round: decimals is "
+                          "31; use -30 to 30' }"});
 
 LOOPS1(square, V_TYPE(x, x *x, x *x, (int64_t)((uint64_t)x *(uint64_t)x), x *x))
 

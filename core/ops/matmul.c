@@ -55,8 +55,23 @@ static const char *advice(const orr_call *c, int64_t inner) {
   return "make them equal";
 }
 
+// Integers are multiplied too, but only with their like.
+static bool same_dtype(orr_call *c) {
+  for (int i = 0; i < 2; i++) {
+    const orr_dtype d = c->x[i]->dtype, other = c->x[!i]->dtype;
+    if (!orr_dtype_is_float(d) && orr_dtype_is_float(other))
+      return orr_fail(c, "%s is %s but must be %s; use :to('%s')",
+                      orr_input_name(c, i), orr_dtype_name(d),
+                      orr_dtype_name(other), orr_dtype_name(other));
+  }
+  return c->x[0]->dtype == c->x[1]->dtype ||
+      orr_fail(c, "x is %s but y is %s; convert one",
+               orr_dtype_name(c->x[0]->dtype), orr_dtype_name(c->x[1]->dtype));
+}
+
 static bool matmul_shape(orr_call *c) {
   char a[128], b[128];
+  if (!same_dtype(c)) return false;
   if (!orr_want_min_rank(c, 0, 1) || !orr_want_min_rank(c, 1, 1)) return false;
   orr_tensor row, column;
   const orr_tensor *x = as_matrix(c->x[0], false, &row);
@@ -110,6 +125,28 @@ static void run_entry(void *context, int64_t i) {
   orr_gemm_run(b->d, &g);
 }
 
+// One row of a product of integers, which wrap.
+#define WHOLE_ROW(T, NAME)                                                  \
+  static void NAME(void *context, int64_t i) {                              \
+    const batch *b = context;                                               \
+    const orr_gemm *g = &b->g;                                              \
+    const int64_t row = i % g->m;                                           \
+    const T *x = (const T *)(const void *)entry(b->x.t, b->out, i / g->m);  \
+    const T *y = (const T *)(const void *)entry(b->y.t, b->out, i / g->m);  \
+    T *to = (T *)g->c + i * g->n;                                           \
+    memset(to, 0, (size_t)g->n * sizeof *to);                               \
+    for (int64_t k = 0; k < g->k; k++) {                                    \
+      const uint64_t f =                                                    \
+          (uint64_t)(g->ta ? x[k * g->lda + row] : x[row * g->lda + k]);    \
+      for (int64_t j = 0; j < g->n; j++) {                                  \
+        const T z = g->tb ? y[j * g->ldb + k] : y[k * g->ldb + j];          \
+        to[j] = (T)((uint64_t)to[j] + f * (uint64_t)z);                     \
+      }                                                                     \
+    }                                                                       \
+  }
+WHOLE_ROW(int64_t, whole_row_i64)
+WHOLE_ROW(uint8_t, whole_row_u8)
+
 // A vector that does not step forward through its storage is packed.
 static orr_tensor *operand(orr_tensor *t, bool column, orr_tensor *m) {
   if (t->rank == 1 && t->stride[0] < 1) t = orr_keep(orr_contiguous(t));
@@ -146,7 +183,10 @@ static bool matmul_forward(orr_call *c) {
                    .beta = 0};
   b.g.ldc = b.g.n;
   const int64_t entries = out->count / (b.g.m * b.g.n);
-  if (entries == 1)
+  if (!orr_dtype_is_float(b.d))
+    orr_parallel(entries * b.g.m,
+                 b.d == ORR_I64 ? whole_row_i64 : whole_row_u8, &b);
+  else if (entries == 1)
     run_entry(&b, 0);
   else
     orr_parallel(entries, run_entry, &b);
@@ -175,7 +215,7 @@ ORR_DEFINE_OP(matmul,
                      "[..., M, N]; the axes before the last two broadcast. A "
                      "vector counts as a row x or a column y, an axis that "
                      "the product then lacks.",
-              .params = {{"x"}, {"y"}}, .shape = matmul_shape,
+              .params = {{"x", .want = ORR_WANT_ANY}, {"y", .want = ORR_WANT_ANY}}, .shape = matmul_shape,
               .forward = matmul_forward, .vjp = matmul_vjp,
               .flags = ORR_STRIDED_OK,
               .samples = {"{ {3,4}, {4,5} }", "{ {2,3,4}, {2,4,5} }",
@@ -188,6 +228,11 @@ ORR_DEFINE_OP(matmul,
                           "[4, 5]: inner sizes 3, 4 differ; make them equal' }",
                           "{ {3}, {3} }", "{ {3}, {3,2} }", "{ {2,3}, {3} }",
                           "{ {2,4,3}, {3} }", "{ {3}, {2,3,4} }",
+                          "{ {2,3,4}, {4,5}, ints = { x = {-9,9}, y = "
+                          "{-9,9} } }",
+                          "{ {2,3}, {3,2}, ints = { x = {0,9} }, error = "
+                          "'matmul: x is int64 but must be float64; use "
+                          ":to(\\'float64\\')' }",
                           "{ {0}, {0} }", "{ {0}, {0,2} }",
                           "{ {3}, {2}, error = 'matmul: x is [3], y is [2]: "
                           "inner sizes 3, 2 differ; make them equal' }",

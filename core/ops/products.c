@@ -47,7 +47,7 @@ static orr_tensor *mv_compose(orr_call *c) {
 
 ORR_DEFINE_OP(mv,
     .doc = "Product of a matrix and a vector: [M, N], [N] -> [M].",
-    .params = {{"x"}, {"y"}}, .compose = mv_compose,
+    .params = {ANY("x"), ANY("y")}, .compose = mv_compose,
     .samples = {"{ {3,4}, {4} }", "{ {1,1}, {1} }", "{ {0,4}, {4} }",
         "{ {3,0}, {0} }",
         "{ {3,4}, {3}, error = 'mv: x is [3, 4], y is [3]; y must be [4]' }",
@@ -68,7 +68,7 @@ static orr_tensor *bmm_compose(orr_call *c) {
 
 ORR_DEFINE_OP(bmm, .doc = "Matrix product of each pair of a batch: [B, M, K], "
                           "[B, K, N] -> [B, M, N].",
-              .params = {{"x"}, {"y"}}, .compose = bmm_compose,
+              .params = {ANY("x"), ANY("y")}, .compose = bmm_compose,
               .samples = {"{ {2,3,4}, {2,4,5} }", "{ {0,3,4}, {0,4,5} }",
                           "{ {2,3,0}, {2,0,2} }",
                           "{ {2,3,4}, {1,4,5}, error = 'bmm: x is [2, 3, 4], y "
@@ -216,7 +216,7 @@ static orr_tensor *inner_compose(orr_call *c) {
 ORR_DEFINE_OP(inner,
     .doc = "Sums of products over the last axes of x and y: [..., K], [..., "
            "K]; the other axes of both remain.",
-    .params = {{"x"}, {"y"}}, .compose = inner_compose,
+    .params = {ANY("x"), ANY("y")}, .compose = inner_compose,
     .samples = {"{ {4}, {4} }", "{ {2,3}, {4,3} }", "{ {2,2,3}, {3} }",
         "{ {}, {2,3} }", "{ {0,3}, {2,3} }", "{ {2,0}, {3,0} }",
         "{ {2,3}, {2}, error = 'inner: x is [2, 3], y is [2]: their last sizes "

@@ -480,3 +480,23 @@ ORR_DEFINE_OP(cholesky_solve,
         "{ {0,2}, {0,0} }", "{ {2,0}, {2,2}, low = 0.5, high = 2 }",
         "{ {2,2}, {3,3}, error = 'cholesky_solve: l is [3, 3] but b is [2, "
         "2]; b must have 3 rows' }"});
+
+static orr_tensor *cholesky_inverse_compose(orr_call *c) {
+  orr_tensor *l = c->x[0];
+  if (!orr_want_square(c, 0)) return NULL;
+  const int64_t n = orr_rows(l), size[2] = {n, n};
+  orr_tensor *one = orr_keep(orr_zeros(l->dtype, 2, size));
+  if (!one) return NULL;
+  for (int64_t i = 0; i < n; i++) orr_set(one, i * (n + 1), 1);
+  orr_tensor *x = ORR(cholesky_solve, one, l, .attr = {c->attr[0]});
+  return orr_expand_to(x, l->rank, l->size);
+}
+
+ORR_DEFINE_OP(cholesky_inverse,
+    .doc = "The inverse of x x^T, where x is the factor that cholesky gives.",
+    .params = {{"x", .doc = "[..., N, N]"},
+        {"upper", ORR_BOOL, .doc = "x is the factor's transpose"}},
+    .compose = cholesky_inverse_compose,
+    .samples = {"{ {3,3}, low = 0.5, high = 2 }",
+        "{ {2,3,3}, upper = true, low = 0.5, high = 2 }", "{ {0,0} }",
+        "{ {0,2,2} }", NOT_SQUARE("cholesky_inverse")});

@@ -136,6 +136,7 @@ require "orrery.joining"
 require "orrery.creating"
 require "orrery.several"
 require "orrery.inplace"
+require "orrery.variants"
 require "orrery.aliases"  -- last: names of all that
 
 return orrery

@@ -105,6 +105,17 @@ def _(r):
     b, l.triu() if upper else l.tril(), upper)
 
 
+@op("cholesky_inverse")
+def _(r):
+  n = side(r)
+  l = r.values(general(r, batch(r), n).detach().tril())
+  upper = r.chance()
+  if upper:
+    l = r.values(l.detach().mT)
+  return call(l, upper=upper), lambda l: torch.cholesky_inverse(
+    l.triu() if upper else l.tril(), upper)
+
+
 def eigh(x, triangle):
   # One triangle stands for both; PyTorch shares the gradient out to both.
   if triangle == "L":

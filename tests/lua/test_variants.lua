@@ -1,0 +1,100 @@
+--- Options of ops that PyTorch has: alpha, rounding_mode, decimals, axis ...
+local orrery, t = require "orrery", require "orrery.testing"
+
+local function f64(v) return orrery.tensor(v, { dtype = "float64" }) end
+local function int(v) return orrery.tensor(v, { dtype = "int64" }) end
+
+t.test("add, sub and index_add take a factor for what is added", function()
+  local x, y = f64 { 1, 2 }, f64 { 3, -1 }
+  t.equal(orrery.add(x, y, { alpha = 2 }), f64 { 7, 0 })
+  t.equal(x:sub(y, { alpha = 0.5 }), f64 { -0.5, 2.5 })
+  t.equal(int { 1, 2 }:add(int { 3, 4 }, { alpha = -1 }), int { -2, -2 })
+  t.equal(x:clone():add_(y, { alpha = 2 }), f64 { 7, 0 })
+  t.equal(x:clone():sub_(1, { alpha = 2 }), f64 { -1, 0 })
+  t.equal(x:index_add(1, int { 2, 2 }, y, { alpha = 10 }), f64 { 1, 22 })
+  t.gradcheck(function(a, b) return a:add(b, { alpha = 3 }) ^ 2 end, { x, y })
+  t.fails("add: alpha is 0.5 but x and y are whole numbers; use a whole one",
+    orrery.add, int { 1 }, int { 1 }, { alpha = 0.5 })
+  t.fails("sub: unknown option alhpa; did you mean alpha?", orrery.sub, x, y,
+    { alhpa = 1 })
+end)
+
+t.test("div rounds towards 0 or downwards", function()
+  local x, y = { 7, -7, 7, -7, 6, 0 }, { 2, 2, -2, -2, 3, 5 }
+  local cut, down = { 3, -3, -3, 3, 2, 0 }, { 3, -4, -4, 3, 2, 0 }
+  for _, make in ipairs { f64, int } do
+    t.equal(make(x):div(make(y), { rounding_mode = "trunc" }), make(cut))
+    t.equal(orrery.div(make(x), make(y), { rounding_mode = "floor" }),
+      make(down))
+    t.equal(make(x):div_(make(y), { rounding_mode = "trunc" }), make(cut))
+  end
+  t.equal(int { 7, -7 }:div(2, { rounding_mode = "trunc" }), int { 3, -3 })
+  -- Beyond 2^53, where a quotient of floats is not exact.
+  t.equal(int { 9007199254740993, math.mininteger }
+    :div(int { 1, -1 }, { rounding_mode = "trunc" }),
+    int { 9007199254740993, math.mininteger })
+  t.fails('div: rounding_mode is "up"; use "trunc" or "floor", or leave it out',
+    orrery.div, f64 { 1 }, f64 { 2 }, { rounding_mode = "up" })
+end)
+
+t.test("round keeps decimals, or rounds to tens", function()
+  t.near(f64 { 1.2345, -0.126, 2.5 }:round { decimals = 2 },
+    f64 { 1.23, -0.13, 2.5 }, 1e-12)
+  t.equal(f64 { 1250, 1350, 14 }:round { decimals = -2 },
+    f64 { 1200, 1400, 0 })
+end)
+
+t.test("whole numbers are rectified and multiplied as they are", function()
+  t.equal(int { -2, 3 }:relu(), int { 0, 3 })
+  t.equal(orrery.nn.functional.relu6(int { -2, 3, 9 }), int { 0, 3, 6 })
+  local x = int { { 1, 2 }, { 3, 4 } }
+  t.equal(x:matmul(x), int { { 7, 10 }, { 15, 22 } })
+  t.equal(x:transpose(1, 2):matmul(x), int { { 10, 14 }, { 14, 20 } })
+  t.equal(x:mv(int { 1, -1 }), int { -1, -1 })
+  t.equal(orrery.zeros({ 2, 0 }, { dtype = "int64" }):matmul(
+    orrery.zeros({ 0, 1 }, { dtype = "int64" })), int { { 0 }, { 0 } })
+  local big = int { { 9007199254740993 } }  -- no float64 holds it
+  t.equal(big:matmul(int { { 3 } }), int { { 3 * 9007199254740993 } })
+  local b = orrery.tensor({ { 16, 16 } }, { dtype = "uint8" })
+  t.equal(b:matmul(b:transpose(1, 2)), orrery.zeros({ 1, 1 },
+    { dtype = "uint8" }))  -- 512 wraps
+end)
+
+t.test("qr gives r alone", function()
+  local x = f64 { { 2, 1 }, { 0.5, 3 }, { 1, 1 } }
+  local q, r = orrery.qr(x, { mode = "r" })
+  t.equal(q:numel(), 0)
+  t.near(r:transpose(1, 2):matmul(r), x:transpose(1, 2):matmul(x), 1e-12)
+end)
+
+t.test("cholesky_inverse inverts what was factored", function()
+  local x = f64 { { 4, 1 }, { 1, 3 } }
+  local want = f64 { { 3 / 11, -1 / 11 }, { -1 / 11, 4 / 11 } }
+  t.near(x:cholesky():cholesky_inverse(), want, 1e-12)
+  t.near(x:cholesky { upper = true }:cholesky_inverse { upper = true }, want,
+    1e-12)
+end)
+
+t.test("unique finds the rows, and the columns, that differ", function()
+  local x = int { { 2, 1 }, { 1, 3 }, { 2, 1 }, { 1, 2 } }
+  local values, at, counts = orrery.unique(x, { axis = 1 })
+  t.equal(values, int { { 1, 2 }, { 1, 3 }, { 2, 1 } })
+  t.equal(at, int { 3, 2, 3, 1 })
+  t.equal(counts, int { 1, 1, 2 })
+  t.equal((f64 { { 3, 1, 3 }, { 0, 5, 0 } }:unique { axis = -1 }),
+    f64 { { 1, 3 }, { 5, 0 } })
+  values, at = orrery.zeros(0, 2):unique { axis = 1 }
+  t.equal({ values:shape() }, { 0, 2 })
+  t.equal(at:numel(), 0)
+  t.equal({ (orrery.zeros(3, 0):unique { axis = 1 }):shape() }, { 1, 0 })
+  t.fails("unique: axis is 3 but x is [4, 2]; use one of its axes",
+    orrery.unique, x, { axis = 3 })
+end)
+
+t.test("unique_consecutive compares neighbouring rows", function()
+  local x = int { { 1, 2 }, { 1, 2 }, { 1, 3 }, { 1, 2 } }
+  local values, run, counts = orrery.unique_consecutive(x, { axis = 1 })
+  t.equal(values, int { { 1, 2 }, { 1, 3 }, { 1, 2 } })
+  t.equal(run, int { 1, 1, 2, 3 })
+  t.equal(counts, int { 2, 1, 1 })
+end)
