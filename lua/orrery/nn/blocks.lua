@@ -31,8 +31,45 @@ function Residual:forward(x)
   return x + y
 end
 
+-- From this many weights on, sorting by degree costs less than the products
+-- it spares (measured: at 64 x 64 the two ways take as long).
+local WORTH_SORTING = 64 * 64
+
+-- layer -> { mask, version, in_degree, out_degree }; no degrees when the mask
+-- is not a staircase, or hides little.
+local plans = setmetatable({}, { __mode = "k" })
+
+-- Degrees such that output r sees input c where out[r] >= in[c]: an output's
+-- is how many inputs it sees, an input's the least of those that see it.
+local function degrees_of(mask)
+  local n, k = mask:size(1), mask:size(2)
+  if n * k < WORTH_SORTING then return end
+  local seen = mask:ne(0):to "float64"
+  local out = seen:sum(2)
+  if out:sum():item() > 0.9 * n * k then return end
+  local rows = out:unsqueeze(2):expand { n, k }
+  local least = orrery.where(seen:ne(0), rows,
+    orrery.full_like(rows, k + 1)):amin(1)
+  local stairs = rows:ge(least:unsqueeze(1)):to(mask.dtype)
+  if mask:ne(stairs):any():item() ~= 0 then return end
+  return least:to "int64", out:to "int64"
+end
+
+local function plan_of(layer)
+  local plan, mask = plans[layer], layer.mask
+  if not plan or plan.mask ~= mask or plan.version ~= mask:version() then
+    plan = { mask = mask, version = mask:version() }
+    orrery.no_grad(function()
+      plan.in_degree, plan.out_degree = degrees_of(mask)
+    end)
+    plans[layer] = plan
+  end
+  return plan
+end
+
 --- A linear layer whose weight is multiplied by a mask of zeros and ones
---- (Germain et al. 2015, MADE).
+--- (Germain et al. 2015, MADE). Where the mask is a staircase, as MADE's are
+--- with rows and columns in order of degree, what it hides is not computed.
 ---@class orrery.nn.MaskedLinear: orrery.nn.Linear
 ---@field mask orrery.Tensor  [out_features, in_features], a buffer
 local MaskedLinear = Linear:subclass "MaskedLinear"
@@ -64,6 +101,11 @@ function MaskedLinear:forward(x)
   if x:dim() == 0 or x:size(-1) ~= self.in_features then
     self:fail("x is %s but in_features is %d; change the layer or its input",
       x:shape_str(), self.in_features)
+  end
+  local plan = plan_of(self)
+  if plan.in_degree then
+    return F.made_linear(x, self.weight, plan.in_degree, plan.out_degree,
+      self.bias)
   end
   return F.linear(x, self.weight * self.mask, self.bias)
 end
