@@ -1,18 +1,10 @@
 --- Tensors brought to other shapes: what PyTorch has besides reshape, expand
 --- and flip, made of these.
 local orrery = require "orrery.core"
+local define = require "orrery.define"
 local methods = orrery.Tensor.methods
 local blame, describe = orrery.blame, orrery.describe
-
-local function check(who, x)
-  if orrery.is_tensor(x) then return x end
-  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
-
-local function both(name, fn)
-  methods[name] = fn
-  orrery[name] = fn
-end
+local both, check = define.both, define.tensor
 
 --- x with as many axes of size 1 in front as it takes to have one.
 both("atleast_1d", function(x)

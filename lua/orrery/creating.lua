@@ -1,18 +1,10 @@
 --- New tensors like one at hand, ranges as PyTorch counts them, and questions
 --- about tensors.
 local orrery = require "orrery.core"
+local define = require "orrery.define"
 local methods = orrery.Tensor.methods
 local blame, describe = orrery.blame, orrery.describe
-
-local function check(who, x)
-  if orrery.is_tensor(x) then return x end
-  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
-
-local function both(name, fn)
-  methods[name] = fn
-  orrery[name] = fn
-end
+local both, check = define.both, define.tensor
 
 -- Sizes as numbers or as a table, perhaps with options after them.
 local function split_options(...)

@@ -3,13 +3,10 @@
 --- with random numbers. As with every such form, nothing is recorded, and a
 --- tensor whose gradient is being recorded is refused.
 local orrery = require "orrery.core"
+local define = require "orrery.define"
 local methods = orrery.Tensor.methods
 local blame, describe = orrery.blame, orrery.describe
-
-local function check(who, x)
-  if orrery.is_tensor(x) then return end
-  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
+local check = define.tensor
 
 local function overwrite(who, x, fn, ...)
   check(who, x)

@@ -1,13 +1,10 @@
 --- Tensors put beside each other and cut apart: what PyTorch has besides cat,
 --- stack and split, made of these.
 local orrery = require "orrery.core"
+local define = require "orrery.define"
 local methods = orrery.Tensor.methods
 local blame, describe = orrery.blame, orrery.describe
-
-local function check(who, x)
-  if orrery.is_tensor(x) then return x end
-  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
+local both, check, resolve = define.both, define.tensor, define.axis
 
 -- A list of at least one tensor; `prepare` is applied to each.
 local function each(who, list, prepare)
@@ -23,11 +20,6 @@ local function each(who, list, prepare)
     out[i] = prepare(x)
   end
   return out
-end
-
-local function both(name, fn)
-  methods[name] = fn
-  orrery[name] = fn
 end
 
 --- Joins tensors along the second axis; those of one axis along that.
@@ -55,17 +47,6 @@ function orrery.column_stack(tensors)
   return orrery.hstack(each("column_stack", tensors, function(x)
     return x:dim() > 1 and x or x:reshape(-1, 1)
   end))
-end
-
-local function resolve(who, x, axis)
-  local rank = check(who, x):dim()
-  if math.type(axis) ~= "integer" then
-    blame(("%s: axis is %s; pass a whole number"):format(who, describe(axis)))
-  elseif axis == 0 or axis > rank or axis < -rank then
-    blame(("%s: axis is %d but x is %s; use 1 to %d or -%d to -1"):format(who,
-      axis, x:shape_str(), rank, rank))
-  end
-  return axis > 0 and axis or axis + rank + 1
 end
 
 -- Lengths of n pieces as alike as can be, the longer ones first; or of the

@@ -1,17 +1,9 @@
 --- Functions with several results, or whose result is no tensor, made of ops.
 local orrery = require "orrery.core"
+local define = require "orrery.define"
 local methods = orrery.Tensor.methods
 local blame, describe = orrery.blame, orrery.describe
-
-local function check(who, x)
-  if orrery.is_tensor(x) then return x end
-  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
-
-local function both(name, fn)
-  methods[name] = fn
-  orrery[name] = fn
-end
+local both, check = define.both, define.tensor
 
 for name, op in pairs { std_mean = "std", var_mean = "var" } do
   local spread = orrery[op]

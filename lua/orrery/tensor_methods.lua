@@ -1,30 +1,14 @@
 --- Tensor methods and functions made of other ops.
 local orrery = require "orrery.core"
+local define = require "orrery.define"
 local methods = orrery.Tensor.methods
 local blame, describe = orrery.blame, orrery.describe
-
-local function check(who, x)
-  if orrery.is_tensor(x) then return end
-  blame(("%s: x is %s; pass a tensor"):format(who, describe(x)))
-end
+local both, check, resolve = define.both, define.tensor, define.axis
 
 local function check_count(who, name, n)
   if math.type(n) == "integer" and n >= 1 then return end
   blame(("%s: %s is %s; pass a whole number from 1"):format(who, name,
     describe(n)))
-end
-
--- An axis counted from 1; 1 when left out.
-local function resolve(who, x, axis)
-  local rank = x:dim()
-  axis = axis or 1
-  if math.type(axis) ~= "integer" then
-    blame(("%s: axis is %s; pass a whole number"):format(who, describe(axis)))
-  elseif axis == 0 or axis > rank or axis < -rank then
-    blame(("%s: axis is %d but x is %s; use 1 to %d or -%d to -1"):format(who,
-      axis, x:shape_str(), rank, rank))
-  end
-  return axis > 0 and axis or axis + rank + 1
 end
 
 -- Several values go through Lua's stack, which holds a million.
@@ -35,11 +19,6 @@ local function check_pieces(who, x, n)
 end
 
 -- One function for f(x, ...) and x:f(...).
-local function both(name, fn)
-  methods[name] = fn
-  orrery[name] = fn
-end
-
 for name, dtype in pairs { float = "float32", double = "float64",
   long = "int64", byte = "uint8" } do
   --- x in that dtype; x itself when it has it already.
