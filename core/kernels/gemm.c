@@ -66,8 +66,16 @@ void orr_gemm_serial(orr_dtype d, const orr_gemm *g) {
   orr_blas_leave();
 }
 
-// Tiles of about 128 x 256 outputs, fewer when the inner size is short: a
-// tile should be worth some 20 us and at most some ms.
+// The grid of tiles. Each packs its rows of a and its columns of b again, so
+// few and nearly square ones are cheapest. They are alike in size and, where
+// they are few, even in number, so that two threads end together; at most
+// MOST_ROWS x MOST_COLS, some ms of work, for many threads and for interrupts.
+#define SMALL_WORK 2e6  // some 20 us: not cut
+#define MOST_ROWS 128
+#define MOST_COLS 256
+#define ROW_UNIT 4  // what a micro-kernel takes at once
+#define COL_UNIT 16
+
 typedef struct tiling {
   orr_dtype d;
   const orr_gemm *g;
@@ -90,20 +98,27 @@ static void run_tile(void *context, int64_t tile) {
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// n in `parts` parts of whole units, as alike as they can be.
+static int64_t part_size(int64_t n, int64_t parts, int64_t unit) {
+  return ceil_div(ceil_div(n, parts), unit) * unit;
+}
+
+void orr_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *rows,
+                   int64_t *cols) {
+  *rows = m > 1 ? m : 1;
+  *cols = n > 1 ? n : 1;
+  if (2.0 * (double)m * (double)n * (double)k <= SMALL_WORK) return;
+  int64_t down = ceil_div(m, MOST_ROWS), across = ceil_div(n, MOST_COLS);
+  const int64_t tiles = down * across;
+  // One more cut down packs b once more, one across a.
+  if (tiles % 2 && tiles < 9) ++*(n <= m ? &down : &across);
+  *rows = part_size(m, down, ROW_UNIT);
+  *cols = part_size(n, across, COL_UNIT);
+}
+
 void orr_gemm_run(orr_dtype d, const orr_gemm *g) {
-  const double work = 2.0 * (double)g->m * (double)g->n * (double)g->k;
-  tiling t = {d, g, g->m, g->n, 1};
-  if (work > 2e6) {
-    // Cut the longer side first; wide tiles pack less of b again and again.
-    t.rows = g->m > 128 ? 128 : ceil_div(g->m, 2);
-    t.cols = g->n > 256 ? 256 : g->n;
-    if (g->m <= 32) {
-      t.rows = g->m;
-      t.cols = g->n > 256 ? 128 : ceil_div(g->n, 2);
-    }
-  }
-  if (t.rows < 1) t.rows = 1;
-  if (t.cols < 1) t.cols = 1;
+  tiling t = {.d = d, .g = g};
+  orr_gemm_grid(g->m, g->n, g->k, &t.rows, &t.cols);
   t.across = ceil_div(g->n, t.cols);
   orr_parallel(ceil_div(g->m, t.rows) * t.across, run_tile, &t);
 }

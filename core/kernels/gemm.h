@@ -15,6 +15,9 @@ typedef struct orr_gemm {
 } orr_gemm;
 // Spreads tiles over the threads; the tiles depend on the sizes alone.
 void orr_gemm_run(orr_dtype d, const orr_gemm *g);
+// That grid: how many rows and columns of c a tile has, the last ones less.
+void orr_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *rows,
+                   int64_t *cols);
 // On the calling thread; for use inside an orr_parallel chunk.
 void orr_gemm_serial(orr_dtype d, const orr_gemm *g);
 // Around any other call of OpenBLAS: it then runs on the calling thread alone.

@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
+#include "../../core/kernels/gemm.h"
 #include "../../core/ops/op.h"
 
 static uint32_t seed = 7;
@@ -57,6 +59,40 @@ static void sizes_around_the_tiles(void **state) {
     }
 }
 
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// The outputs that the busier of two workers computes, each taking the next
+// tile when it is free, over half of all.
+static double imbalance(int64_t m, int64_t n, int64_t k) {
+  int64_t rows, cols, done[2] = {0, 0};
+  orr_gemm_grid(m, n, k, &rows, &cols);
+  assert_true(rows >= 1 && cols >= 1);
+  for (int64_t i = 0; i < m; i += rows)
+    for (int64_t j = 0; j < n; j += cols)
+      done[done[1] < done[0]] += at_most(rows, m - i) * at_most(cols, n - j);
+  assert_int_equal(done[0] + done[1], m * n);
+  const int64_t most = done[0] > done[1] ? done[0] : done[1];
+  return 2.0 * (double)most / (double)(m * n);
+}
+
+static void two_threads_end_together(void **state) {
+  (void)state;
+  static const int64_t shapes[][3] =
+      {{128, 784, 400},  {128, 400, 784},   {400, 784, 128},  {512, 128, 128},
+       {128, 128, 512},  {128, 1024, 784},  {128, 784, 1024}, {1024, 784, 128},
+       {784, 128, 1024}, {384, 128, 384},   {130, 130, 130},  {300, 300, 300},
+       {64, 6272, 288},  {256, 1024, 2304}, {16, 784, 128},   {1, 4096, 512},
+       {4096, 1, 512},   {640, 128, 128},   {2048, 2048, 8}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    const int64_t *s = shapes[i];
+    if (imbalance(s[0], s[1], s[2]) > 1.08)
+      fail_msg("%lld x %lld: %.2f", (long long)s[0], (long long)s[1],
+               imbalance(s[0], s[1], s[2]));
+  }
+  // A small product is not worth waking anybody for.
+  assert_true(imbalance(64, 64, 64) == 2);
+}
+
 static void strided_operands(void **state) {
   (void)state;
   const size_t mark = orr_scope_begin();
@@ -98,6 +134,7 @@ static void batches_broadcast(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sizes_around_the_tiles),
+      cmocka_unit_test(two_threads_end_together),
       cmocka_unit_test(strided_operands),
       cmocka_unit_test(batches_broadcast),
   };
