@@ -12,10 +12,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_THREADS 64
-#define SPINS 4000
+// The gaps between the parallel ops of a training step are shorter than this.
+#define SPIN_NS 300000
 
 static struct {
   pthread_t thread[MAX_THREADS];
@@ -24,12 +26,14 @@ static struct {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   atomic_int sleepers;
-  atomic_uint epoch;  // counts jobs
   atomic_bool quit;
+  // What spinning workers read has a cache line of its own, and so has what
+  // all who work write.
+  _Alignas(64) atomic_uint epoch;  // counts jobs
   // The job. `gate` is 1 while open, plus 2 for each worker inside.
-  atomic_int gate;
-  atomic_llong next;
-  int64_t chunks;
+  _Alignas(64) atomic_int gate;
+  _Alignas(64) atomic_llong next;
+  _Alignas(64) int64_t chunks;
   orr_chunk_fn *fn;
   void *context;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
@@ -81,16 +85,30 @@ static void sleep_until_work(unsigned seen) {
   pthread_mutex_unlock(&pool.lock);
 }
 
+static int64_t clock_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// True when there is a job, false when the time is up. By the clock: how long
+// a pause takes differs tenfold among processors.
+static bool spin(unsigned seen) {
+  const int64_t until = clock_ns() + SPIN_NS;
+  for (int spins = 1;; spins++) {
+    if (atomic_load(&pool.epoch) != seen || atomic_load(&pool.quit))
+      return true;
+    pause_cpu();
+    if (spins % 64 == 0 && clock_ns() > until) return false;
+    if (spins % 512 == 0) sched_yield();
+  }
+}
+
 static void *worker(void *unused) {
   (void)unused;
   unsigned seen = 0;
   for (;;) {
-    int spins = 0;
-    while (atomic_load(&pool.epoch) == seen && !atomic_load(&pool.quit)) {
-      pause_cpu();
-      if (++spins % 512 == 0) sched_yield();
-      if (spins > SPINS) sleep_until_work(seen);
-    }
+    if (!spin(seen)) sleep_until_work(seen);
     if (atomic_load(&pool.quit)) return NULL;
     seen = atomic_load(&pool.epoch);
     if (enter()) {
