@@ -295,8 +295,8 @@ typedef struct orr_graph_node {
   const orr_op *op;
   orr_site site;
   int nx, ny;
-  bool freed;       // a pass has given up what was saved, shapes too
-  bool recomputed;  // in a checkpoint
+  bool freed;            // a pass has given up what was saved, shapes too
+  bool recomputed;       // in a checkpoint
   orr_tensor *const *y;  // borrowed, perhaps without data; NULL once freed
 } orr_graph_node;
 typedef struct orr_graph_input {
@@ -380,5 +380,56 @@ ORR_API void orr_steps_end(bool run);
 // returns that norm through *norm.
 ORR_API bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,
                                 double *norm);
+// The same; returns the norm as a float64 scalar, so that a recorded step can
+// do it again.
+ORR_API orr_tensor *orr_clip_grad_norm_tensor(int n, orr_tensor *const *grad,
+                                              double max_norm);
+
+// ---------------------------------------------------------------- steps
+
+// A step that is done many times with the same shapes: what ops do between
+// begin and end is done and written down, and a run does it all again, with
+// the same bits, without whoever called the ops. Tensors that were there
+// before are read and written in place; random streams go on.
+typedef struct orr_program orr_program;
+// Arguments: distinct packed tensors that nothing else shares memory with.
+ORR_API bool orr_program_begin(int n, orr_tensor *const *argument);
+ORR_API bool orr_program_recording(void);
+// While recording fails with "compile: WHAT at FILE:LINE inside the step; ...".
+ORR_API bool orr_program_refuse(const char *what);
+// Ends it; results are what each run makes. NULL when something in it cannot
+// be done again: a value that was read, an argument that was written over.
+ORR_API orr_program *orr_program_end(int n, orr_tensor *const *result);
+ORR_API void orr_program_cancel(void);
+ORR_API void orr_program_free(orr_program *p);
+// Whether what was found while recording still is so: which tensors require
+// grad, and which have a gradient.
+ORR_API bool orr_program_holds(const orr_program *p);
+// Fills result with a returned reference each. After a failure parameters are
+// as after an eager step that failed there.
+ORR_API bool orr_program_run(orr_program *p, orr_tensor *const *argument,
+                             orr_tensor **result);
+ORR_API int orr_program_results(const orr_program *p);
+// Options of the i-th optimiser step from now on, by the pointer of its kind;
+// false when the update would be another one.
+ORR_API bool orr_program_set_update(orr_program *p, size_t i,
+                                    const orr_sgd *sgd, const orr_adam *adam,
+                                    const orr_rmsprop *rmsprop, bool first);
+typedef struct orr_program_facts {
+  size_t rows, dead_rows;  // done at each run; dropped
+  size_t arena_bytes;      // for what does not leave the step
+  size_t peak_bytes;       // with what leaves it
+  size_t updates;          // optimiser steps
+  size_t updates_done;     // of them, in the last run
+} orr_program_facts;
+ORR_API orr_program_facts orr_program_describe(const orr_program *p);
+typedef struct orr_program_row {
+  const char *name;
+  orr_site site;
+  bool writes_over;
+  const orr_tensor *y;  // of its shape; NULL none
+} orr_program_row;
+ORR_API bool orr_program_row_at(const orr_program *p, size_t i,
+                                orr_program_row *out);
 
 #endif

@@ -34,6 +34,7 @@ local run = orrery.experiment {
     data = { "embedded", "embedded, or a folder with the MNIST files" },
     images = { 0, "training images to use, 0 for all", min = 0 },
     all = { false, "train on training and test images together" },
+    compile = { false, "record the step and replay it: the same numbers" },
   },
   step = "epoch",
   quick = { epochs = 1, images = 1000, beta = { 1.0, 4.0 } },
@@ -53,21 +54,28 @@ local function load_digits(k)
   return train, held:everything()
 end
 
--- One step of training; both terms as numbers.
-local function step(model, opt, x, beta, noise)
-  return orrery.tidy(function()
-    local loss, terms = model:loss(x, { beta = beta, generator = noise })
-    opt:zero_grad()
+-- One step of training, as a function of the images; both terms as numbers.
+local function stepper(k, t)
+  local function update(x)
+    local loss, terms = t.model:loss(x, { beta = k.beta, generator = t.noise })
+    t.opt:zero_grad()
     loss:backward()
-    opt:step()
-    return terms.rec:item(), terms.kl:item()
-  end)
+    t.opt:step()
+    return terms.rec, terms.kl
+  end
+  if k.compile then update = orrery.compile(update) end
+  return function(x)
+    return orrery.tidy(function()
+      local rec, kl = update(x)
+      return rec:item(), kl:item()
+    end)
+  end
 end
 
 -- One pass over the images, or what is left of it; `at` counts along.
 local function epoch(k, log, t, at)
   for x in t.batches do
-    local rec, kl = step(t.model, t.opt, x, k.beta, t.noise)
+    local rec, kl = t.step(x)
     log:finite("loss", at.epoch, rec + k.beta * kl)
     at.seen, at.rec = at.seen + x:size(1), at.rec + rec * x:size(1)
     at.kl = at.kl + kl * x:size(1)
@@ -111,6 +119,7 @@ function run.trial(k, log)
     opt = optim.Adam(model:parameters(), { lr = k.lr }),
     batches = digits:batches(k.batch,
       { shuffle = true, generator = log:generator "order" }) }
+  t.step = stepper(k, t)
   local at = log:resume({ model = model, opt = t.opt, batches = t.batches },
     { epoch = 1, seen = 0, rec = 0.0, kl = 0.0 })
   local m

@@ -425,7 +425,7 @@ static bool hand_over(pass *p) {
   const bool before = orr_enable_grad(p->create_graph);
   bool ok = true;
   for (size_t i = 0; ok && i < p->leaves.count; i++) {
-    orr_tensor *g = settled(p, all[i].grad, all[i].leaf->grad);
+    orr_tensor *g = settled(p, all[i].grad, orr_grad_of(all[i].leaf));
     if (g) orr_release(all[i].grad);
     if (g) all[i].grad = g;
     ok = g != NULL;

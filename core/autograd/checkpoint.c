@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "../compile/recorder.h"
 #include "list.h"
 
 typedef enum { IDLE, FIRST, FILLING, PASSING } orr_segment_mode;
@@ -21,6 +22,7 @@ typedef enum { IDLE, FIRST, FILLING, PASSING } orr_segment_mode;
 typedef struct noted_stream {
   orr_stream *stream;  // retained
   uint64_t seed, counter;
+  int mark;  // of a step that is recorded
 } noted_stream;
 
 struct orr_segment {
@@ -233,17 +235,20 @@ bool orr_segment_note_stream(orr_stream *stream) {
     if (!fresh) return false;
     fresh->stream = orr_stream_retain(stream);
     orr_stream_get(stream, &fresh->seed, &fresh->counter);
+    fresh->mark = orr_note_mark(stream);
   }
   return true;
 }
 
 // Swaps where the streams are with where `at` says.
-static void swap_streams(noted_stream *at, size_t n) {
+static bool swap_streams(noted_stream *at, size_t n) {
   for (size_t i = 0; i < n; i++) {
+    if (!orr_note_swap(at[i].stream, at[i].mark)) return false;
     const noted_stream there = at[i];
     orr_stream_get(there.stream, &at[i].seed, &at[i].counter);
     orr_stream_set(there.stream, there.seed, there.counter);
   }
+  return true;
 }
 
 // ---- doing it again
@@ -265,9 +270,8 @@ static bool do_again(orr_segment *s) {
   noted_stream *at = orr_alloc((n + 1) * sizeof *at);
   if (!at) return false;
   if (n) memcpy(at, s->streams.items, n * sizeof *at);
-  swap_streams(at, n);
-  const bool ok = run_again(s);
-  swap_streams(at, n);
+  bool ok = swap_streams(at, n) && run_again(s);
+  ok = swap_streams(at, n) && ok;
   orr_free(at, (n + 1) * sizeof *at);
   return ok;
 }

@@ -1,6 +1,7 @@
 // tape.c -- recording applications and letting go of them.
 #include "tape.h"
 
+#include "../compile/recorder.h"
 #include "checkpoint.h"
 #include "hooks.h"
 
@@ -26,9 +27,13 @@ bool orr_requires_grad(const orr_tensor *t) {
   return t->requires_grad || t->node;
 }
 bool orr_is_leaf(const orr_tensor *t) { return !t->node; }
-orr_tensor *orr_grad_of(const orr_tensor *t) { return t->grad; }
+orr_tensor *orr_grad_of(const orr_tensor *t) {
+  orr_note_grad_read(t);
+  return t->grad;
+}
 
 void orr_set_grad(orr_tensor *t, orr_tensor *grad) {
+  orr_note_grad_set(t);
   orr_retain(grad);
   orr_release(t->grad);
   t->grad = grad;

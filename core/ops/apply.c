@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../autograd/checkpoint.h"
+#include "../compile/recorder.h"
 #include "../kernels/elementwise.h"
 #include "op.h"
 
@@ -236,7 +237,7 @@ static bool all_empty(const orr_call *c) {
 }
 
 // Forward sees contiguous inputs unless it asked for them as they are.
-static bool compute(orr_call *c) {
+static bool compute_packed(orr_call *c) {
   if (c->op->flags & ORR_VIEW || all_empty(c)) return true;
   if (c->op->flags & ORR_STRIDED_OK) return c->op->forward(c);
   orr_tensor *fixed[ORR_MAX_INPUT], **packed = fixed;
@@ -257,6 +258,13 @@ static bool compute(orr_call *c) {
   return ok;
 }
 
+bool orr_compute(orr_call *c) {
+  orr_kernel_begin();
+  const bool ok = compute_packed(c);
+  orr_kernel_end();
+  return ok;
+}
+
 // What an op said inside a composed one is said again in the name of that
 // one, which is what the user called.
 static bool speak_for(const orr_op *op) {
@@ -274,12 +282,12 @@ static bool run(job *j) {
   orr_call *c = &j->call;
   if (c->op->compose) {
     c->y[0] = orr_retain(c->op->compose(c));
-    return c->y[0] || speak_for(c->op);
+    return c->y[0] ? orr_note_allowed() : speak_for(c->op);
   }
-  if (!c->op->shape(c) || !allocate_outputs(c) || !compute(c)) return false;
+  if (!c->op->shape(c) || !allocate_outputs(c) || !orr_compute(c)) return false;
   if (orr_stopping() && !(c->op->flags & ORR_VIEW))
     return orr_set_error("interrupted");
-  if (anomalous(c)) return false;
+  if (anomalous(c) || !orr_note_call(c, j->x)) return false;
   return !orr_should_record(c, j->x) || orr_record(c, j->x);
 }
 
@@ -342,6 +350,18 @@ static bool fits_target(orr_call *c, const orr_tensor *target) {
                   orr_shape_text(target, b, sizeof b));
 }
 
+// What was allocated is there; from here to the end nothing can fail.
+bool orr_compute_inplace(orr_call *c, orr_tensor *target, bool direct) {
+  orr_hold_interrupts();
+  orr_kernel_begin();
+  const bool ok = compute_packed(c);
+  if (ok && !direct) orr_copy_elements(target, c->y[0]);
+  orr_kernel_end();
+  if (ok) orr_bump_version(target);
+  orr_resume_interrupts();
+  return ok;
+}
+
 static bool run_inplace(job *j, orr_tensor *target) {
   orr_call *c = &j->call;
   if (orr_should_record(c, j->x))
@@ -353,13 +373,9 @@ static bool run_inplace(job *j, orr_tensor *target) {
   c->y[0] = direct ? orr_retain(target)
                    : orr_empty(target->dtype, target->rank, target->size);
   if (!c->y[0]) return false;
-  // What was allocated is there; from here to the end nothing can fail.
-  orr_hold_interrupts();
-  const bool ok = compute(c);
-  if (ok && !direct) orr_copy_elements(target, c->y[0]);
-  if (ok) orr_bump_version(target);
-  orr_resume_interrupts();
-  return ok;
+  return orr_note_will_write(target, false, c->op->name) &&
+      orr_compute_inplace(c, target, direct) &&
+      orr_note_inplace(c, j->x, target, direct);
 }
 
 bool orr_apply_inplace(const orr_op *op, const orr_args *args) {
@@ -377,6 +393,22 @@ static bool may_overwrite(const char *who, const orr_tensor *t) {
                        who);
 }
 
+bool orr_copy_between(orr_tensor *to, orr_tensor *from) {
+  const bool overlap = orr_same_storage(to, from);
+  orr_tensor *source = overlap ? orr_empty(from->dtype, from->rank, from->size)
+                               : orr_retain(from);
+  if (!source) return false;
+  orr_hold_interrupts();
+  orr_kernel_begin();
+  if (overlap) orr_copy_elements(source, from);
+  orr_copy_elements(to, source);
+  orr_kernel_end();
+  orr_resume_interrupts();
+  orr_bump_version(to);
+  orr_release(source);
+  return true;
+}
+
 bool orr_copy_(orr_tensor *to, orr_tensor *from) {
   if (!to || !from || !may_overwrite("copy_", to)) return false;
   if (orr_grad_enabled() && orr_requires_grad(from))
@@ -391,17 +423,8 @@ bool orr_copy_(orr_tensor *to, orr_tensor *from) {
     return orr_set_error("copy_: %s does not broadcast to %s; match the shapes",
                          orr_shape_text(from, a, sizeof a),
                          orr_shape_text(to, b, sizeof b));
-  const bool overlap = orr_same_storage(to, from);
-  orr_tensor *source = overlap ? orr_empty(from->dtype, from->rank, from->size)
-                               : orr_retain(from);
-  if (!source) return false;
-  orr_hold_interrupts();
-  if (overlap) orr_copy_elements(source, from);
-  orr_copy_elements(to, source);
-  orr_resume_interrupts();
-  orr_bump_version(to);
-  orr_release(source);
-  return true;
+  return orr_note_will_write(to, true, "copy_") && orr_copy_between(to, from) &&
+      orr_note_copy(to, from);
 }
 
 bool orr_fill_(orr_tensor *t, double value) {
@@ -416,8 +439,11 @@ orr_tensor *orr_contiguous(orr_tensor *t) {
   if (!t || t->contiguous) return orr_retain(t);
   orr_tensor *y = orr_empty(t->dtype, t->rank, t->size);
   if (!y) return NULL;
+  if (!orr_note_will_write(y, true, "contiguous")) return orr_release(y), NULL;
+  orr_kernel_begin();
   orr_copy_elements(y, t);
-  if (!orr_stopping()) return y;
+  orr_kernel_end();
+  if (!orr_stopping() && orr_note_copy(y, t)) return y;
   orr_release(y);
   orr_set_error("interrupted");
   return NULL;

@@ -2,6 +2,7 @@
 // kernel over rows: [1, R, M] has R channels of M values.
 #include <math.h>
 
+#include "../compile/recorder.h"
 #include "window.h"
 
 static orr_tensor *times(orr_tensor *a, orr_tensor *b) {
@@ -381,9 +382,14 @@ static orr_tensor *embedding_compose(orr_call *c) {
              orr_shape_text(index, s, sizeof s), ORR_MAX_RANK - 1);
     return NULL;
   }
+  // Looked at here for the sentence alone: index_select checks them again, also
+  // when a recorded step is replayed.
+  orr_kernel_begin();
   orr_tensor *packed = orr_keep(orr_contiguous(index));
+  const int64_t *position = packed ? ORR_I64P(packed) : NULL;
+  orr_kernel_end();
   for (int64_t i = 0; packed && i < packed->count; i++) {
-    const int64_t at = ORR_I64P(packed)[i];
+    const int64_t at = position[i];
     if (at >= 1 && at <= w->size[0]) continue;
     orr_fail(c,
              "index holds %lld at element %lld but weight has rows 1 to "

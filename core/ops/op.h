@@ -86,6 +86,14 @@ orr_tensor *orr_apply_short(const orr_op *op, const orr_short_args *args);
 #define ORR(NAME, ...) \
   orr_apply_short(&orr_op_##NAME, &(orr_short_args){__VA_ARGS__})
 
+// ---- for compiled steps, which do again what was called
+// Computes into c->y; false with a sentence.
+bool orr_compute(orr_call *c);
+// Computes into c->y[0], then, unless direct, copies that over the target.
+bool orr_compute_inplace(orr_call *c, orr_tensor *target, bool direct);
+// to = from, broadcast and converted; the shapes are known to fit.
+bool orr_copy_between(orr_tensor *to, orr_tensor *from);
+
 // ---- for shape(): fail with "op: ..." and declare outputs
 bool orr_fail(orr_call *c, const char *format, ...) ORR_PRINTF(2, 3);
 bool orr_out(orr_call *c, int i, orr_dtype d, int rank, const int64_t *size);

@@ -10,6 +10,7 @@
 
 #include "../autograd/list.h"
 #include "../base/threads.h"
+#include "../compile/recorder.h"
 #include "op.h"
 
 #define GRAIN 8192
@@ -107,8 +108,10 @@ static bool begin_pass(pass *p, int n, orr_tensor *const *param,
   p->items = orr_alloc((size_t)p->capacity * sizeof *p->items);
   bool ok = p->items != NULL;
   orr_hold_interrupts();
+  orr_kernel_begin();
   for (int i = 0; ok && i < n; i++)
     ok = !grad[i] || add_item(p, i, param[i], grad[i], states, names, state);
+  orr_kernel_end();
   orr_resume_interrupts();
   if (!ok) end_pass(p);
   return ok;
@@ -204,7 +207,11 @@ bool orr_sgd_step(const orr_sgd *o, bool first, int n, orr_tensor *const *param,
   for (int i = 0; i < p.n; i++)
     p.items[i].fn = orr_sgd_update(o, first, p.items[i].tensor[0]->dtype);
   orr_sgd_constants(o, p.constants);
-  return run_pass(&p);
+  const orr_update_note note = {ORR_BY_SGD, o,
+                                first,      n,
+                                1,          param,
+                                grad,       {names[0] ? velocity : NULL}};
+  return orr_note_update(&note) ? run_pass(&p) : (end_pass(&p), false);
 }
 
 bool orr_adam_step(const orr_adam *o, int n, orr_tensor *const *param,
@@ -224,7 +231,9 @@ bool orr_adam_step(const orr_adam *o, int n, orr_tensor *const *param,
   for (int i = 0; i < p.n; i++)
     p.items[i].fn = orr_adam_update(o, p.items[i].tensor[0]->dtype);
   orr_adam_constants(o, p.constants);
-  return run_pass(&p);
+  const orr_update_note note = {ORR_BY_ADAM, o,     false, n,
+                                2,           param, grad,  {m, v}};
+  return orr_note_update(&note) ? run_pass(&p) : (end_pass(&p), false);
 }
 
 bool orr_rmsprop_step(const orr_rmsprop *o, int n, orr_tensor *const *param,
@@ -244,7 +253,16 @@ bool orr_rmsprop_step(const orr_rmsprop *o, int n, orr_tensor *const *param,
   for (int i = 0; i < p.n; i++)
     p.items[i].fn = orr_rmsprop_update(o, p.items[i].tensor[0]->dtype);
   orr_rmsprop_constants(o, p.constants);
-  return run_pass(&p);
+  const orr_update_note note = {ORR_BY_RMSPROP,
+                                o,
+                                false,
+                                n,
+                                3,
+                                param,
+                                grad,
+                                {square, names[1] ? mean : NULL,
+                                 names[2] ? velocity : NULL}};
+  return orr_note_update(&note) ? run_pass(&p) : (end_pass(&p), false);
 }
 
 // ---- clipping
@@ -278,8 +296,8 @@ static void scale_chunk(void *context, int64_t chunk) {
 }
 
 // The factor max_norm / (norm + 1e-6), at most 1, is PyTorch's.
-bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,
-                        double *norm) {
+static bool clip(int n, orr_tensor *const *grad, double max_norm,
+                 double *norm) {
   pass p = {.who = "clip_grad_norm"};
   if (!want_at_least(p.who, "max_norm", max_norm, 0) ||
       !begin_pass(&p, n, grad, grad, 0, NULL, NULL))
@@ -306,4 +324,27 @@ bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,
   end_pass(&p);
   if (norm) *norm = total;
   return true;
+}
+
+bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,
+                        double *norm) {
+  if (orr_recorder_now)
+    return orr_program_refuse("clip_grad_norm gives a number");
+  return clip(n, grad, max_norm, norm);
+}
+
+orr_tensor *orr_clip_grad_norm_tensor(int n, orr_tensor *const *grad,
+                                      double max_norm) {
+  double norm = 0;
+  orr_tensor *y = orr_scalar(ORR_F64, 0);
+  const bool ok = y && orr_note_clip(n, grad, max_norm, y) &&
+      clip(n, grad, max_norm, &norm);
+  if (ok) {
+    orr_kernel_begin();
+    orr_set(y, 0, norm);
+    orr_kernel_end();
+    return y;
+  }
+  orr_release(y);
+  return NULL;
 }

@@ -5,6 +5,7 @@
 // only that one gets the gradient.
 #include <string.h>
 
+#include "../compile/recorder.h"
 #include "op.h"
 
 #define ANY(NAME) \
@@ -181,8 +182,12 @@ static orr_tensor *take_compose(orr_call *c) {
   const int64_t n = c->x[0]->count;
   char text[128];
   orr_tensor *packed = orr_keep(orr_contiguous(index));
+  // For the sentence; index_select checks them again, also in a replay.
+  orr_kernel_begin();
+  const int64_t *position = packed ? ORR_I64P(packed) : NULL;
+  orr_kernel_end();
   for (int64_t i = 0; packed && i < packed->count; i++) {
-    const int64_t at = ORR_I64P(packed)[i];
+    const int64_t at = position[i];
     if (at >= 1 && at <= n) continue;
     orr_fail(c, "index holds %lld at element %lld but x %s has %lld elements",
              (long long)at, (long long)i + 1,

@@ -19,6 +19,7 @@ static orr_tensor *gathered(const orr_call *c, orr_tensor *from) {
   return ORR(gather, from, c->x[1], .attr = {c->attr[AXIS]});
 }
 static orr_tensor *filled(const orr_tensor *like, double value) {
+  if (!like) return NULL;
   orr_tensor *y = orr_keep(orr_empty(like->dtype, like->rank, like->size));
   return y && orr_fill_(y, value) ? y : NULL;
 }
@@ -81,7 +82,7 @@ static orr_tensor *extreme(const orr_call *c, orr_tensor *x, bool largest) {
   double rounds;
   if (!gathered(c, x)) return NULL;
   orr_tensor *number = visit_number(c, &rounds), *y = x;
-  for (double k = 1; number && k <= rounds; k++) {
+  for (double k = 1; y && number && k <= rounds; k++) {
     // Elements of other rounds bring what is there already.
     orr_tensor *now = ORR(eq, number, orr_num(number, k));
     orr_tensor *there = gathered(c, y);

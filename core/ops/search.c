@@ -5,6 +5,7 @@
 
 #include "../base/threads.h"
 #include "../kernels/sort.h"
+#include "../compile/recorder.h"
 #include "op.h"
 
 // ---- unique: its shape depends on data, so it is sorted for it too
@@ -227,14 +228,22 @@ ORR_DEFINE_OP(bincount,
         "{ {3}, {2}, ints = { x = {1,5} }, error = 'bincount: x is [3] but "
         "weights is [2]; match them' }"});
 
+static bool labels_up_to(orr_call *c, int64_t n) {
+  int64_t most;
+  orr_kernel_begin();
+  const bool ok = labels(c, &most);
+  orr_kernel_end();
+  if (!ok || most <= n) return ok;
+  return orr_fail(c, "x holds %lld but num_classes is %lld; use 1 to %lld",
+                  (long long)most, (long long)n, (long long)n);
+}
+
 static bool one_hot_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   int64_t size[ORR_MAX_RANK + 1], most;
-  if (!labels(c, &most)) return false;
-  const int64_t n = c->attr[0] > 0 ? (int64_t)c->attr[0] : most;
-  if (most > n)
-    return orr_fail(c, "x holds %lld but num_classes is %lld; use 1 to %lld",
-                    (long long)most, (long long)n, (long long)n);
+  const int64_t given = (int64_t)c->attr[0];
+  if (given > 0 ? !labels_up_to(c, given) : !labels(c, &most)) return false;
+  const int64_t n = given > 0 ? given : most;
   if (x->count == 0 && n == 0)
     return orr_fail(c, "x is empty; give num_classes");
   for (int i = 0; i < x->rank; i++) size[i] = x->size[i];
@@ -242,8 +251,11 @@ static bool one_hot_shape(orr_call *c) {
   return orr_out(c, 0, ORR_I64, x->rank + 1, size);
 }
 
+// The shape rule looked as well, for the sentence to come first; a recorded
+// step comes here alone.
 static bool one_hot_forward(orr_call *c) {
   const int64_t n = c->out[0].size[c->x[0]->rank], *x = ORR_I64P(c->x[0]);
+  if (!labels_up_to(c, n)) return false;
   int64_t *y = ORR_I64P(c->y[0]);
   memset(y, 0, (size_t)c->y[0]->count * sizeof *y);
   for (int64_t i = 0; i < c->x[0]->count; i++) y[i * n + x[i] - 1] = 1;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../autograd/hooks.h"
+#include "../compile/recorder.h"
 
 void orr_count_tensors(int64_t change);
 
@@ -35,13 +36,19 @@ static whole *new_whole(size_t bytes) {
   }
   w->storage = (orr_storage){.refs = 0,
                              .bytes = bytes,
+                             .born = orr_recorder_epoch,
                              .data = data,
                              .block_bytes = block_bytes};
   return w;
 }
 
-static void release_storage(orr_storage *s) {
+// One without a block is a compiled step's, over memory of its program.
+void orr_storage_release(orr_storage *s) {
   if (!s || --s->refs > 0) return;
+  if (!s->block_bytes) {
+    orr_free(s, sizeof *s);
+    return;
+  }
   char *block = (char *)s - offsetof(whole, storage);
   if (s->bytes > MOST_INSIDE) orr_free(s->data, s->bytes);
   orr_free(block, s->block_bytes);
@@ -172,7 +179,7 @@ void orr_release(orr_tensor *t) {
   if (t->hooks) orr_hooks_free(t->hooks);
   if (t->retains_grad) orr_forget_keeper(t);
   const bool apart = !t->with_storage;
-  release_storage(t->storage);  // with t, when it lies there
+  orr_storage_release(t->storage);  // with t, when it lies there
   if (apart) orr_free(t, sizeof *t);
   orr_count_tensors(-1);
   if (node) orr_node_release(node);
@@ -192,6 +199,7 @@ uint32_t orr_version(const orr_tensor *t) { return t->storage->version; }
 void orr_bump_version(orr_tensor *t) { t->storage->version++; }
 
 void *orr_data(const orr_tensor *t) {
+  if (orr_recorder_now && !orr_kernel_depth) orr_note_read(t);
   return t->storage->data + (size_t)t->offset * orr_dtype_size(t->dtype);
 }
 

@@ -8,6 +8,9 @@ typedef struct orr_node orr_node;
 typedef struct orr_storage {
   int refs;
   uint32_t version;  // in-place writes so far
+  // Of compiled steps: the recording it was made in, the one that knows it,
+  // and its place there.
+  uint32_t born, noted_by, place;
   size_t bytes;
   char *data;
   size_t block_bytes;  // of the block it lies in: see tensor.c
@@ -37,6 +40,7 @@ orr_tensor *orr_tensor_view(orr_storage *storage, orr_dtype d, int rank,
                             const int64_t *size, const int64_t *stride,
                             int64_t offset);
 orr_tensor *orr_shape_only(const orr_tensor *t);
+void orr_storage_release(orr_storage *s);
 void orr_row_major(int rank, const int64_t *size, int64_t *stride);
 // v without its fraction; what int64 cannot hold becomes its nearest end, NaN 0.
 static inline int64_t orr_whole(double v) {

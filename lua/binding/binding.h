@@ -14,6 +14,7 @@
 
 #define ORR_TENSOR_TYPE "orrery.Tensor"
 #define ORR_STREAM_TYPE "orrery.Generator"
+#define ORR_PROGRAM_TYPE "orrery.Program"
 
 // Pushes an empty tensor userdata and returns its slot (NULL inside).
 orr_tensor **orr_push_slot(lua_State *L);
@@ -30,6 +31,9 @@ orr_tensor *orr_test_tensor(lua_State *L, int index);  // or NULL
 orr_tensor **orr_test_slot(lua_State *L, int index);
 orr_stream *orr_check_stream(lua_State *L, int index);
 orr_stream *orr_test_stream(lua_State *L, int index);  // or NULL
+orr_program *orr_check_program(lua_State *L, int index);
+// Raises when a step is being recorded: what it does cannot be done again.
+void orr_refuse_recorded(lua_State *L, const char *what);
 // Pushes a generator; takes the reference over.
 int orr_push_stream(lua_State *L, orr_stream *s);
 
@@ -109,6 +113,7 @@ void orr_open_graph(lua_State *L);
 void orr_open_optim(lua_State *L);
 void orr_open_io(lua_State *L);
 void orr_open_random(lua_State *L);
+void orr_open_compile(lua_State *L);
 void orr_open_system(lua_State *L);  // memory, threads, interrupt, clock
 void orr_open_files(lua_State *L);
 ORR_API int luaopen_orrery_core(lua_State *L);

@@ -263,6 +263,28 @@ static void read_group(lua_State *L, kind k, int batches) {
   lua_settop(L, group);
 }
 
+// refresh(program, i, kernel, group, step): the i-th update of a recorded step
+// (from 1) takes the group's options of now, after `step` steps before it.
+// False when they make it another update.
+static int refresh(lua_State *L) {
+  orr_program *p = orr_check_program(L, 1);
+  size_t i = (size_t)orr_check_int(L, 2, "i");
+  const char *name = orr_check_text(L, 3, "kernel");
+  int64_t step = orr_check_int(L, 5, "step");
+  kind k = SGD;
+  while (k < RMSPROP && strcmp(name, who[k]) != 0) k++;
+  batch b;
+  lua_settop(L, 4);
+  read_options(L, k, &b);
+  if (k == ADAM) b.o.adam.step = step + 1;
+  lua_pushboolean(L,
+                  orr_program_set_update(p, i - 1, k == SGD ? &b.o.sgd : NULL,
+                                         k == ADAM ? &b.o.adam : NULL,
+                                         k == RMSPROP ? &b.o.rmsprop : NULL,
+                                         step == 0));
+  return 1;
+}
+
 // One more step for every parameter that has a gradient.
 static void count_up(lua_State *L, int group) {
   lua_getfield(L, group, "params");
@@ -317,7 +339,8 @@ static int step_sgd(lua_State *L) { return step(L, SGD); }
 static int step_adam(lua_State *L) { return step(L, ADAM); }
 static int step_rmsprop(lua_State *L) { return step(L, RMSPROP); }
 
-// clip_grad_norm(params, max_norm) -> norm before
+// clip_grad_norm(params, max_norm) -> norm before: a number, or a tensor while
+// a step is recorded
 static int clip_grad_norm(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   double max_norm = luaL_checknumber(L, 2), norm = 0;
@@ -336,6 +359,11 @@ static int clip_grad_norm(lua_State *L) {
     }
     if (orr_grad_of(param)) grad[m++] = orr_grad_of(param);
   }
+  if (orr_program_recording()) {
+    orr_tensor **slot = orr_push_slot(L);
+    *slot = orr_clip_grad_norm_tensor(m, grad, max_norm);
+    return *slot != NULL ? 1 : orr_raise(L);
+  }
   if (!orr_clip_grad_norm(m, grad, max_norm, &norm)) return orr_raise(L);
   lua_pushnumber(L, norm);
   return 1;
@@ -346,6 +374,7 @@ void orr_open_optim(lua_State *L) {
                                        {"adam", step_adam},
                                        {"rmsprop", step_rmsprop},
                                        {"clip_grad_norm", clip_grad_norm},
+                                       {"refresh", refresh},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "fused_steps");

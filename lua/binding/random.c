@@ -55,6 +55,7 @@ static int stream_free(lua_State *L) {
 // g:seed(n) starts the stream afresh; returns g.
 static int stream_seed(lua_State *L) {
   orr_stream *s = orr_check_stream(L, 1);
+  orr_refuse_recorded(L, "seeding a generator restarts it");
   orr_stream_seed(s, (uint64_t)orr_check_int(L, 2, "seed"));
   lua_settop(L, 1);
   return 1;
@@ -63,6 +64,7 @@ static int stream_seed(lua_State *L) {
 // g:state() -> { seed, counter }: 64 bits each, as Lua integers.
 static int stream_state(lua_State *L) {
   uint64_t seed, counter;
+  orr_refuse_recorded(L, "state() reads where a generator is");
   orr_stream_get(orr_check_stream(L, 1), &seed, &counter);
   lua_createtable(L, 0, 2);
   lua_pushinteger(L, (lua_Integer)seed);
@@ -83,6 +85,7 @@ static int stream_set_state(lua_State *L) {
   orr_stream *s = orr_check_stream(L, 1);
   if (!lua_istable(L, 2))
     return orr_raisef(L, "set_state: pass the table that state() returned");
+  orr_refuse_recorded(L, "set_state moves a generator");
   uint64_t seed = state_field(L, "seed");
   orr_stream_set(s, seed, state_field(L, "counter"));
   lua_settop(L, 1);
@@ -99,6 +102,7 @@ static int stream_text(lua_State *L) {
 
 static int manual_seed(lua_State *L) {
   lua_Integer seed = orr_check_int(L, 1, "seed");
+  orr_refuse_recorded(L, "manual_seed restarts the random numbers");
   orr_stream_seed(orr_stream_default(), (uint64_t)seed);
   return 0;
 }

@@ -97,6 +97,7 @@ static void push_element(lua_State *L, orr_dtype d, const void *data,
 
 static int item(lua_State *L) {
   orr_tensor *t = orr_check_tensor(L, 1);
+  orr_refuse_recorded(L, "x:item() reads a value");
   if (orr_count(t) != 1) {
     char text[256];
     return orr_raisef(L, "item: x is %s; item needs exactly one element",
@@ -125,6 +126,7 @@ static void push_nested(lua_State *L, const orr_tensor *t, int axis,
 // x:tolist() -> nested tables of numbers; a number for a tensor without axes.
 static int tolist(lua_State *L) {
   orr_tensor *t = orr_check_tensor(L, 1);
+  orr_refuse_recorded(L, "x:tolist() reads values");
   orr_tensor **packed = orr_push_slot(L);
   orr_clear_error();
   *packed = orr_contiguous(t);
@@ -141,6 +143,7 @@ static int to_string(lua_State *L) {
     lua_pushliteral(L, "tensor (freed)");
     return 1;
   }
+  orr_refuse_recorded(L, "printing a tensor reads its values");
   orr_clear_error();
   char *text = orr_to_text(orr_check_tensor(L, 1));
   if (text == NULL) return orr_raise(L);

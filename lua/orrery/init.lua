@@ -29,6 +29,7 @@ local homes = {
   einsum = "einsum", tensordot = "einsum",
   graph = "drawn_graph",
   checkpoint = "checkpoints", checkpoint_sequential = "checkpoints",
+  compile = "compiled",
 }
 
 local function submodule(name)

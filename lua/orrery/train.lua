@@ -37,6 +37,10 @@ function train.run(opts) return Run.new(opts) end
 ---   schedule    one or several by name; schedule_every = "epoch" or "step"
 ---   ema         one or several by name, updated after each step
 ---   max_norm    clip the joint norm of the gradients
+---   compile     true: `step` and the update are recorded once and replayed,
+---               with the same bits (orrery.compile). It may not read values
+---               or `state`, and a loss that is not finite is noticed after
+---               its update
 ---   checkpoint  { path =, every = steps, seconds = } or a path; without
 ---               either, at the end of each epoch
 ---   resume      true: go on from the checkpoint when there is one

@@ -8,6 +8,7 @@
 local blame = require "orrery.blame"
 local hooks = require "orrery.nn.module_hooks"
 local options = require "orrery.options"
+local recording = require "orrery.recording"
 local state = require "orrery.nn.module_state"
 local tree = require "orrery.nn.tree"
 
@@ -29,6 +30,7 @@ function Module.__newindex(self, key, value)
 end
 
 function Module.__call(self, ...)
+  if recording.notes then recording.module(self) end
   local own = records[self].hooks
   if own then return hooks.call(self, own, ...) end
   return self:forward(...)

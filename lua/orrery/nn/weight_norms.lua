@@ -12,7 +12,7 @@ local function matrix(weight, dim)
   return weight:reshape { weight:size(1), -1 }
 end
 
-local function unit(x, eps) return x / math.max(x:norm():item(), eps) end
+local function unit(x, eps) return x / x:norm():clamp(eps) end
 
 --- Better estimates of the first singular vectors, written over u and v
 --- once both are known.

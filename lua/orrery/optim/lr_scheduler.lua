@@ -6,6 +6,7 @@
 ---     for epoch = 1, epochs do ... schedule:step() end
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local program = require "orrery.core".program
 
 ---@class orrery.optim.Schedule
 ---@field last_epoch integer  steps so far
@@ -22,6 +23,7 @@ end
 
 --- One step further.
 function Schedule:step()
+  program.refuse "a schedule's step() sets the rate"
   self.last_epoch = self.last_epoch + 1
   set_rates(self)
 end
@@ -204,6 +206,7 @@ end
 --- falls.
 ---@param metric number
 function Plateau:step(metric)
+  program.refuse "a schedule's step() sets the rate"
   options.number("reducelronplateau", "metric", metric)
   local o = self.opts
   self.last_epoch = self.last_epoch + 1

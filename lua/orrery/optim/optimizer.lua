@@ -4,6 +4,7 @@
 local orrery = require "orrery"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local recording = require "orrery.recording"
 local fused = require "orrery.core".fused_steps
 
 ---@class orrery.optim.Optimizer
@@ -109,7 +110,10 @@ function Optimizer:zero_grad()
 end
 
 --- One update by the gradients that are there; parameters without one stay.
-function Optimizer:step() fused[self.rule.kernel](self.param_groups) end
+function Optimizer:step()
+  if recording.notes then recording.optimizer(self) end
+  fused[self.rule.kernel](self.param_groups)
+end
 
 --- All its parameters, in order.
 ---@return orrery.Tensor[]
@@ -139,6 +143,7 @@ function Optimizer:minimize(loss, opts)
   self:zero_grad()
   for i, p in ipairs(wanted) do p.grad = gradients[i] end
   local norm = opts.max_norm and fused.clip_grad_norm(wanted, opts.max_norm)
+  if norm and recording.notes then recording.notes.numbers[norm] = true end
   self:step()
   return loss, norm
 end

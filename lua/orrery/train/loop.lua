@@ -11,6 +11,7 @@ local orrery = require "orrery"
 local Meter = require "orrery.train.meter"
 local Progress = require "orrery.train.progress"
 local blame = require "orrery.blame"
+local minimizing = require "orrery.train.minimizing"
 local options = require "orrery.options"
 local resume = require "orrery.train.resume"
 local settings = require "orrery.train.settings"
@@ -36,6 +37,7 @@ function Run.new(given)
   self.stream = orrery.default_generator()
   self.meter = Meter.new()
   self.owed = {}
+  self.compiled = o.compile and minimizing.compiled(self) or nil
   self.state = { step = 0, epoch = 1, history = {}, extra = o.extra or {},
     stop = false }
   if self.checkpoint and o.resume then resume.load(self) end
@@ -125,17 +127,19 @@ end
 local function run_batch(self)
   local batch = table.pack(self.data(self.state.step + 1))
   if batch[1] == nil then return false end
-  local loss, metrics = self.opts.step(batch, self.state)
+  local loss, metrics, norm
+  if self.compiled then
+    loss, metrics, norm = self.compiled(batch)
+  else
+    loss, metrics = self.opts.step(batch, self.state)
+  end
   local values = plain_numbers(metrics)
   if loss ~= nil then
     values.loss = type(loss) == "userdata" and loss:item() or loss
     check_finite(self, "loss", values.loss)
   end
-  local optimizer = self.optimizers.main
-  if optimizer and type(loss) == "userdata" and loss.requires_grad then
-    local _, norm = optimizer:minimize(loss, { max_norm = self.opts.max_norm })
-    if norm then check_finite(self, "gradient norm", norm) end
-  end
+  if not self.compiled then norm = minimizing.update(self, loss) end
+  if norm then check_finite(self, "gradient norm", norm) end
   return true, values, batch_weight(batch)
 end
 

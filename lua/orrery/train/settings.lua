@@ -66,7 +66,8 @@ end
 
 local known = { "model", "optimizer", "data", "epochs", "steps", "step",
   "schedule", "schedule_every", "checkpoint", "resume", "on_epoch", "on_step",
-  "progress", "label", "seed", "ema", "generators", "max_norm", "extra" }
+  "progress", "label", "seed", "ema", "generators", "max_norm", "extra",
+  "compile" }
 
 --- The parts of a run, from what the user gave.
 ---@param given table  the options of orrery.train.loop
@@ -74,7 +75,10 @@ local known = { "model", "optimizer", "data", "epochs", "steps", "step",
 ---   generators, checkpoint, total
 function settings.read(given)
   local o = options.take("loop", given, { schedule_every = "epoch",
-    resume = true, progress = true }, known)
+    resume = true, progress = true, compile = false }, known)
+  if type(o.compile) ~= "boolean" then
+    blame("loop: compile is %s; use true or false", options.shown(o.compile))
+  end
   options.callable("loop", "step", o.step)
   if o.schedule_every ~= "epoch" and o.schedule_every ~= "step" then
     blame("loop: schedule_every is %s; use epoch or step",

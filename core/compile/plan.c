@@ -1,0 +1,147 @@
+// plan.c -- what a recorded step need not do, and where its buffers lie.
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+// ---- rows that nobody would miss
+
+static bool writes_outside(const orr_program *p, const orr_step_row *row) {
+  for (int i = 0; i < row->ny; i++) {
+    const orr_buffer *b = orr_buffer_under(p, row->y[i]);
+    if (b->leaves || b->kind == ORR_BUFFER_GRADIENT ||
+        (b->kind == ORR_BUFFER_HELD && !b->fresh))
+      return true;
+  }
+  return false;
+}
+
+static bool is_wanted(const orr_program *p, const orr_step_row *row) {
+  if (row->stream || row->kind == ORR_ROW_UPDATE) return true;
+  if (writes_outside(p, row)) return true;
+  for (int i = 0; i < row->ny; i++)
+    if (orr_buffer_under(p, row->y[i])->needed) return true;
+  return false;
+}
+
+static void need(const orr_program *p, int n, orr_tensor *const *t) {
+  for (int i = 0; i < n; i++)
+    if (t[i]) orr_buffer_under(p, t[i])->needed = true;
+}
+
+// From the end: a row is kept for what it leaves outside, for the random
+// numbers it takes, or for a later row that is kept.
+static void drop_dead_rows(orr_program *p) {
+  for (size_t i = p->rows.count; i-- > 0;) {
+    orr_step_row *row = orr_row_at(p, i);
+    row->dead = !is_wanted(p, row);
+    p->dead_rows += row->dead;
+    if (row->dead) continue;
+    need(p, row->nx, row->x);
+    need(p, row->ny, row->y);
+  }
+}
+
+// ---- memory
+
+static void live_at(const orr_program *p, int n, orr_tensor *const *t,
+                    size_t row) {
+  for (int i = 0; i < n; i++) {
+    if (!t[i]) continue;
+    orr_buffer *b = orr_buffer_under(p, t[i]);
+    if (row < b->first) b->first = row;
+    if (row > b->last) b->last = row;
+  }
+}
+
+static void find_lifetimes(orr_program *p) {
+  for (size_t i = 0; i < p->buffers.count; i++) {
+    orr_buffer_at(p, i)->first = SIZE_MAX;
+    orr_buffer_at(p, i)->last = 0;
+  }
+  for (size_t i = 0; i < p->rows.count; i++) {
+    const orr_step_row *row = orr_row_at(p, i);
+    if (row->dead) continue;
+    live_at(p, row->nx, row->x, i);
+    live_at(p, row->ny, row->y, i);
+  }
+}
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static bool in_arena(const orr_buffer *b) {
+  return b->kind == ORR_BUFFER_ROW && !b->leaves && b->needed;
+}
+
+static int larger_first(const void *a, const void *b) {
+  const orr_buffer *x = *(orr_buffer *const *)a, *y = *(orr_buffer *const *)b;
+  if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+  return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static int by_offset(const void *a, const void *b) {
+  const orr_buffer *x = *(orr_buffer *const *)a, *y = *(orr_buffer *const *)b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+// The tightest gap among those placed that live when b does.
+static size_t best_place(const orr_buffer *b, orr_buffer **at_once, size_t n) {
+  const size_t wanted = rounded(b->bytes);
+  size_t best = SIZE_MAX, best_gap = SIZE_MAX, end = 0;
+  if (n) qsort(at_once, n, sizeof *at_once, by_offset);
+  for (size_t i = 0; i < n; i++) {
+    const orr_buffer *o = at_once[i];
+    const size_t gap = o->offset > end ? o->offset - end : 0;
+    if (gap >= wanted && gap < best_gap) {
+      best = end;
+      best_gap = gap;
+    }
+    const size_t after = o->offset + rounded(o->bytes);
+    if (after > end) end = after;
+  }
+  return best == SIZE_MAX ? end : best;
+}
+
+// Greedy by size (Pisarchyk & Lee 2020): the largest first, each into the
+// tightest gap among those already placed that it meets in time.
+static void place_buffers(orr_program *p, orr_buffer **order, size_t n,
+                          orr_buffer **at_once) {
+  for (size_t i = 0; i < n; i++) {
+    orr_buffer *b = order[i];
+    size_t met = 0;
+    for (size_t k = 0; k < i; k++)
+      if (order[k]->first <= b->last && b->first <= order[k]->last)
+        at_once[met++] = order[k];
+    b->offset = best_place(b, at_once, met);
+    const size_t end = b->offset + rounded(b->bytes);
+    if (end > p->arena_bytes) p->arena_bytes = end;
+  }
+}
+
+static bool plan_memory(orr_program *p) {
+  const size_t bytes = 2 * (p->buffers.count + 1) * sizeof(orr_buffer *);
+  orr_buffer **order = orr_alloc(bytes);
+  if (!order) return false;
+  size_t n = 0;
+  for (size_t i = 0; i < p->buffers.count; i++) {
+    orr_buffer *b = orr_buffer_at(p, i);
+    if (in_arena(b)) order[n++] = b;
+    if (b->leaves) p->leaving_bytes += b->bytes;
+  }
+  if (n) qsort(order, n, sizeof *order, larger_first);
+  place_buffers(p, order, n, order + n);
+  orr_free(order, bytes);
+  p->arena = orr_alloc(p->arena_bytes + 64);
+  if (!p->arena) return false;
+  for (size_t i = 0; i < p->buffers.count; i++) {
+    orr_buffer *b = orr_buffer_at(p, i);
+    if (in_arena(b)) b->storage->data = p->arena + b->offset;
+  }
+  return true;
+}
+
+bool orr_program_plan(orr_program *p) {
+  drop_dead_rows(p);
+  find_lifetimes(p);
+  return plan_memory(p);
+}

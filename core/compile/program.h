@@ -1,0 +1,115 @@
+// program.h -- a recorded step: rows over buffers.
+//
+// A row reads and writes tensors that are headers over the program's own
+// storages; where these point is settled when the program runs.
+#ifndef ORR_PROGRAM_H
+#define ORR_PROGRAM_H
+#include "../autograd/list.h"
+#include "recorder.h"
+
+typedef enum {
+  ORR_BUFFER_ROW,       // made by a row
+  ORR_BUFFER_ARGUMENT,  // given at each run
+  ORR_BUFFER_HELD,      // there before: parameters, state, constants
+  ORR_BUFFER_GRADIENT   // the .grad that a leaf has when a run begins
+} orr_buffer_kind;
+
+typedef struct orr_buffer {
+  orr_buffer_kind kind;
+  orr_storage *storage;  // HELD: the real one; else ours, without data
+  size_t bytes;
+  int index;           // of the argument, or of the leaf
+  int64_t base;        // elements before the first, of ARGUMENT and GRADIENT
+  bool fresh;          // HELD: the step itself made it, from numbers
+  void *snapshot;      // HELD: what it held before a row wrote over it
+  bool leaves;         // ROW: goes out, so it has memory of its own
+  bool needed;         // by a row that is kept
+  size_t first, last;  // rows between which it lives
+  size_t offset;       // in the arena
+  orr_tensor *owner;   // during a run, of what leaves
+} orr_buffer;
+
+typedef enum {
+  ORR_ROW_CALL,
+  ORR_ROW_INPLACE,
+  ORR_ROW_COPY,
+  ORR_ROW_UPDATE,
+  ORR_ROW_CLIP,
+  ORR_ROW_MARK,
+  ORR_ROW_SWAP
+} orr_row_kind;
+
+typedef struct orr_step_row {
+  orr_row_kind kind;
+  bool dead, direct;
+  orr_site site;
+  int nx, ny;
+  orr_tensor **x, **y;  // headers, NULL where an input is absent; one block
+  orr_call call;        // CALL, INPLACE
+  double attr[ORR_MAX_ATTR];
+  orr_stream *stream;  // retained
+  int mark;
+  // UPDATE: x holds n parameters, n gradients, then the states; CLIP: n
+  // gradients.
+  orr_rule rule;
+  union {
+    orr_sgd sgd;
+    orr_adam adam;
+    orr_rmsprop rmsprop;
+    double max_norm;
+  } o;
+  bool first;
+  int n, states;
+  bool has_state[3];
+} orr_step_row;
+
+// A tensor whose .grad the step reads or sets.
+typedef struct orr_program_leaf {
+  orr_tensor *leaf;  // retained
+  bool read;         // what it had at the start matters
+  bool had;
+  bool set;
+  orr_tensor *gradient;  // header of what it has at the end; NULL none
+} orr_program_leaf;
+
+// A tensor the step depends on for whether it requires grad.
+typedef struct orr_program_guard {
+  orr_tensor *tensor;  // retained
+  bool requires_grad;
+} orr_program_guard;
+
+typedef struct orr_mark {
+  uint64_t seed, counter;
+} orr_mark;
+
+struct orr_program {
+  orr_list rows;       // orr_step_row *
+  orr_list buffers;    // orr_buffer
+  orr_list leaves;     // orr_program_leaf
+  orr_list guards;     // orr_program_guard
+  orr_list arguments;  // orr_tensor *, headers
+  orr_list results;    // orr_tensor *, headers
+  orr_list updates;    // orr_step_row *, borrowed
+  orr_mark *marks;
+  int mark_count;
+  char *arena;
+  size_t arena_bytes, leaving_bytes;
+  size_t dead_rows, updates_done;
+};
+
+orr_program *orr_program_new(void);
+bool orr_program_plan(orr_program *p);  // drops dead rows, places buffers
+
+static inline orr_buffer *orr_buffer_at(const orr_program *p, size_t i) {
+  return (orr_buffer *)p->buffers.items + i;
+}
+static inline orr_step_row *orr_row_at(const orr_program *p, size_t i) {
+  return ((orr_step_row **)p->rows.items)[i];
+}
+// Valid until the next recording begins.
+static inline orr_buffer *orr_buffer_under(const orr_program *p,
+                                           const orr_tensor *header) {
+  return orr_buffer_at(p, header->storage->place);
+}
+
+#endif

@@ -1,0 +1,181 @@
+// compile.c -- recorded steps as Lua sees them. What they are keyed by, and the
+// tables around their tensors, is compile.lua's; here are lists of tensors.
+#include <string.h>
+
+#include "binding.h"
+
+static orr_program **new_slot(lua_State *L) {
+  orr_program **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  *slot = NULL;
+  luaL_setmetatable(L, ORR_PROGRAM_TYPE);
+  return slot;
+}
+
+orr_program *orr_check_program(lua_State *L, int index) {
+  orr_program **slot = luaL_checkudata(L, index, ORR_PROGRAM_TYPE);
+  if (*slot == NULL) orr_raisef(L, "compile: the program was freed");
+  return *slot;
+}
+
+void orr_refuse_recorded(lua_State *L, const char *what) {
+  if (!orr_program_recording()) return;
+  orr_clear_error();
+  orr_site_state(L);
+  orr_program_refuse(what);
+  orr_raise(L);
+}
+
+// The tensors of the list at index, borrowed, in a userdata left on top.
+static orr_tensor **read_list(lua_State *L, int index, int *n) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  *n = (int)lua_rawlen(L, index);
+  orr_tensor **list = lua_newuserdatauv(L, ((size_t)*n + 1) * sizeof *list, 0);
+  for (int i = 0; i < *n; i++) {
+    lua_rawgeti(L, index, i + 1);
+    list[i] = orr_check_tensor(L, -1);
+    lua_pop(L, 1);
+  }
+  return list;
+}
+
+// begin(arguments)
+static int begin(lua_State *L) {
+  int n;
+  orr_tensor **list = read_list(L, 1, &n);
+  orr_clear_error();
+  return orr_program_begin(n, list) ? 0 : orr_raise(L);
+}
+
+// finish(results) -> program
+static int finish(lua_State *L) {
+  int n;
+  orr_tensor **list = read_list(L, 1, &n);
+  orr_program **slot = new_slot(L);
+  orr_clear_error();
+  *slot = orr_program_end(n, list);
+  return *slot != NULL ? 1 : orr_raise(L);
+}
+
+static int cancel(lua_State *L) {
+  (void)L;
+  orr_program_cancel();
+  return 0;
+}
+
+static int recording(lua_State *L) {
+  lua_pushboolean(L, orr_program_recording());
+  return 1;
+}
+
+// Whether each op's result is looked at, which a replay does not do.
+static int looked_at(lua_State *L) {
+  lua_pushboolean(L, orr_anomaly_detected_on());
+  return 1;
+}
+
+// refuse(what): raises when a step is being recorded.
+static int refuse(lua_State *L) {
+  orr_refuse_recorded(L, orr_check_text(L, 1, "what"));
+  return 0;
+}
+
+static int holds(lua_State *L) {
+  lua_pushboolean(L, orr_program_holds(orr_check_program(L, 1)));
+  return 1;
+}
+
+// program:run(arguments) -> results, as a list
+static int run(lua_State *L) {
+  orr_program *p = orr_check_program(L, 1);
+  int n, results = orr_program_results(p);
+  lua_settop(L, 2);
+  orr_tensor **list = read_list(L, 2, &n);
+  lua_createtable(L, results, 0);
+  orr_tensor ***slot =
+      lua_newuserdatauv(L, ((size_t)results + 1) * sizeof *slot, 0);
+  orr_tensor **y = lua_newuserdatauv(L, ((size_t)results + 1) * sizeof *y, 0);
+  luaL_checkstack(L, 4, NULL);
+  for (int i = 0; i < results; i++) {
+    slot[i] = orr_push_slot(L);
+    lua_rawseti(L, 4, i + 1);
+  }
+  orr_clear_error();
+  orr_site_state(L);
+  if (!orr_program_run(p, list, y)) return orr_raise(L);
+  for (int i = 0; i < results; i++) *slot[i] = y[i];
+  lua_settop(L, 4);
+  orr_collect(L);
+  return 1;
+}
+
+// program:facts() -> { rows, dead_rows, arena_bytes, peak_bytes, updates }
+static int facts(lua_State *L) {
+  const orr_program_facts f = orr_program_describe(orr_check_program(L, 1));
+  lua_newtable(L);
+  lua_pushinteger(L, (lua_Integer)f.rows);
+  lua_setfield(L, -2, "rows");
+  lua_pushinteger(L, (lua_Integer)f.dead_rows);
+  lua_setfield(L, -2, "dead_rows");
+  lua_pushinteger(L, (lua_Integer)f.arena_bytes);
+  lua_setfield(L, -2, "arena_bytes");
+  lua_pushinteger(L, (lua_Integer)f.peak_bytes);
+  lua_setfield(L, -2, "peak_bytes");
+  lua_pushinteger(L, (lua_Integer)f.updates);
+  lua_setfield(L, -2, "updates");
+  return 1;
+}
+
+// program:row(i) -> name, shape, file, line of the i-th row that is done; none
+// past the last.
+static int row(lua_State *L) {
+  orr_program_row r;
+  char shape[128] = "";
+  const orr_program *p = orr_check_program(L, 1);
+  const lua_Integer i = orr_check_int(L, 2, "i");
+  if (i < 1 || !orr_program_row_at(p, (size_t)i - 1, &r)) return 0;
+  lua_pushstring(L, r.name);
+  lua_pushstring(L, r.y ? orr_shape_text(r.y, shape, sizeof shape) : "");
+  lua_pushstring(L, r.site.file ? r.site.file : "?");
+  lua_pushinteger(L, r.site.line);
+  return 4;
+}
+
+// How many optimiser steps the last run made before it ended or failed.
+static int updates_done(lua_State *L) {
+  lua_pushinteger(L,
+                  (lua_Integer)orr_program_describe(orr_check_program(L, 1))
+                      .updates_done);
+  return 1;
+}
+
+static int program_free(lua_State *L) {
+  orr_program **slot = luaL_checkudata(L, 1, ORR_PROGRAM_TYPE);
+  orr_program_free(*slot);
+  *slot = NULL;
+  return 0;
+}
+
+void orr_open_compile(lua_State *L) {
+  static const luaL_Reg methods[] = {{"run", run},
+                                     {"holds", holds},
+                                     {"facts", facts},
+                                     {"row", row},
+                                     {"updates_done", updates_done},
+                                     {"free", program_free},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"begin", begin},
+                                       {"finish", finish},
+                                       {"cancel", cancel},
+                                       {"recording", recording},
+                                       {"looked_at", looked_at},
+                                       {"refuse", refuse},
+                                       {NULL, NULL}};
+  luaL_newmetatable(L, ORR_PROGRAM_TYPE);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, program_free);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "program");
+}

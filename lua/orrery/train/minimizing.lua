@@ -1,0 +1,31 @@
+--- A training loop's update, by itself or recorded together with the loss.
+local orrery = require "orrery"
+local blame = require "orrery.blame"
+
+local minimizing = {}
+
+--- The optimiser's step, if the loop has one; the norm when it clips.
+function minimizing.update(self, loss)
+  local optimizer = self.optimizers.main
+  if optimizer and type(loss) == "userdata" and loss.requires_grad then
+    local _, norm = optimizer:minimize(loss, { max_norm = self.opts.max_norm })
+    return norm
+  end
+end
+
+-- What a compiled step is given as its state: a number read from it would
+-- stay what it was when the step was recorded.
+local unseen = setmetatable({}, { __index = function(_, name)
+  blame("loop: a compiled step cannot read state.%s, which changes; leave "
+    .. "compile out", tostring(name))
+end })
+
+--- Loss and update as one recorded step: fn(batch) -> loss, metrics, norm.
+function minimizing.compiled(self)
+  return orrery.compile(function(batch)
+    local loss, metrics = self.opts.step(batch, unseen)
+    return loss, metrics, minimizing.update(self, loss)
+  end)
+end
+
+return minimizing
