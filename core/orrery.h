@@ -69,6 +69,7 @@ typedef struct orr_memory {
   int64_t live_blocks;
   int64_t live_tensors;
   int64_t calls;  // orr_alloc calls since the start
+  int64_t fresh;  // of these, blocks that had to come from the system
 } orr_memory;
 ORR_API orr_memory orr_memory_stats(void);
 ORR_API void orr_memory_reset_peak(void);

@@ -22,7 +22,7 @@ static int live(lua_State *L) {
 // memory() -> all counters by name.
 static int memory(lua_State *L) {
   orr_memory m = orr_memory_stats();
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
   lua_pushinteger(L, (lua_Integer)m.live_bytes);
   lua_setfield(L, -2, "live_bytes");
   lua_pushinteger(L, (lua_Integer)m.peak_bytes);
@@ -35,6 +35,8 @@ static int memory(lua_State *L) {
   lua_setfield(L, -2, "live_tensors");
   lua_pushinteger(L, m.calls);
   lua_setfield(L, -2, "calls");
+  lua_pushinteger(L, m.fresh);
+  lua_setfield(L, -2, "fresh");
   return 1;
 }
 

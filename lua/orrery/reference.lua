@@ -65,7 +65,7 @@ entry(functions, "live", {}, { "integer", "integer", "integer", "integer" },
   "Live tensors, live bytes, peak bytes since reset_peak(), live blocks.")
 entry(functions, "memory", {}, { "table" },
   "All memory counters by name: live_bytes, peak_bytes, cached_bytes, "
-  .. "live_blocks, live_tensors, calls.")
+  .. "live_blocks, live_tensors, calls, fresh (blocks taken from the system).")
 entry(functions, "memory_limit", { "bytes?: integer" }, { "integer" },
   "Sets the most bytes that tensors may take together; what would pass it "
   .. "fails at once. Returns the limit until now: at first, the machine's "

@@ -153,6 +153,56 @@ static void the_process_holds_what_the_counters_say(void **state) {
   for (int i = 0; i < SMALL; i++) orr_free(small[i].block, small[i].bytes);
 }
 
+// Blocks of whole huge pages, more of them, and of neither; all of each is
+// there, and what lies around is given back when the block is.
+static void blocks_of_huge_pages(void **state) {
+  (void)state;
+  static const size_t sizes[] = {(2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5 << 20,
+                                 9000001};
+  const orr_memory before = orr_memory_stats();
+  for (int round = 0; round < 3; round++) {
+    unsigned char *p[5];
+    for (int i = 0; i < 5; i++) {
+      p[i] = orr_alloc(sizes[i]);
+      assert_non_null(p[i]);
+      assert_int_equal((uintptr_t)p[i] % 64, 0);
+      memset(p[i], i + 1, sizes[i]);
+    }
+    for (int i = 0; i < 5; i++) {
+      for (size_t k = 0; k < sizes[i]; k += 1021)
+        assert_int_equal(p[i][k], i + 1);
+      orr_free(p[i], sizes[i]);
+    }
+    if (round == 1) orr_memory_trim();
+  }
+  assert_int_equal(orr_memory_stats().live_bytes, before.live_bytes);
+}
+
+// Once every size was seen, work in the same sizes takes nothing from the
+// system, in whatever order the blocks were freed.
+static void a_steady_state_allocates_nothing(void **state) {
+  (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+  skip();  // nothing is cached there
+#endif
+  enum { N = 40 };
+  int64_t fresh = 0;
+  for (int step = 0; step < 5; step++) {
+    if (step == 1) fresh = orr_memory_stats().fresh;
+    void *p[N];
+    for (int i = 0; i < N; i++) {
+      p[i] = orr_alloc((size_t)(i * i * i) * 50 + 1);
+      assert_non_null(p[i]);
+    }
+    for (int i = 0; i < N; i++) {
+      static const int stride[] = {1, 3, 7, 9, 11};  // coprime to N
+      const int k = i * stride[step] % N;
+      orr_free(p[k], (size_t)(k * k * k) * 50 + 1);
+    }
+  }
+  assert_int_equal(orr_memory_stats().fresh, fresh);
+}
+
 // Header, storage and elements of a small result are one block, and so are
 // the node, with its inputs' entries, that records the call.
 static void an_op_on_a_small_tensor_allocates_once(void **state) {
@@ -212,6 +262,8 @@ int main(void) {
       cmocka_unit_test(an_absurd_size_is_refused),
       cmocka_unit_test(growing_keeps_contents),
       cmocka_unit_test(the_process_holds_what_the_counters_say),
+      cmocka_unit_test(blocks_of_huge_pages),
+      cmocka_unit_test(a_steady_state_allocates_nothing),
       cmocka_unit_test(an_op_on_a_small_tensor_allocates_once),
       cmocka_unit_test(views_outlive_the_tensor_they_came_from),
   };
