@@ -118,11 +118,11 @@ static orr_tensor *addcdiv_compose(orr_call *c) {
   return ORR(add, c->x[0], scaled(quotient, c->attr[0]));
 }
 
-#define THREE                                                            \
-  {                                                                      \
-    ANY("x"), ANY("y"), ANY("z"), {                                      \
-      "value", ORR_NUM, .def = 1, .doc = "factor"                        \
-    }                                                                    \
+#define THREE                                     \
+  {                                               \
+    ANY("x"), ANY("y"), ANY("z"), {               \
+      "value", ORR_NUM, .def = 1, .doc = "factor" \
+    }                                             \
   }
 ORR_DEFINE_OP(addcmul,
     .doc = "x + value y z, elementwise with broadcasting.", .params = THREE,

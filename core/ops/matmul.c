@@ -126,23 +126,23 @@ static void run_entry(void *context, int64_t i) {
 }
 
 // One row of a product of integers, which wrap.
-#define WHOLE_ROW(T, NAME)                                                  \
-  static void NAME(void *context, int64_t i) {                              \
-    const batch *b = context;                                               \
-    const orr_gemm *g = &b->g;                                              \
-    const int64_t row = i % g->m;                                           \
-    const T *x = (const T *)(const void *)entry(b->x.t, b->out, i / g->m);  \
-    const T *y = (const T *)(const void *)entry(b->y.t, b->out, i / g->m);  \
-    T *to = (T *)g->c + i * g->n;                                           \
-    memset(to, 0, (size_t)g->n * sizeof *to);                               \
-    for (int64_t k = 0; k < g->k; k++) {                                    \
-      const uint64_t f =                                                    \
-          (uint64_t)(g->ta ? x[k * g->lda + row] : x[row * g->lda + k]);    \
-      for (int64_t j = 0; j < g->n; j++) {                                  \
-        const T z = g->tb ? y[j * g->ldb + k] : y[k * g->ldb + j];          \
-        to[j] = (T)((uint64_t)to[j] + f * (uint64_t)z);                     \
-      }                                                                     \
-    }                                                                       \
+#define WHOLE_ROW(T, NAME)                                                 \
+  static void NAME(void *context, int64_t i) {                             \
+    const batch *b = context;                                              \
+    const orr_gemm *g = &b->g;                                             \
+    const int64_t row = i % g->m;                                          \
+    const T *x = (const T *)(const void *)entry(b->x.t, b->out, i / g->m); \
+    const T *y = (const T *)(const void *)entry(b->y.t, b->out, i / g->m); \
+    T *to = (T *)g->c + i * g->n;                                          \
+    memset(to, 0, (size_t)g->n * sizeof *to);                              \
+    for (int64_t k = 0; k < g->k; k++) {                                   \
+      const uint64_t f =                                                   \
+          (uint64_t)(g->ta ? x[k * g->lda + row] : x[row * g->lda + k]);   \
+      for (int64_t j = 0; j < g->n; j++) {                                 \
+        const T z = g->tb ? y[j * g->ldb + k] : y[k * g->ldb + j];         \
+        to[j] = (T)((uint64_t)to[j] + f * (uint64_t)z);                    \
+      }                                                                    \
+    }                                                                      \
   }
 WHOLE_ROW(int64_t, whole_row_i64)
 WHOLE_ROW(uint8_t, whole_row_u8)
@@ -184,8 +184,8 @@ static bool matmul_forward(orr_call *c) {
   b.g.ldc = b.g.n;
   const int64_t entries = out->count / (b.g.m * b.g.n);
   if (!orr_dtype_is_float(b.d))
-    orr_parallel(entries * b.g.m,
-                 b.d == ORR_I64 ? whole_row_i64 : whole_row_u8, &b);
+    orr_parallel(entries * b.g.m, b.d == ORR_I64 ? whole_row_i64 : whole_row_u8,
+                 &b);
   else if (entries == 1)
     run_entry(&b, 0);
   else

@@ -53,7 +53,7 @@ function train.run(opts) return Run.new(opts) end
 ---   seed        of the default stream, for a fresh run
 --- A loss that is not finite stops the run with the number of the step. An
 --- interrupted or killed run goes on from its checkpoint as if it had not
---- been: after a step fails, parameters, running averages, streams and cursor are
+--- been: after a step fails, parameters, running averages, streams and cursor
 --- as before it.
 ---@param opts table
 ---@return orrery.train.State
