@@ -16,6 +16,7 @@
 #include "gemm.h"
 #include "slots.h"
 #include "steps.h"
+#include "winograd.h"
 
 enum {
   COL_FLOATS = 65536,  // elements a block's column matrix is aimed at
@@ -64,6 +65,17 @@ static orr_conv turned(const orr_conv *g) {
 static bool is_product(const orr_conv *g) {
   return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 &&
       g->pw == 0;
+}
+
+// Winograd's transforms are worth it once they serve many channels, and only
+// if the tiles are mostly filled.
+static bool winograd = true;
+
+void orr_set_winograd(bool on) { winograd = on; }
+bool orr_winograd(void) { return winograd; }
+
+static bool use_winograd(orr_dtype d, const orr_conv *g, bool to_x) {
+  return winograd && d == ORR_F32 && orr_winograd_fits(g, to_x);
 }
 
 // ------------------------------------------------------------ blocks
@@ -417,6 +429,7 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
 bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
                 const void *weight, const void *bias, void *y) {
   if (empty(g)) return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
+  if (use_winograd(d, g, false)) return orr_winograd_y(g, x, weight, bias, y);
   if (!better_turned(g)) return run_y(d, g, x, weight, bias, y);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
@@ -429,6 +442,7 @@ bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
 bool orr_conv_x(orr_dtype d, const orr_conv *g, const void *y,
                 const void *weight, const void *bias, void *x) {
   if (empty(g)) return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
+  if (use_winograd(d, g, true)) return orr_winograd_x(g, y, weight, bias, x);
   if (!better_turned(g)) return run_x(d, g, y, weight, bias, x);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
@@ -446,6 +460,7 @@ bool orr_conv_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
     if (bytes) memset(weight, 0, bytes);
     return true;
   }
+  if (use_winograd(d, g, false)) return orr_winograd_w(g, x, y, weight);
   if (!better_turned(g)) return run_w(d, g, x, y, weight);
   void *w = orr_alloc(bytes);
   const orr_conv t = turned(g);

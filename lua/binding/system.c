@@ -90,6 +90,32 @@ static int threads(lua_State *L) {
   return 1;
 }
 
+// backend{ winograd = true }: changes what is named; returns all settings as
+// they were.
+static int backend(lua_State *L) {
+  const bool given = !lua_isnoneornil(L, 1);
+  const bool before = orr_winograd();
+  bool after = before;
+  if (given && !lua_istable(L, 1))
+    return orr_raisef(L, "backend: got a %s; pass a table of settings",
+                      luaL_typename(L, 1));
+  for (lua_pushnil(L); given && lua_next(L, 1); lua_pop(L, 1)) {
+    const char *name =
+        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strcmp(name, "winograd") != 0)
+      return orr_raisef(L, "backend: no setting '%s'; there is winograd", name);
+    if (!lua_isboolean(L, -1))
+      return orr_raisef(L, "backend: winograd is a %s; pass true or false",
+                        luaL_typename(L, -1));
+    after = lua_toboolean(L, -1);
+  }
+  orr_set_winograd(after);
+  lua_createtable(L, 0, 1);
+  lua_pushboolean(L, before);
+  lua_setfield(L, -2, "winograd");
+  return 1;
+}
+
 static int interrupt(lua_State *L) {
   (void)L;
   orr_interrupt();
@@ -207,6 +233,7 @@ void orr_open_system(lua_State *L) {
                                        {"fail_after", fail_after},
                                        {"set_threads", set_threads},
                                        {"threads", threads},
+                                       {"backend", backend},
                                        {"interrupt", interrupt},
                                        {"interrupted", interrupted},
                                        {"clear_interrupt", clear_interrupt},

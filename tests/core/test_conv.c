@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "../../core/kernels/conv.h"
+#include "../../core/kernels/winograd.h"
 
 // y += w x, x += w y or w += x y over all pairs that meet: the definition.
 enum { TO_Y, TO_X, TO_W };
@@ -89,6 +90,138 @@ static void the_trio_is_what_the_definition_says(void **state) {
   for (int trial = 0; trial < 400; trial++)
     if (random_geometry(&g, trial))
       for (int what = TO_Y; what <= TO_W; what++) compare(&g, what);
+}
+
+// ------------------------------------------------------------ Winograd
+
+static orr_conv three_by_three(int64_t n, int64_t c, int64_t k, int64_t h,
+                               int64_t w, int64_t ph, int64_t pw) {
+  return (orr_conv){.n = n,
+                    .c = c,
+                    .h = h,
+                    .w = w,
+                    .k = k,
+                    .kh = 3,
+                    .kw = 3,
+                    .oh = orr_conv_size(h, 3, 1, ph, 1),
+                    .ow = orr_conv_size(w, 3, 1, pw, 1),
+                    .groups = 1,
+                    .sh = 1,
+                    .sw = 1,
+                    .ph = ph,
+                    .pw = pw,
+                    .dh = 1,
+                    .dw = 1};
+}
+
+typedef struct trio {
+  int64_t count[3];  // of y, x and w
+  float *narrow[3], *got;
+  double *wide[3];
+} trio;
+
+static trio random_trio(const orr_conv *g, double lowest) {
+  trio t = {.count = {g->n * g->k * g->oh * g->ow, g->n * g->c * g->h * g->w,
+                      g->k * g->c * 9}};
+  int64_t most = 0;
+  for (int i = 0; i < 3; i++) {
+    const int64_t n = t.count[i];
+    most = n > most ? n : most;
+    t.narrow[i] = malloc((size_t)(n + 1) * sizeof(float));
+    t.wide[i] = malloc((size_t)(n + 1) * sizeof(double));
+    for (int64_t j = 0; j < n; j++)
+      t.wide[i][j] = t.narrow[i][j] = (float)uniform(lowest, 1);
+  }
+  t.got = malloc((size_t)(most + 1) * sizeof(float));
+  for (int64_t j = 0; j < most; j++) t.got[j] = NAN;  // must be overwritten
+  return t;
+}
+
+static void free_trio(trio *t) {
+  for (int i = 0; i < 3; i++) free(t->narrow[i]), free(t->wide[i]);
+  free(t->got);
+}
+
+// Errors are held to the stated bound times the products an element sums, or
+// the root of their number when signs are random.
+static void compare_winograd(const orr_conv *g, int what, double lowest) {
+  trio t = random_trio(g, lowest);
+  const float *y = t.narrow[0], *x = t.narrow[1], *w = t.narrow[2];
+  bool ok = false;
+  if (what == TO_Y) ok = orr_winograd_y(g, x, w, NULL, t.got);
+  if (what == TO_X) ok = orr_winograd_x(g, y, w, NULL, t.got);
+  if (what == TO_W) ok = orr_winograd_w(g, x, y, t.got);
+  assert_true(ok);
+  for (int64_t i = 0; i < t.count[what]; i++) t.wide[what][i] = 0;
+  by_definition(g, what, t.wide[1], t.wide[2], t.wide[0]);
+  const int64_t terms = what == TO_Y ? 9 * g->c
+      : what == TO_X                 ? 9 * g->k
+                                     : g->n * g->oh * g->ow;
+  const double n = (double)terms, scale = lowest < 0 ? sqrt(n) : n / 10;
+  for (int64_t i = 0; i < t.count[what]; i++)
+    assert_true(fabs(t.got[i] - t.wide[what][i]) <= ORR_WINOGRAD_ERROR * scale);
+  free_trio(&t);
+}
+
+static void winograd_keeps_its_error(void **state) {
+  (void)state;
+  for (int trial = 0; trial < 120; trial++) {
+    const int64_t n = pick(0, 5), c = pick(1, 12), k = pick(1, 12);
+    const int64_t h = pick(1, 20), w = pick(1, trial % 5 ? 20 : 300);
+    const orr_conv g = three_by_three(n, c, k, h, w, pick(0, 4), pick(0, 4));
+    if (n < 1 || g.oh < 1 || g.ow < 1) continue;
+    for (int what = TO_Y; what <= TO_W; what++)
+      compare_winograd(&g, what, trial % 4 ? -1 : 0);
+  }
+  // More channels than are transformed side by side, more tiles than a block.
+  const orr_conv wide = three_by_three(1, 70, 67, 9, 14, 1, 1);
+  const orr_conv many = three_by_three(9, 33, 34, 29, 27, 1, 0);
+  for (int what = TO_Y; what <= TO_W; what++) {
+    compare_winograd(&wide, what, -1);
+    compare_winograd(&many, what, -1);
+  }
+}
+
+static orr_tensor *three(int which, orr_tensor *x, orr_tensor *w,
+                         orr_tensor *y) {
+  const double a[] =
+      {1, 1, 1, 1, 1, 1, 1, (double)x->size[2], (double)x->size[3]};
+  if (which == TO_Y) return ORR(conv2d, x, w, .attr = {1, 1, 1, 1, 1, 1, 1});
+  if (which == TO_X)
+    return ORR(conv2d_dx, y, w, .attr = {1, 1, 1, 1, 1, 1, 1, a[7], a[8]});
+  return ORR(conv2d_dw, x, y, .attr = {1, 1, 1, 1, 1, 1, 1, 3, 3});
+}
+
+static bool same_bits(const orr_tensor *a, const orr_tensor *b) {
+  const size_t bytes = (size_t)a->count * orr_dtype_size(a->dtype);
+  return memcmp(orr_data(a), orr_data(b), bytes) == 0;
+}
+
+static void winograd_can_be_switched_off(void **state) {
+  (void)state;
+  const int before = orr_threads();
+  assert_true(orr_winograd());
+  for (int d = ORR_F32; d <= ORR_F64; d++)
+    for (int which = TO_Y; which <= TO_W; which++) {
+      const size_t mark = orr_scope_begin();
+      const int64_t xs[] = {3, 33, 17, 18}, ws[] = {40, 33, 3, 3};
+      const int64_t ys[] = {3, 40, 17, 18};
+      orr_tensor *x = random_tensor((orr_dtype)d, 4, xs);
+      orr_tensor *w = random_tensor((orr_dtype)d, 4, ws);
+      orr_tensor *y = random_tensor((orr_dtype)d, 4, ys);
+      orr_tensor *on = three(which, x, w, y);
+      orr_set_threads(3);
+      assert_true(same_bits(on, three(which, x, w, y)));
+      orr_set_threads(before);
+      orr_set_winograd(false);
+      orr_tensor *off = three(which, x, w, y);
+      assert_true(same_bits(off, three(which, x, w, y)));
+      orr_set_winograd(true);
+      assert_int_equal(same_bits(on, off), d == ORR_F64);
+      for (int64_t i = 0; i < on->count; i++)
+        near(orr_get(on, i), orr_get(off, i), ORR_WINOGRAD_ERROR * 35);
+      orr_scope_end(mark);
+    }
 }
 
 // Shapes of networks, float32 against float64: blocks, shares, turned kernels.
@@ -207,11 +340,10 @@ static void transposed_is_the_adjoint(void **state) {
   orr_scope_end(mark);
 }
 
-static void nothing_is_left_when_memory_runs_out(void **state) {
-  (void)state;
+static void run_out_of_memory(const int64_t *xs, const int64_t *ws) {
   const size_t mark = orr_scope_begin();
-  orr_tensor *x = random_tensor(ORR_F32, 4, (int64_t[]){20, 3, 9, 9});
-  orr_tensor *w = random_tensor(ORR_F32, 4, (int64_t[]){2, 3, 3, 3});
+  orr_tensor *x = random_tensor(ORR_F32, 4, xs);
+  orr_tensor *w = random_tensor(ORR_F32, 4, ws);
   orr_set_requires_grad(w, true);
   int failures = 0;
   for (int64_t n = 1;; n++) {
@@ -233,10 +365,18 @@ static void nothing_is_left_when_memory_runs_out(void **state) {
   orr_scope_end(mark);
 }
 
+static void nothing_is_left_when_memory_runs_out(void **state) {
+  (void)state;
+  run_out_of_memory((int64_t[]){20, 3, 9, 9}, (int64_t[]){2, 3, 3, 3});
+  run_out_of_memory((int64_t[]){4, 32, 16, 16}, (int64_t[]){33, 32, 3, 3});
+}
+
 #define T(NAME) cmocka_unit_test_teardown(NAME, check_clean)
 int main(void) {
   const struct CMUnitTest tests[] = {
       T(the_trio_is_what_the_definition_says),
+      T(winograd_keeps_its_error),
+      T(winograd_can_be_switched_off),
       T(float32_agrees_with_float64),
       T(bits_do_not_depend_on_threads),
       T(gradients_of_both_orders),

@@ -54,6 +54,29 @@ t.test("threads are set and told; results do not depend on them", function()
   t.fails_like("^set_threads: n is 0", orrery.set_threads, 0)
 end)
 
+t.test("the backend's settings are set, told and checked", function()
+  t.equal(orrery.backend(), { winograd = true })
+  local random = { generator = orrery.Generator(2) }
+  local x = orrery.randn(4, 32, 16, 16, random)
+  local w = orrery.randn(32, 32, 3, 3, random)
+  local on = orrery.conv2d(x, w)
+  t.equal(orrery.backend { winograd = false }, { winograd = true })
+  local off = orrery.conv2d(x, w)
+  t.equal(orrery.backend {}, { winograd = false })
+  t.equal(orrery.conv2d(x, w), off)
+  t.equal(orrery.backend { winograd = true }, { winograd = false })
+  t.equal(orrery.conv2d(x, w), on)
+  t.ok(not orrery.equal(on, off))
+  t.ok((on - off):norm():item() < 1e-5 * off:norm():item())
+  t.fails("backend: got a boolean; pass a table of settings", orrery.backend,
+    false)
+  t.fails("backend: no setting 'blas'; there is winograd", orrery.backend,
+    { blas = 1 })
+  t.fails("backend: winograd is a number; pass true or false", orrery.backend,
+    { winograd = 0 })
+  t.equal(orrery.backend(), { winograd = true })
+end)
+
 t.test("an interrupt stops operations until it is cleared", function()
   local x = orrery.zeros(10)
   orrery.interrupt()
