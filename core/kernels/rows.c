@@ -48,23 +48,32 @@ static int64_t band_at(const orr_rows *r, int64_t t, int64_t *width) {
   return t / bands(r) * r->n * r->inner + column;
 }
 
-// ---- softmax: e^(x - m) / sum, m the largest of the row
+// ---- softmax: e^(x - m) / sum, m the largest of the row. A NaN has no say
+// in m: it reaches the whole row through the sum.
+
+// A block of TOPS is more than the compiler unrolls, so it vectorises.
+#define TOPS 32
+#define LARGEST(T)                                              \
+  ORR_INLINE T largest_##T(const T *x, int64_t n) {             \
+    T top[TOPS], m = -(T)INFINITY;                              \
+    int64_t i;                                                  \
+    for (int j = 0; j < TOPS; j++) top[j] = m;                  \
+    for (i = 0; i + TOPS <= n; i += TOPS)                       \
+      for (int j = 0; j < TOPS; j++)                            \
+        top[j] = x[i + j] > top[j] ? x[i + j] : top[j];         \
+    for (; i < n; i++) m = x[i] > m ? x[i] : m;                 \
+    for (int j = 0; j < TOPS; j++) m = top[j] > m ? top[j] : m; \
+    return m;                                                   \
+  }
+LARGEST(float)
+LARGEST(double)
 
 #define SOFTMAX(T)                                                             \
   ORR_CLONES static void softmax_row_##T(const T *x, T *y, int64_t n,          \
                                          bool logarithm) {                     \
-    T top[LANES];                                                              \
+    const T m = largest_##T(x, n);                                             \
     double sum[LANES] = {0};                                                   \
     int64_t i;                                                                 \
-    for (int j = 0; j < LANES; j++) top[j] = -(T)INFINITY;                     \
-    for (i = 0; i + LANES <= n; i += LANES)                                    \
-      for (int j = 0; j < LANES; j++)                                          \
-        top[j] =                                                               \
-            x[i + j] > top[j] || x[i + j] != x[i + j] ? x[i + j] : top[j];     \
-    T m = -(T)INFINITY;                                                        \
-    for (; i < n; i++) m = x[i] > m || x[i] != x[i] ? x[i] : m;                \
-    for (int j = 0; j < LANES; j++)                                            \
-      m = top[j] > m || top[j] != top[j] ? top[j] : m;                         \
     ORR_IVDEP for (i = 0; i < n; i++) y[i] = v_exp(x[i] - m);                  \
     for (i = 0; i + LANES <= n; i += LANES)                                    \
       for (int j = 0; j < LANES; j++) sum[j] += (double)y[i + j];              \
@@ -94,7 +103,7 @@ static int64_t band_at(const orr_rows *r, int64_t t, int64_t *width) {
     for (int64_t i = 0; i < n; i++)                                            \
       for (int64_t j = 0; j < width; j++) {                                    \
         const T v = x[i * inner + j];                                          \
-        m[j] = v > m[j] || v != v ? v : m[j];                                  \
+        m[j] = v > m[j] ? v : m[j];                                            \
       }                                                                        \
     for (int64_t i = 0; i < n; i++)                                            \
       ORR_IVDEP for (int64_t j = 0; j < width; j++) {                          \

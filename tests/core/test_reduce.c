@@ -181,6 +181,25 @@ static void softmax_rows_are_probabilities(void **state) {
     }
 }
 
+static void softmax_of_a_nan_is_nan_along_its_row_alone(void **state) {
+  (void)state;
+  const int64_t size[2] = {40, 70};
+  for (int axis = 0; axis < 2; axis++)
+    for (int64_t at = 0; at < 40 * 70; at += 131) {
+      const size_t mark = orr_scope_begin();
+      orr_tensor *x = random_tensor(ORR_F32, 2, size);
+      ORR_F32P(x)[at] = NAN;
+      orr_tensor *y = ORR(softmax, x, .attr = {axis});
+      orr_tensor *l = ORR(log_softmax, x, .attr = {axis});
+      for (int64_t i = 0; i < x->count; i++) {
+        const bool same = axis == 1 ? i / 70 == at / 70 : i % 70 == at % 70;
+        assert_true(same == isnan(orr_get(y, i)));
+        assert_true(same == isnan(orr_get(l, i)));
+      }
+      orr_scope_end(mark);
+    }
+}
+
 static void equal_extremes_go_to_the_first_or_are_shared(void **state) {
   (void)state;
   const size_t mark = orr_scope_begin();
@@ -277,6 +296,7 @@ int main(void) {
       TEST(integers_are_exact_and_truth_is_counted),
       TEST(nothing_and_infinity_mean_what_they_say),
       TEST(softmax_rows_are_probabilities),
+      TEST(softmax_of_a_nan_is_nan_along_its_row_alone),
       TEST(equal_extremes_go_to_the_first_or_are_shared),
       TEST(a_product_differentiates_through_zeros),
       TEST(running_sums_go_both_ways),
