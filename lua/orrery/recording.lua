@@ -47,6 +47,11 @@ function recording.optimizer(optimizer)
   end
 end
 
+-- What a module's steps depend on beside its fields: MaskedLinear's mask.
+local function form_of(m)
+  return m.recorded_form and m:recorded_form() or nil
+end
+
 --- Notes a module that is called, and all below it.
 function recording.module(module)
   local notes = recording.notes
@@ -61,7 +66,7 @@ function recording.module(module)
       end
     end
     notes.modules[#notes.modules + 1] = { module = m,
-      training = rawget(m, "training"), fields = fields }
+      training = rawget(m, "training"), fields = fields, form = form_of(m) }
   end, {})
 end
 
@@ -69,7 +74,10 @@ end
 function recording.same_modules(modules)
   for _, noted in ipairs(modules) do
     local m = noted.module
-    if rawget(m, "training") ~= noted.training then return false end
+    if rawget(m, "training") ~= noted.training
+        or not rawequal(form_of(m), noted.form) then
+      return false
+    end
     for key, value in pairs(noted.fields) do
       if not rawequal(rawget(m, key), value) then return false end
     end

@@ -7,6 +7,7 @@ local Linear = require("orrery.nn.linear").Linear
 local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local program = require("orrery.core").program
 
 --- x + body(x) (He et al. 2016).
 ---@class orrery.nn.Residual: orrery.nn.Module
@@ -55,9 +56,15 @@ local function degrees_of(mask)
   return least:to "int64", out:to "int64"
 end
 
+-- Degrees are read off the mask's values, which a step that is being recorded
+-- must not do: there a mask nobody planned for is multiplied.
+local unplanned = {}
+
 local function plan_of(layer)
   local plan, mask = plans[layer], layer.mask
-  if not plan or plan.mask ~= mask or plan.version ~= mask:version() then
+  if not plan or not rawequal(plan.mask, mask)
+      or plan.version ~= mask:version() then
+    if program.recording() then return unplanned end
     plan = { mask = mask, version = mask:version() }
     orrery.no_grad(function()
       plan.in_degree, plan.out_degree = degrees_of(mask)
@@ -94,8 +101,14 @@ function MaskedLinear:set_mask(mask)
       mask:shape_str(), self.mask:shape_str())
   end
   self.mask:copy_(mask:to(self.mask.dtype))
+  plan_of(self)
   return self
 end
+
+--- What a recorded step takes for granted: it is recorded anew when this is
+--- another value.
+---@return table
+function MaskedLinear:recorded_form() return plan_of(self) end
 
 function MaskedLinear:forward(x)
   if x:dim() == 0 or x:size(-1) ~= self.in_features then
