@@ -16,18 +16,27 @@ end
 
 -- A module, where PyTorch has its like, and what it does not have.
 local sections = {
-  { "nn", "torch.nn", set [[AdaIN AveragedModel Blur Checkpoint CircularPad1d
+  { "nn", "torch.nn", set [[AdaIN Blur Checkpoint CircularPad1d
     CircularPad2d ConvBlock MaskedLinear MinibatchStdDev ModulatedConv2d
     NoiseInjection PixelNorm Residual View]] },
   { "nn.functional", "torch.nn.functional", set "pad_same" },
   { "nn.init", "torch.nn.init", set "" },
   { "nn.utils", "torch.nn.utils", set [[clip_weights_ load_torch save_torch
-    summary torch_state_dict update_bn]] },
+    summary torch_state_dict]] },
   { "optim", "torch.optim", set "" },
   { "optim.lr_scheduler", "torch.optim.lr_scheduler", set "" },
   { "linalg", "torch.linalg", set "sqrtm" },
   { "data" }, { "train" }, { "io" }, { "plot" }, { "report" }, { "vae" },
   { "json" }, { "knobs" },
+}
+
+-- What torch has elsewhere than the rest of its module.
+local moved = {
+  ["nn.AveragedModel"] = "torch.optim.swa_utils.AveragedModel",
+  ["nn.utils.update_bn"] = "torch.optim.swa_utils.update_bn",
+  ["data.TensorDataset"] = "torch.utils.data.TensorDataset",
+  ["data.loader"] = "torch.utils.data.DataLoader",
+  ["io.load"] = "torch.load", ["io.save"] = "torch.save",
 }
 
 -- Functions and methods that torch has under another name, or elsewhere, and
@@ -39,7 +48,8 @@ local elsewhere = { threads = "torch.get_num_threads",
   multigammaln = "torch.special.multigammaln",
   checkpoint = "torch.utils.checkpoint.checkpoint",
   checkpoint_sequential = "torch.utils.checkpoint.checkpoint_sequential",
-  functional_call = "torch.nn.utils.stateless.functional_call" }
+  functional_call = "torch.nn.utils.stateless.functional_call, "
+    .. "torch.func.functional_call (2.0)", compile = "torch.compile (2.0)" }
 for _, name in ipairs { "grad", "gradcheck", "gradgradcheck",
   "detect_anomaly" } do
   elsewhere[name] = "torch.autograd." .. name
@@ -47,13 +57,14 @@ end
 for _, name in ipairs { "jacobian", "hessian", "hvp", "vjp", "jvp" } do
   elsewhere[name] = "torch.autograd.functional." .. name
 end
-for name in pairs(set [[arctan2_ arriving_grad blame clear_interrupt clock
-  describe divide_ expit_ fail_after gammaln_ getpid grad_mode grad_site graph
-  graph_nodes help interrupt interrupted is_rerunning isatty keep live machine
-  memory memory_limit modules multigammaln_ multiply_ op_names pass_number psi_
-  record reset_peak scope segment set_again set_anomaly set_own sgn_ shape_str
-  shares_storage sleep subtract_ sum_last tensor_id terminal_size tidy trim
-  true_divide_ version]]) do
+for name in pairs(set [[
+  arctan2_ arriving_grad backend blame clear_interrupt clock describe divide_
+  expit_ fail_after gammaln_ getpid grad_mode grad_site graph graph_nodes help
+  interrupt interrupted is_rerunning isatty keep live machine memory
+  memory_limit modules multigammaln_ multiply_ op_names pass_number psi_
+  read_image record reset_peak scope segment set_again set_anomaly set_own sgn_
+  shape_str shares_storage sleep subtract_ sum_last tensor_id terminal_size tidy
+  trim true_divide_ version write_image]]) do
   elsewhere[name] = false
 end
 local only_functions = set [[atleast_1d atleast_2d atleast_3d combinations
@@ -70,8 +81,10 @@ local function counterpart(home, name)
   return elsewhere[name] or nil
 end
 
-local lazy = { "save", "load", "help", "einsum", "gradcheck", "gradgradcheck",
-  "jacobian", "hessian", "hvp", "vjp", "jvp", "functional_call" }
+local lazy = { "save", "load", "help", "einsum", "tensordot", "gradcheck",
+  "gradgradcheck", "jacobian", "hessian", "hvp", "vjp", "jvp", "checkpoint",
+  "checkpoint_sequential", "functional_call", "graph", "compile", "read_image",
+  "write_image" }
 
 local function is_callable(v)
   local meta = type(v) == "table" and getmetatable(v)
@@ -167,7 +180,8 @@ function help_page.contents()
       if path == "optim" and orrery.optim.lr_scheduler[name] then
         home = "torch.optim.lr_scheduler"
       end
-      entry(list, full, known and home .. "." .. name, help.help(full))
+      entry(list, full, moved[full] or known and home .. "." .. name,
+        help.help(full))
     end
     all[#all + 1] = { path, list }
   end
