@@ -74,6 +74,9 @@ typedef struct orr_memory {
 ORR_API orr_memory orr_memory_stats(void);
 ORR_API void orr_memory_reset_peak(void);
 ORR_API void orr_memory_trim(void);  // gives the cache back to the system
+// While on, freed and live blocks together stay below the peak of what was
+// live, at the price of more blocks from the system: for work done once.
+ORR_API void orr_memory_tight(bool on);
 // The most bytes handed out at a time (at first, the machine's memory): what
 // would pass it fails at once, before the system starts to swap or to kill.
 ORR_API size_t orr_memory_limit(void);
@@ -414,7 +417,8 @@ ORR_API void orr_program_free(orr_program *p);
 // grad, and which have a gradient.
 ORR_API bool orr_program_holds(const orr_program *p);
 // Fills result with a returned reference each. After a failure parameters are
-// as after an eager step that failed there.
+// as after an eager step that failed there, and leaves whose gradient it would
+// have set without reading it have none.
 ORR_API bool orr_program_run(orr_program *p, orr_tensor *const *argument,
                              orr_tensor **result);
 ORR_API int orr_program_results(const orr_program *p);

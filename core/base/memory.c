@@ -42,6 +42,7 @@ static orr_memory stats;
 // Class numbers end there.
 #define MOST ((size_t)1 << 47)
 
+static bool tight;
 static int64_t fail_countdown;
 static size_t limit;  // 0: not yet asked for
 
@@ -111,7 +112,8 @@ static void *take(size_t size, int class_index) {
     stats.cached_bytes -= size;
     return b;
   }
-  if (stats.live_bytes + stats.cached_bytes + size > limit) orr_memory_trim();
+  const size_t most = tight && size >= LARGE ? stats.peak_bytes : limit;
+  if (stats.live_bytes + stats.cached_bytes + size > most) orr_memory_trim();
   void *fresh = from_system(size);
   if (!fresh && stats.cached_bytes) {
     orr_memory_trim();
@@ -169,7 +171,7 @@ void orr_free(void *block, size_t bytes) {
   const size_t size = round_up(bytes, &class_index);
   stats.live_bytes -= size;
   stats.live_blocks--;
-  size_t most = stats.peak_bytes / 2 * 3;
+  size_t most = tight ? stats.peak_bytes : stats.peak_bytes / 2 * 3;
   if (most < CACHE_FLOOR) most = CACHE_FLOOR;
   if (CACHE_OFF || stats.live_bytes + stats.cached_bytes + size > most) {
     to_system(block, size);
@@ -208,5 +210,7 @@ void orr_memory_trim(void) {
   }
   stats.cached_bytes = 0;
 }
+
+void orr_memory_tight(bool on) { tight = on; }
 
 void orr_memory_fail_after(int64_t n) { fail_countdown = n; }

@@ -131,11 +131,16 @@ static bool plan_memory(orr_program *p) {
   if (n) qsort(order, n, sizeof *order, larger_first);
   place_buffers(p, order, n, order + n);
   orr_free(order, bytes);
-  p->arena = orr_alloc(p->arena_bytes + 64);
-  if (!p->arena) return false;
+  return true;
+}
+
+bool orr_program_settle(orr_program *p) {
+  char *arena = orr_arena_get(p->arena_bytes + 64);
+  if (!arena || arena == p->arena) return arena != NULL;
+  p->arena = arena;
   for (size_t i = 0; i < p->buffers.count; i++) {
     orr_buffer *b = orr_buffer_at(p, i);
-    if (in_arena(b)) b->storage->data = p->arena + b->offset;
+    if (in_arena(b)) b->storage->data = arena + b->offset;
   }
   return true;
 }

@@ -92,13 +92,20 @@ struct orr_program {
   orr_list updates;    // orr_step_row *, borrowed
   orr_mark *marks;
   int mark_count;
-  char *arena;
+  char *arena;  // where its buffers were last put
   size_t arena_bytes, leaving_bytes;
   size_t dead_rows, updates_done;
 };
 
 orr_program *orr_program_new(void);
-bool orr_program_plan(orr_program *p);  // drops dead rows, places buffers
+bool orr_program_plan(orr_program *p);    // drops dead rows, places buffers
+bool orr_program_settle(orr_program *p);  // its buffers into the arena
+
+// Each program joins once and leaves once; the block, aligned like any other,
+// holds at least that many bytes until the next call.
+void orr_arena_join(void);
+void orr_arena_leave(void);
+char *orr_arena_get(size_t bytes);
 
 static inline orr_buffer *orr_buffer_at(const orr_program *p, size_t i) {
   return (orr_buffer *)p->buffers.items + i;

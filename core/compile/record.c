@@ -381,6 +381,7 @@ bool orr_program_begin(int n, orr_tensor *const *argument) {
   orr_recorder *r = orr_alloc_zero(sizeof *r);
   if (!r) return false;
   r->program = orr_program_new();
+  orr_memory_tight(true);
   orr_recorder_now = r;
   orr_recorder_epoch = ++epochs;
   bool ok = r->program != NULL;
@@ -395,6 +396,7 @@ static orr_program *stop(void) {
   orr_program *p = r->program;
   orr_recorder_now = NULL;
   orr_recorder_epoch = 0;
+  orr_memory_tight(false);
   orr_free(r, sizeof *r);
   return p;
 }

@@ -11,6 +11,7 @@
 orr_program *orr_program_new(void) {
   orr_program *p = orr_alloc_zero(sizeof *p);
   if (!p) return NULL;
+  orr_arena_join();
   p->rows.size = p->updates.size = sizeof(orr_step_row *);
   p->buffers.size = sizeof(orr_buffer);
   p->leaves.size = sizeof(orr_program_leaf);
@@ -64,7 +65,7 @@ void orr_program_free(orr_program *p) {
   free_headers(&p->results);
   free_buffers(p);
   if (p->marks) orr_free(p->marks, (size_t)p->mark_count * sizeof *p->marks);
-  if (p->arena) orr_free(p->arena, p->arena_bytes + 64);
+  orr_arena_leave();
   orr_free(p, sizeof *p);
 }
 
@@ -190,6 +191,13 @@ static bool take_memory(orr_buffer *b) {
   return true;
 }
 
+// Gradients that the run sets without having read them make room first.
+static void drop_gradients(orr_program *p) {
+  orr_program_leaf *leaf = p->leaves.items;
+  for (size_t i = 0; i < p->leaves.count; i++)
+    if (leaf[i].set && !leaf[i].read) orr_set_grad(leaf[i].leaf, NULL);
+}
+
 static bool bind_buffers(orr_program *p) {
   const orr_program_leaf *leaf = p->leaves.items;
   for (size_t i = 0; i < p->buffers.count; i++) {
@@ -271,8 +279,10 @@ bool orr_program_run(orr_program *p, orr_tensor *const *argument,
   p->updates_done = 0;
   if (orr_recorder_now)
     return orr_set_error("compile: a step is being recorded; end it first");
-  const bool ok = bind_arguments(p, argument) && bind_buffers(p) &&
-      run_rows(p) && give_out(p, argument, result);
+  if (!orr_program_settle(p) || !bind_arguments(p, argument)) return false;
+  drop_gradients(p);
+  const bool ok =
+      bind_buffers(p) && run_rows(p) && give_out(p, argument, result);
   unbind(p);
   return ok;
 }

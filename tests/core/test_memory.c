@@ -205,6 +205,32 @@ static void a_steady_state_allocates_nothing(void **state) {
 
 // Header, storage and elements of a small result are one block, and so are
 // the node, with its inputs' entries, that records the call.
+static void tight_memory_stays_below_the_peak_of_what_was_live(void **state) {
+  (void)state;
+  enum { N = 12, LEAST = 300 << 10 };
+  void *p[N] = {NULL};
+  size_t bytes[N] = {0}, random = 1;
+  orr_memory_trim();
+  orr_memory_reset_peak();
+  orr_memory_tight(true);
+  for (int round = 0; round < 400; round++) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    const size_t i = (random >> 33) % N;
+    if (p[i]) {
+      orr_free(p[i], bytes[i]);
+      p[i] = NULL;
+    } else {
+      bytes[i] = LEAST + (random >> 36) % (3 << 20);
+      p[i] = orr_alloc(bytes[i]);
+      assert_non_null(p[i]);
+    }
+    const orr_memory m = orr_memory_stats();
+    assert_true(m.live_bytes + m.cached_bytes <= m.peak_bytes);
+  }
+  orr_memory_tight(false);
+  for (int i = 0; i < N; i++) orr_free(p[i], bytes[i]);
+}
+
 static void an_op_on_a_small_tensor_allocates_once(void **state) {
   (void)state;
 #if defined(__SANITIZE_ADDRESS__)
@@ -264,6 +290,7 @@ int main(void) {
       cmocka_unit_test(the_process_holds_what_the_counters_say),
       cmocka_unit_test(blocks_of_huge_pages),
       cmocka_unit_test(a_steady_state_allocates_nothing),
+      cmocka_unit_test(tight_memory_stays_below_the_peak_of_what_was_live),
       cmocka_unit_test(an_op_on_a_small_tensor_allocates_once),
       cmocka_unit_test(views_outlive_the_tensor_they_came_from),
   };
