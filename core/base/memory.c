@@ -23,6 +23,11 @@
 // half more than the peak of what was live: a training step frees and takes
 // blocks of many sizes, and at just the peak some of them went back and forth.
 #define CACHE_FLOOR ((size_t)16 << 20)
+// Where that is reached, blocks of sizes that have not been asked for while
+// this many times as much was taken make room: they are another program's
+// part, and kept all of this one's out. A step that only comes round again
+// does not take as much in between.
+#define STALE 8
 
 // Blocks this large are whole pages from the system. glibc before 2.38 does
 // not find freed aligned blocks again (its bug 14581): the process grew to ten
@@ -38,6 +43,8 @@ typedef struct free_block {
 } free_block;
 
 static free_block *cache[CLASSES];
+static size_t last_use[CLASSES];  // bytes_taken when one was last taken
+static size_t bytes_taken;
 static orr_memory stats;
 // Class numbers end there.
 #define MOST ((size_t)1 << 47)
@@ -122,7 +129,8 @@ static void *take(size_t size, int class_index) {
   return fresh;
 }
 
-static void *lend(void *block, size_t size) {
+static inline void *lend(void *block, size_t size, int class_index) {
+  last_use[class_index] = bytes_taken += size;
   stats.live_bytes += size;
   stats.live_blocks++;
   if (stats.live_bytes > stats.peak_bytes) stats.peak_bytes = stats.live_bytes;
@@ -145,7 +153,7 @@ static void *alloc_otherwise(size_t bytes) {
                   bytes, stats.live_bytes);
     return NULL;
   }
-  return lend(block, size);
+  return lend(block, size, class_index);
 }
 
 void *orr_alloc(size_t bytes) {
@@ -157,12 +165,25 @@ void *orr_alloc(size_t bytes) {
   if (!b || stats.live_bytes + size > limit) return alloc_otherwise(bytes);
   cache[class_index] = b->next;
   stats.cached_bytes -= size;
-  return lend(b, size);
+  return lend(b, size, class_index);
 }
 
 void *orr_alloc_zero(size_t bytes) {
   void *block = orr_alloc(bytes);
   return block ? memset(block, 0, bytes) : NULL;
+}
+
+// Gives one block of a class long out of use to the system.
+static bool drop_stale(size_t most) {
+  for (int i = 0; i < CLASSES; i++) {
+    if (!cache[i] || bytes_taken - last_use[i] < STALE * most) continue;
+    free_block *b = cache[i];
+    cache[i] = b->next;
+    stats.cached_bytes -= class_size(i);
+    to_system(b, class_size(i));
+    return true;
+  }
+  return false;
 }
 
 void orr_free(void *block, size_t bytes) {
@@ -173,7 +194,10 @@ void orr_free(void *block, size_t bytes) {
   stats.live_blocks--;
   size_t most = tight ? stats.peak_bytes : stats.peak_bytes / 2 * 3;
   if (most < CACHE_FLOOR) most = CACHE_FLOOR;
-  if (CACHE_OFF || stats.live_bytes + stats.cached_bytes + size > most) {
+  bool fits = !CACHE_OFF;
+  while (fits && stats.live_bytes + stats.cached_bytes + size > most)
+    fits = drop_stale(most);
+  if (!fits) {
     to_system(block, size);
     return;
   }

@@ -85,7 +85,6 @@ static int call(orr_reader *r) {
   for (int i = 0; i < n; i++) *slot[i] = y[i];
   if (r->requires_grad && !orr_set_requires_grad(y[0], true))
     return orr_raise(L);
-  orr_collect(L);
   return n;
 }
 
@@ -98,6 +97,8 @@ static int apply(lua_State *L, const orr_op_info *o, int mode) {
   r.requires_grad = false;
   r.anchor = 0;
   luaL_checkstack(L, 24, NULL);
+  // Before the op takes memory: what is dead then leaves it a warm block.
+  if (mode != MODE_INPLACE) orr_collect(L);
   orr_site_state(L);
   orr_clear_error();
   if (mode == MODE_UNARY || mode == MODE_BINARY)
