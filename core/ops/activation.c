@@ -207,12 +207,16 @@ ORR_DEFINE_OP(logsigmoid,
               .samples = {"{ {3,4}, low = -3, high = 3 }", "{ {0,4} }",
                           "{ {6}, low = -400, high = 400 }"});
 
-ORR_MAP1(hardtanh, ORR_GRAIN_CHEAP, x<b0 ? b0 : x> b1 ? b1 : x)
-
 static bool hardtanh_shape(orr_call *c) {
   if (!(c->attr[0] < c->attr[1]))
     return orr_fail(c, "min_val is %g but max_val is %g; min_val must be less",
                     c->attr[0], c->attr[1]);
+  const orr_dtype d = c->x[0]->dtype;
+  for (int i = 0; i < 2 && !orr_dtype_is_float(d); i++) {
+    if (orr_is_whole(c->attr[i])) continue;
+    return orr_fail(c, "%s is %g but x is %s; use a whole number, or x:float()",
+                    i ? "max_val" : "min_val", c->attr[i], orr_dtype_name(d));
+  }
   return unary_shape(c);
 }
 
@@ -226,12 +230,16 @@ static void hardtanh_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(hardtanh,
               .torch = "torch.nn.functional.hardtanh",
               .doc = "x limited to [min_val, max_val], elementwise.",
-              .params = {{"x"},
+              .params = {{"x", .want = ORR_WANT_ANY},
                          {"min_val", ORR_NUM, .def = -1, .doc = "lower limit"},
                          {"max_val", ORR_NUM, .def = 1, .doc = "upper limit"}},
-              .shape = hardtanh_shape, .forward = hardtanh_forward,
+              .shape = hardtanh_shape, .forward = orr_clamp_forward,
               .vjp = hardtanh_vjp, .flags = FLAGS,
               .samples = {"{ {3,4}, low = -0.9, high = 0.9 }",
                           "{ {6}, low = 1.5, high = 3 }", "{ {0,4} }",
+                          "{ {9}, ints = { x = {-3,3} } }",
+                          "{ {9}, ints = { x = {-3,3} }, max_val = 0.5, error "
+                          "= 'hardtanh: max_val is 0.5 but x is int64; use a "
+                          "whole number, or x:float()' }",
                           "{ {4}, min_val = 1, error = 'hardtanh: min_val is 1 "
                           "but max_val is 1; min_val must be less' }"});

@@ -92,8 +92,6 @@ ORR_DEFINE_OP(prelu,
 // ---- pieces of straight lines
 
 static orr_tensor *relu6_compose(orr_call *c) {
-  if (!orr_dtype_is_float(c->x[0]->dtype))
-    return ORR(clamp, c->x[0], .attr = {0, 6});
   return ORR(hardtanh, c->x[0], .attr = {0, 6});
 }
 

@@ -62,11 +62,34 @@ ORR_DEFINE_OP(div,
                           "{ {3,1}, {4}, low = -3, high = -1 }",
                           "{ {0,4}, {4} }", BAD_BROADCAST("div")});
 
-ORR_MAP2(pow, ORR_GRAIN_DEAR,
+ORR_MAP2(pow_floats, ORR_GRAIN_DEAR,
          z == 2         ? x * x
              : z == 1   ? x
              : z == 0.5 ? v_sqrt(x)
                         : V_FLOAT(x, powf, pow)(x, z))
+
+// Of whole numbers, which wrap; x^-n is 1 / x^n with its fraction cut off.
+static inline int64_t whole_power(int64_t x, int64_t n) {
+  if (n < 0) return x == 1 || (x == -1 && n % 2 == 0) ? 1 : x == -1 ? -1 : 0;
+  uint64_t y = 1, square = (uint64_t)x;
+  for (; n; n /= 2, square *= square)
+    if (n % 2) y *= square;
+  return (int64_t)y;
+}
+ORR_LOOP2(pow_i64, int64_t, int64_t, whole_power(x, z))
+ORR_LOOP2(pow_u8, uint8_t, uint8_t, whole_power(x, z))
+
+static bool pow_forward(orr_call *c) {
+  const orr_dtype d = c->x[0]->dtype;
+  if (orr_dtype_is_float(d)) return pow_floats_forward(c);
+  const orr_tensor *n = c->x[1];
+  if (n->rank == 0 && orr_get_int(n, 0) < 0)
+    return orr_fail(c,
+                    "y is %lld but x is %s; whole numbers have no negative "
+                    "powers: use x:float()",
+                    (long long)orr_get_int(n, 0), orr_dtype_name(d));
+  return orr_run_loop(c, d == ORR_I64 ? pow_i64 : pow_u8, ORR_GRAIN_DEAR);
+}
 
 // d x^y: y x^(y-1) to x and x^y log x to y. Where x = y = 0 the first is 0, as
 // for any other x, and so are its derivatives: 1 stands in for x. Where x = 0
@@ -89,10 +112,14 @@ static void pow_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(pow,
               .doc = "Power x ^ y, elementwise with broadcasting. A negative x "
-                     "with a fractional y is NaN. Integers become float32.",
+                     "with a fractional y is NaN. Whole numbers stay whole.",
               .params = XY, .shape = binary_shape, .forward = pow_forward,
-              .vjp = pow_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT,
+              .vjp = pow_vjp, .flags = BINARY_FLAGS,
               .samples = {"{ {3,4}, {3,4}, low = 0.5, high = 2 }",
+                          "{ {3,4}, {4}, ints = { x = {-5,5}, y = {0,9} } }",
+                          "{ {3}, {}, ints = { x = {1,5}, y = {-2,-2} }, error "
+                          "= 'pow: y is -2 but x is int64; whole numbers have "
+                          "no negative powers: use x:float()' }",
                           "{ {3,4}, {1,4}, low = 0.2, high = 3 }", "{ {0}, {} }",
                           BAD_BROADCAST("pow")});
 
@@ -310,12 +337,28 @@ static int64_t whole(double limit, int64_t least, int64_t most) {
 CLAMP_INTS(clamp_i64, int64_t, INT64_MIN, INT64_MAX)
 CLAMP_INTS(clamp_u8, uint8_t, 0, UINT8_MAX)
 
-static bool clamp_forward(orr_call *c) {
+// Between limits that are not whole, as float32.
+#define CLAMPED_F(x) ((float)x < b0 ? b0 : (float)x > b1 ? b1 : (float)x)
+#define CLAMP_TO_FLOAT(NAME, T)                                    \
+  static void NAME(int64_t n, char *const *p, const int64_t *s,    \
+                   const double *attr) {                           \
+    const float b0 = (float)attr[0], b1 = (float)attr[1];          \
+    const T *px = (const T *)(const void *)p[1];                   \
+    for (int64_t i = 0; i < n; i++)                                \
+      ((float *)(void *)p[0])[i * s[0]] = CLAMPED_F(px[i * s[1]]); \
+  }
+CLAMP_TO_FLOAT(clamp_i64_f32, int64_t)
+CLAMP_TO_FLOAT(clamp_u8_f32, uint8_t)
+
+bool orr_clamp_forward(orr_call *c) {
   static orr_loop *const loops[] = {clamp_f32, clamp_f64, clamp_i64, clamp_u8};
-  return orr_run_loop(c, loops[c->x[0]->dtype], ORR_GRAIN_CHEAP);
+  const orr_dtype d = c->x[0]->dtype;
+  orr_loop *loop = loops[d];
+  if (c->y[0]->dtype != d) loop = d == ORR_I64 ? clamp_i64_f32 : clamp_u8_f32;
+  return orr_run_loop(c, loop, ORR_GRAIN_CHEAP);
 }
 
-static bool is_whole(double limit) {
+bool orr_is_whole(double limit) {
   return isinf(limit) || limit == floor(limit);
 }
 
@@ -323,14 +366,11 @@ static bool clamp_shape(orr_call *c) {
   if (c->attr[0] > c->attr[1])
     return orr_fail(c, "min is %g but max is %g; min must not be above max",
                     c->attr[0], c->attr[1]);
-  const orr_dtype dtype = c->x[0]->dtype;
-  if (dtype == ORR_F32 || dtype == ORR_F64) return unary_shape(c);
-  for (int i = 0; i < 2; i++) {
-    if (is_whole(c->attr[i])) continue;
-    return orr_fail(c, "%s is %g but x is %s; use a whole number, or x:float()",
-                    i ? "max" : "min", c->attr[i], orr_dtype_name(dtype));
-  }
-  return unary_shape(c);
+  const orr_tensor *x = c->x[0];
+  if (orr_dtype_is_float(x->dtype) ||
+      (orr_is_whole(c->attr[0]) && orr_is_whole(c->attr[1])))
+    return unary_shape(c);
+  return orr_out(c, 0, ORR_F32, x->rank, x->size);
 }
 
 static void clamp_vjp(orr_vjp *v) {
@@ -342,17 +382,16 @@ static void clamp_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(clamp,
               .doc = "x limited to [min, max], elementwise. The gradient is 0 "
-                     "where x was cut.",
+                     "where x was cut. Whole numbers between limits that are "
+                     "not whole become float32.",
               .params = {{"x", .want = ORR_WANT_ANY},
                          {"min", ORR_NUM, .def = -INFINITY, .doc = "lower limit"},
                          {"max", ORR_NUM, .def = INFINITY, .doc = "upper limit"}},
-              .shape = clamp_shape, .forward = clamp_forward, .vjp = clamp_vjp,
+              .shape = clamp_shape, .forward = orr_clamp_forward, .vjp = clamp_vjp,
               .flags = UNARY_FLAGS,
               .samples = {"{ {3,4}, min = -5, max = 5 }",
                           "{ {6}, low = 1, high = 2, max = 0 }", "{ {0,4} }",
                           "{ {3,4}, ints = { x = { -9, 9 } }, min = -3 }",
-                          "{ {2}, ints = { x = { 0, 9 } }, max = 0.5, error = "
-                          "'clamp: max is 0.5 but x is int64; use a whole "
-                          "number, or x:float()' }",
+                          "{ {9}, ints = { x = { 0, 9 } }, max = 4.5 }",
                           "{ {4}, min = 2, max = 1, error = 'clamp: min is 2 but "
                           "max is 1; min must not be above max' }"});

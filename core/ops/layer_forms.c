@@ -122,7 +122,8 @@ ORR_DEFINE_OP(lp_pool2d,
         {"kernel_size", ORR_PAIR, .required = true, .doc = "of the window"},
         {"stride", ORR_PAIR, .doc = "0, the default, is kernel_size"},
         CEIL_MODE},
-    .compose = lp_pool2d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = lp_pool2d_compose,
+    .flags = ORR_FUNCTIONAL | ORR_INT_TO_FLOAT,
     .samples = {"{ {2,2,4,4}, norm_type = 2, kernel_size = 2, low = 0.3 }",
         "{ {1,1,5,4}, norm_type = 3, kernel_size = {3,2}, stride = 1, low = "
         "0.3, high = 2 }",
@@ -135,7 +136,8 @@ ORR_DEFINE_OP(lp_pool1d,
         {"kernel_size", ORR_INT, .required = true, .doc = "of the window"},
         {"stride", ORR_INT, .doc = "0, the default, is kernel_size"},
         CEIL_MODE},
-    .compose = lp_pool1d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = lp_pool1d_compose,
+    .flags = ORR_FUNCTIONAL | ORR_INT_TO_FLOAT,
     .samples = {"{ {2,2,6}, norm_type = 2, kernel_size = 2, low = 0.3 }",
         "{ {1,1,7}, norm_type = 1.5, kernel_size = 3, stride = 2, low = 0.3, "
         "high = 2 }",
@@ -257,7 +259,7 @@ static orr_tensor *bilinear_compose(orr_call *c) {
   orr_tensor *z = ORR(matmul, orr_reshape_to(x, 2, (int64_t[]){n, i}), weight);
   z = orr_reshape_to(z, 3, (int64_t[]){n, o, j});
   z = ORR(mul, z, orr_reshape_to(y, 3, (int64_t[]){n, 1, j}));
-  z = ORR(sum, z, .attr = {1, 2});
+  z = orr_cast(ORR(sum, z, .attr = {1, 2}), x->dtype);
   if (bias) z = ORR(add, z, bias);
   return orr_reshape_to(z, x->rank, to);
 }
@@ -265,7 +267,9 @@ static orr_tensor *bilinear_compose(orr_call *c) {
 ORR_DEFINE_OP(bilinear,
     .doc = "x1^T W x2 + bias for each matrix W of weight: x1 [..., I], x2 "
            "[..., J], weight [O, I, J], bias [O] -> [..., O].",
-    .params = {{"x1"}, {"x2"}, {"weight"}, {"bias", .optional = true}},
+    .params = {{"x1", .want = ORR_WANT_ANY}, {"x2", .want = ORR_WANT_ANY},
+        {"weight", .want = ORR_WANT_ANY},
+        {"bias", .want = ORR_WANT_ANY, .optional = true}},
     .compose = bilinear_compose, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,3}, {2,4}, {5,3,4}, {5} }",
         "{ {2,2,3}, {2,2,1}, {2,3,1} }", "{ {3}, {2}, {2,3,2} }",

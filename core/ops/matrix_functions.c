@@ -275,10 +275,11 @@ static orr_tensor *matrix_power_compose(orr_call *c) {
 
 ORR_DEFINE_OP(matrix_power,
     .doc = "The n-th power of square matrices; below 0, of the inverse.",
-    .params = {{"x"}, {"n", ORR_INT, .required = true, .doc = "exponent"}},
+    .params = {{"x", .want = ORR_WANT_ANY}, {"n", ORR_INT, .required = true, .doc = "exponent"}},
     .compose = matrix_power_compose,
     .samples = {"{ {3,3}, n = 3 }", "{ {2,2,2}, n = 6 }",
         "{ {3,3}, n = -2, diagonal = 3 }", "{ {3,3}, n = 1 }",
-        "{ {2,3,3}, n = 0 }", "{ {0,0}, n = 5 }", "{ {0,2,2}, n = 2 }",
+        "{ {2,3,3}, n = 0 }", "{ {0,0}, n = 5 }",
+        "{ {2,2}, n = 5, ints = { x = {-3,3} } }", "{ {0,2,2}, n = 2 }",
         "{ {2,3}, n = 2, error = 'matrix_power: x is [2, 3] but its last two "
         "axes must be of equal size' }"});

@@ -423,7 +423,7 @@ ORR_DEFINE_OP(
     .doc = "Rows of weight [V, D] at the positions of index [...], from 1: "
            "[..., D].",
     .params = {{"index", .want = ORR_WANT_INT, .doc = "rows, from 1"},
-               {"weight"},
+               {"weight", .want = ORR_WANT_ANY},
                {"padding_idx", ORR_INT,
                 .doc = "the row that gets no gradient; 0: there is none"}},
     .compose = embedding_compose, .flags = ORR_FUNCTIONAL,

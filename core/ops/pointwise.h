@@ -44,4 +44,8 @@ static inline orr_tensor *times(orr_vjp *v, orr_tensor *d) {
   return ORR(mul, v->gy, d);
 }
 
+// clamp's, which hardtanh shares: limits in the first two options.
+bool orr_clamp_forward(orr_call *c);
+bool orr_is_whole(double limit);
+
 #endif

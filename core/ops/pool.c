@@ -1,5 +1,6 @@
 // pool.c -- max and average pooling, nearest upsampling. All are linear once
 // the positions of the maxima are known, and each adjoint is an op.
+#include "../kernels/iterate.h"
 #include "../kernels/pool.h"
 
 #include "window.h"
@@ -369,8 +370,27 @@ static bool upsample_nearest2d_shape(orr_call *c) {
   return orr_out(c, 0, c->x[0]->dtype, 4, size);
 }
 
+// Of whole numbers: x [rows, 1, W, 1] copied over y [rows, kh, W, kw].
+static void repeat_whole(orr_tensor *x, orr_tensor *y, const orr_pool *g) {
+  const int64_t rows = x->count / g->w;
+  const int64_t size[] = {rows, g->kh, g->w, g->kw};
+  const int64_t step[] = {g->kh * g->ow, g->ow, g->kw, 1};
+  const int64_t still[] = {g->w, 0, 1, 0};
+  orr_tensor to = *y, from = *x;
+  to.rank = from.rank = 4;
+  from.contiguous = false;
+  from.count = to.count;
+  for (int i = 0; i < 4; i++) {
+    to.size[i] = from.size[i] = size[i];
+    to.stride[i] = step[i], from.stride[i] = still[i];
+  }
+  orr_copy_elements(&to, &from);
+}
+
 static bool upsample_nearest2d_forward(orr_call *c) {
   const orr_pool g = upsampling(c->attr, c->x[0], c->y[0]);
+  if (!orr_dtype_is_float(c->y[0]->dtype))
+    return repeat_whole(c->x[0], c->y[0], &g), true;
   orr_upsample(c->y[0]->dtype, &g, orr_data(c->x[0]), orr_data(c->y[0]));
   return true;
 }
@@ -389,12 +409,13 @@ static void upsample_nearest2d_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(
     upsample_nearest2d,
     .doc = "Repeats each pixel of x [N, C, H, W] scale_factor times both ways.",
-    .params = {{"x"}, SCALE_PARAM}, .shape = upsample_nearest2d_shape,
+    .params = {{"x", .want = ORR_WANT_ANY}, SCALE_PARAM}, .shape = upsample_nearest2d_shape,
     .forward = upsample_nearest2d_forward, .vjp = upsample_nearest2d_vjp,
     .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
     .torch = "torch.nn.functional.upsample_nearest",
     .samples =
         {"{ {2,2,3,2}, scale_factor = 2 }",
+         "{ {2,2,3,2}, scale_factor = {2,3}, ints = { x = {0,9} } }",
         "{ {0,2,3,2}, scale_factor = 2 }",
          "{ {1,2,2,3}, scale_factor = {3,1} }",
          "{ {0,2,2,2}, scale_factor = 2 }", "{ {1,1,0,2}, scale_factor = 2 }",

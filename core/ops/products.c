@@ -21,6 +21,8 @@ ORR_DEFINE_OP(outer, .doc = "All products of the elements of two vectors: "
 static orr_tensor *dot_compose(orr_call *c) {
   if (!orr_want_rank(c, 0, 1) || !orr_want_rank(c, 1, 1)) return NULL;
   if (!orr_want_same(c, 0, 1)) return NULL;
+  if (c->x[0]->dtype == ORR_U8 && c->x[1]->dtype == ORR_U8)
+    return ORR(inner, c->x[0], c->x[1]);  // stays uint8, which a sum does not
   return ORR(sum, ORR(mul, c->x[0], c->x[1]));
 }
 
@@ -77,6 +79,24 @@ ORR_DEFINE_OP(bmm, .doc = "Matrix product of each pair of a batch: [B, M, K], "
                           "{ {3,4}, {2,4,5}, error = 'bmm: x is [3, 4] but must "
                           "have 3 axes; use :view or :unsqueeze' }"});
 
+// The three tensors have one dtype, and whole numbers whole factors.
+static bool alike(orr_call *c) {
+  static const char *const factor[] = {"beta", "alpha"};
+  const orr_dtype d = c->x[0]->dtype;
+  for (int i = 1; i < 3; i++) {
+    if (c->x[i]->dtype == d) continue;
+    return orr_fail(c, "input is %s but %s is %s; convert one",
+                    orr_dtype_name(d), orr_input_name(c, i),
+                    orr_dtype_name(c->x[i]->dtype));
+  }
+  for (int i = 0; i < 2 && !orr_dtype_is_float(d); i++) {
+    if (c->attr[i] == floor(c->attr[i])) continue;
+    return orr_fail(c, "%s is %g but x is %s; use a whole number, or x:float()",
+                    factor[i], c->attr[i], orr_dtype_name(d));
+  }
+  return true;
+}
+
 // beta input + alpha product; what has factor 0 does not count, NaN or not.
 static orr_tensor *add_product(orr_call *c, orr_tensor *product) {
   const double beta = c->attr[0], alpha = c->attr[1];
@@ -101,7 +121,8 @@ static orr_tensor *add_product(orr_call *c, orr_tensor *product) {
 }
 
 static orr_tensor *addmm_compose(orr_call *c) {
-  if (!orr_want_rank(c, 1, 2) || !orr_want_rank(c, 2, 2)) return NULL;
+  if (!alike(c) || !orr_want_rank(c, 1, 2) || !orr_want_rank(c, 2, 2))
+    return NULL;
   return add_product(c, ORR(matmul, c->x[1], c->x[2]));
 }
 
@@ -112,12 +133,21 @@ static orr_tensor *addmm_compose(orr_call *c) {
 ORR_DEFINE_OP(addmm,
               .doc = "beta * input + alpha * x y for matrices x [M, K], y [K, "
                      "N]; input broadcasts. beta = 0 ignores the input.",
-              .params = {{"input"}, {"x"}, {"y"}, FACTORS},
+              .params = {ANY("input"), ANY("x"), ANY("y"), FACTORS},
               .compose = addmm_compose,
               .samples = {"{ {3,5}, {3,4}, {4,5} }",
                           "{ {5}, {3,4}, {4,5}, beta = 0.5, alpha = -2 }",
                           "{ {3,1}, {3,4}, {4,5}, beta = 0 }",
                           "{ {0,5}, {0,4}, {4,5} }",
+                          "{ {5}, {3,4}, {4,5}, alpha = -2, ints = { input = "
+                          "{-9,9}, x = {-9,9}, y = {-9,9} } }",
+                          "{ {5}, {3,4}, {4,5}, alpha = 0.5, ints = { input = "
+                          "{0,9}, x = {0,9}, y = {0,9} }, error = 'addmm: "
+                          "alpha is 0.5 but x is int64; use a whole number, or "
+                          "x:float()' }",
+                          "{ {5}, {3,4}, {4,5}, ints = { x = {0,9} }, error = "
+                          "'addmm: input is float64 but x is int64; convert "
+                          "one' }",
                           "{ {4}, {3,4}, {4,5}, error = 'addmm: input is [4] "
                           "but the product is [3, 5]; input must broadcast to "
                           "it' }",
@@ -126,14 +156,15 @@ ORR_DEFINE_OP(addmm,
                           "}"});
 
 static orr_tensor *baddbmm_compose(orr_call *c) {
-  if (!orr_want_rank(c, 1, 3) || !orr_want_rank(c, 2, 3)) return NULL;
+  if (!alike(c) || !orr_want_rank(c, 1, 3) || !orr_want_rank(c, 2, 3))
+    return NULL;
   return add_product(c, ORR(bmm, c->x[1], c->x[2]));
 }
 
 ORR_DEFINE_OP(baddbmm,
               .doc = "beta * input + alpha * x y for each pair of a batch x [B, "
                      "M, K], y [B, K, N]; input broadcasts.",
-              .params = {{"input"}, {"x"}, {"y"}, FACTORS},
+              .params = {ANY("input"), ANY("x"), ANY("y"), FACTORS},
               .compose = baddbmm_compose,
               .samples = {"{ {2,3,5}, {2,3,4}, {2,4,5} }",
                           "{ {5}, {2,3,4}, {2,4,5}, beta = 0.5, alpha = -2 }",
@@ -143,22 +174,26 @@ ORR_DEFINE_OP(baddbmm,
                           "broadcast to it' }"});
 
 static orr_tensor *addmv_compose(orr_call *c) {
-  if (!orr_want_rank(c, 1, 2) || !orr_want_rank(c, 2, 1)) return NULL;
+  if (!alike(c) || !orr_want_rank(c, 1, 2) || !orr_want_rank(c, 2, 1))
+    return NULL;
   return add_product(c, ORR(mv, c->x[1], c->x[2]));
 }
 static orr_tensor *addr_compose(orr_call *c) {
-  if (!orr_want_rank(c, 1, 1) || !orr_want_rank(c, 2, 1)) return NULL;
+  if (!alike(c) || !orr_want_rank(c, 1, 1) || !orr_want_rank(c, 2, 1))
+    return NULL;
   return add_product(c, ORR(outer, c->x[1], c->x[2]));
 }
 static orr_tensor *addbmm_compose(orr_call *c) {
-  if (!orr_want_rank(c, 1, 3) || !orr_want_rank(c, 2, 3)) return NULL;
-  return add_product(c, ORR(sum, ORR(bmm, c->x[1], c->x[2]), .attr = {1, 0}));
+  if (!alike(c) || !orr_want_rank(c, 1, 3) || !orr_want_rank(c, 2, 3))
+    return NULL;
+  orr_tensor *sum = ORR(sum, ORR(bmm, c->x[1], c->x[2]), .attr = {1, 0});
+  return add_product(c, orr_cast(sum, c->x[0]->dtype));
 }
 
 ORR_DEFINE_OP(addmv,
     .doc = "beta * input + alpha * x y for a matrix x [M, K] and a vector y "
            "[K]; input broadcasts.",
-    .params = {{"input"}, {"x"}, {"y"}, FACTORS}, .compose = addmv_compose,
+    .params = {ANY("input"), ANY("x"), ANY("y"), FACTORS}, .compose = addmv_compose,
     .samples = {"{ {3}, {3,4}, {4} }",
         "{ {}, {3,4}, {4}, beta = 0.5, alpha = -2 }", "{ {0}, {0,4}, {4} }",
         "{ {3}, {4}, {4}, error = 'addmv: x is [4] but must have 2 axes; use "
@@ -166,7 +201,7 @@ ORR_DEFINE_OP(addmv,
 ORR_DEFINE_OP(addr,
     .doc = "beta * input + alpha * (outer product of the vectors x and y); "
            "input broadcasts.",
-    .params = {{"input"}, {"x"}, {"y"}, FACTORS}, .compose = addr_compose,
+    .params = {ANY("input"), ANY("x"), ANY("y"), FACTORS}, .compose = addr_compose,
     .samples = {"{ {3,4}, {3}, {4} }",
         "{ {4}, {3}, {4}, beta = 0.5, alpha = -2 }", "{ {0,4}, {0}, {4} }",
         "{ {3}, {3}, {4}, error = 'addr: input is [3] but the product is [3, "
@@ -174,7 +209,7 @@ ORR_DEFINE_OP(addr,
 ORR_DEFINE_OP(addbmm,
     .doc = "beta * input + alpha * the sum of the products of a batch x [B, M, "
            "K], y [B, K, N]; input broadcasts.",
-    .params = {{"input"}, {"x"}, {"y"}, FACTORS}, .compose = addbmm_compose,
+    .params = {ANY("input"), ANY("x"), ANY("y"), FACTORS}, .compose = addbmm_compose,
     .samples = {"{ {3,5}, {2,3,4}, {2,4,5} }",
         "{ {5}, {2,3,4}, {2,4,5}, beta = 0.5, alpha = -2 }",
         "{ {3,5}, {0,3,4}, {0,4,5} }",

@@ -160,12 +160,17 @@ static orr_tensor *interpolate_compose(orr_call *c) {
              "out");
     return NULL;
   }
-  if ((int)a[MODE] == AREA)
-    return ORR(adaptive_avg_pool2d, x, .attr = {(double)to[0], (double)to[1]});
   const int64_t h = to[0] / x->size[2], w = to[1] / x->size[3];
   const bool whole = h * x->size[2] == to[0] && w * x->size[3] == to[1] &&
       (a[SCALE] == 0 || (a[SCALE] == (double)h && a[SCALE + 1] == (double)w));
   const bool nearest = (int)a[MODE] == NEAREST || (int)a[MODE] == NEAREST_EXACT;
+  if (!nearest && !orr_dtype_is_float(x->dtype)) {
+    orr_fail(c, "x is %s, which only the nearest modes take; use x:float()",
+             orr_dtype_name(x->dtype));
+    return NULL;
+  }
+  if ((int)a[MODE] == AREA)
+    return ORR(adaptive_avg_pool2d, x, .attr = {(double)to[0], (double)to[1]});
   if (whole && nearest)  // the kernel for repeated pixels
     return ORR(upsample_nearest2d, x, .attr = {(double)h, (double)w});
   return resize(resize(x, 2, to[0], a[SCALE], a), 3, to[1], a[SCALE + 1], a);
@@ -178,7 +183,7 @@ ORR_DEFINE_OP(
            "four, bicubic between sixteen, or the mean over an area. "
            "align_corners puts the corner pixels' centres, not their edges, "
            "onto each other.",
-    .params = {{"x"},
+    .params = {{"x", .want = ORR_WANT_ANY},
                {"size", ORR_PAIR, .doc = "H and W wanted"},
                {"scale_factor", ORR_PAIR, .doc = "instead of size: factors"},
                {"mode", ORR_CHOICE, .choices = "nearest|bilinear|bicubic|area|nearest-exact"},
@@ -198,6 +203,10 @@ ORR_DEFINE_OP(
         "{ {2,1,3,2}, scale_factor = {1.5,2}, mode = 'bicubic' }",
         "{ {1,2,5,4}, size = {2,3}, mode = 'area' }",
         "{ {1,2,5,4}, size = {2,7}, mode = 'nearest-exact' }",
+        "{ {1,2,3,4}, size = {5,7}, ints = { x = {0,9} } }",
+        "{ {1,2,3,4}, size = 5, mode = 'bilinear', ints = { x = {0,9} }, error "
+        "= 'interpolate: x is int64, which only the nearest modes take; use "
+        "x:float()' }",
         "{ {1,1,2,2}, error = 'interpolate: neither size nor scale_factor is "
         "given; give one of them' }",
         "{ {1,1,2,2}, scale_factor = -1, error = 'interpolate: scale_factor is "

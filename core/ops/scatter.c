@@ -29,7 +29,8 @@ static bool scatter_shape(orr_call *c) {
                     "none longer than x's but axis %d",
                     orr_shape_text(x, a, sizeof a),
                     orr_shape_text(index, b, sizeof b), axis + 1);
-  if (source->dtype != x->dtype)
+  const bool number = source->rank == 0 && source->dtype == ORR_I64;
+  if (source->dtype != x->dtype && !(number && x->dtype == ORR_U8))
     return orr_fail(c, "x is %s but source is %s; convert one",
                     orr_dtype_name(x->dtype), orr_dtype_name(source->dtype));
   if (source->rank > 0 && !orr_same_shape(index, source))
@@ -41,6 +42,18 @@ static bool scatter_shape(orr_call *c) {
   return orr_out_like(c, x);
 }
 
+// A whole number for a uint8 tensor: its byte.
+static bool as_byte(orr_call *c, const char **from, uint8_t *byte) {
+  if (c->x[2]->dtype == c->x[0]->dtype) return true;
+  const int64_t v = orr_get_int(c->x[2], 0);
+  if (v < 0 || v > UINT8_MAX)
+    return orr_fail(c, "source is %lld, which uint8 cannot hold; use 0 to 255",
+                    (long long)v);
+  *byte = (uint8_t)v;
+  *from = (const char *)byte;
+  return true;
+}
+
 static bool scatter_forward(orr_call *c) {
   const orr_tensor *x = c->x[0], *index = c->x[1], *source = c->x[2];
   const int axis = (int)c->attr[0];
@@ -48,7 +61,9 @@ static bool scatter_forward(orr_call *c) {
   const int64_t *p = ORR_I64P(index);
   const char *from = orr_data(source);
   char *to = orr_data(c->y[0]), text[128];
+  uint8_t byte;
   int64_t at[ORR_MAX_RANK] = {0}, stride[ORR_MAX_RANK];
+  if (!as_byte(c, &from, &byte)) return false;
   orr_row_major(x->rank, x->size, stride);
   if (x->count) memcpy(to, orr_data(x), (size_t)x->count * size);
   for (int64_t i = 0; i < index->count; i++) {

@@ -32,7 +32,10 @@ static orr_tensor *visits(const orr_call *c) {
 static orr_tensor *averaged(const orr_call *c, orr_tensor *x) {
   orr_tensor *one = orr_num(x, 1), *n = visits(c);
   n = c->attr[INCLUDE] != 0 ? ORR(add, n, one) : ORR(maximum, n, one);
-  return ORR(div, scattered(c, x, c->x[2]), n);
+  orr_tensor *sum = scattered(c, x, c->x[2]);
+  // The mean of whole numbers is rounded downwards, as in PyTorch.
+  if (orr_dtype_is_float(x->dtype)) return ORR(div, sum, n);
+  return ORR(floor_divide, sum, n);
 }
 
 // Which visit of its place each element of index is, counted from 1.
@@ -96,6 +99,13 @@ static orr_tensor *extreme(const orr_call *c, orr_tensor *x, bool largest) {
   return y ? orr_keep(orr_detach(y)) : NULL;
 }
 
+// The value that loses against all others.
+static double worst(orr_dtype d, bool largest) {
+  if (orr_dtype_is_float(d)) return largest ? -INFINITY : INFINITY;
+  if (d == ORR_U8) return largest ? 0 : UINT8_MAX;
+  return largest ? (double)INT64_MIN : (double)INT64_MAX;
+}
+
 // The extremes' mean of the elements equal to it: its value, and gradients
 // shared among them.
 static orr_tensor *shared(const orr_call *c, orr_tensor *x, orr_tensor *best) {
@@ -114,14 +124,16 @@ static orr_tensor *shared(const orr_call *c, orr_tensor *x, orr_tensor *best) {
 static orr_tensor *scatter_reduce_compose(orr_call *c) {
   orr_tensor *x = c->x[0];
   const int how = (int)c->attr[REDUCE];
-  static const double start[] = {0, 1, 0, -INFINITY, INFINITY};
+  const double start[] = {0, 1, 0, worst(x->dtype, true),
+                          worst(x->dtype, false)};
   if (!orr_want_axis(c, AXIS, x->rank)) return NULL;
   if (c->attr[INCLUDE] == 0) x = written(c, x, start[how]);
   if (!x) return NULL;
   if (how == SUM) return scattered(c, x, c->x[2]);
   if (how == MEAN) return averaged(c, x);
   if (how == PROD) return multiplied(c, x);
-  return shared(c, x, extreme(c, x, how == AMAX));
+  orr_tensor *best = extreme(c, x, how == AMAX);
+  return orr_dtype_is_float(x->dtype) ? shared(c, x, best) : best;
 }
 
 #define INDICES "ints = { index = {1,5} } }"
@@ -129,8 +141,10 @@ ORR_DEFINE_OP(scatter_reduce,
     .doc = "x with the elements of source that meet at a place, where gather "
            "would read, summed up, multiplied, averaged, or the largest or "
            "smallest of them; with what x holds there, if included.",
-    .params = {{"x"}, {"axis", ORR_AXIS, .required = true, .doc = "along which"},
-        {"index", .want = ORR_WANT_INT, .doc = "positions from 1"}, {"source"},
+    .params = {{"x", .want = ORR_WANT_ANY},
+        {"axis", ORR_AXIS, .required = true, .doc = "along which"},
+        {"index", .want = ORR_WANT_INT, .doc = "positions from 1"},
+        {"source", .want = ORR_WANT_ANY, .doc = "of x's dtype"},
         {"reduce", ORR_CHOICE, .choices = "sum|prod|mean|amax|amin",
             .doc = "what becomes of them"},
         {"include_self", ORR_BOOL, .def = 1, .doc = "x's element is one"}},

@@ -200,22 +200,32 @@ static bool labels(orr_call *c, int64_t *most) {
 
 static orr_tensor *bincount_compose(orr_call *c) {
   int64_t n;
+  const orr_dtype d = c->x[0]->dtype;
+  if (orr_dtype_is_float(d)) {
+    orr_fail(c, "x is %s but must be int64 or uint8; use :to('int64')",
+             orr_dtype_name(d));
+    return NULL;
+  }
   if (!orr_want_rank(c, 0, 1) || !labels(c, &n)) return NULL;
   if (c->attr[0] > (double)n) n = (int64_t)c->attr[0];
   orr_tensor *weights = c->x[1];
+  if (weights && !orr_dtype_is_float(weights->dtype))
+    weights = orr_cast(weights, ORR_F64);
   if (weights && !orr_want_same(c, 0, 1)) return NULL;
   if (!weights) {
     weights = orr_keep(orr_empty(ORR_I64, 1, c->x[0]->size));
     if (!weights || !orr_fill_(weights, 1)) return NULL;
   }
   orr_tensor *zero = orr_keep(orr_zeros(weights->dtype, 1, &n));
-  return ORR(index_add, zero, c->x[0], weights, .attr = {0});
+  orr_tensor *x = orr_cast(c->x[0], ORR_I64);
+  return ORR(index_add, zero, x, weights, .attr = {0});
 }
 
 ORR_DEFINE_OP(bincount,
     .doc = "How often each label 1, 2 ... occurs (int64), or the sum of its "
-           "weights.",
-    .params = {{"x", .want = ORR_WANT_INT, .doc = "labels [N] from 1"},
+           "weights; of whole weights as float64.",
+    .params = {{"x", .want = ORR_WANT_ANY,
+                .doc = "labels [N] from 1, int64 or uint8"},
         {"weights", .want = ORR_WANT_ANY, .optional = true,
          .doc = "[N]; 1 each when absent"},
         {"minlength", ORR_INT, .doc = "the result is at least this long"}},
@@ -223,6 +233,8 @@ ORR_DEFINE_OP(bincount,
     .samples = {"{ {9}, false, ints = { x = {1,5} } }",
         "{ {9}, {9}, minlength = 7, ints = { x = {1,5} } }",
         "{ {0}, {0}, ints = { x = {1,5} } }",
+        "{ {3}, false, error = 'bincount: x is float64 but must be int64 or "
+        "uint8; use :to(\\'int64\\')' }",
         "{ {3}, false, ints = { x = {0,0} }, error = 'bincount: x holds 0 at "
         "element 1; labels count from 1' }",
         "{ {3}, {2}, ints = { x = {1,5} }, error = 'bincount: x is [3] but "

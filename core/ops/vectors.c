@@ -168,6 +168,7 @@ ORR_DEFINE_OP(cov,
         {"aweights", .optional = true, .doc = "[N]: how much it counts"},
         {"correction", ORR_NUM, .def = 1, .doc = "taken from the count"}},
     .compose = cov_compose,
+    .flags = ORR_INT_TO_FLOAT,
     .samples = {"{ {3,5} }", "{ {5} }", "{ {2,4}, false, {4}, low = 0.5, "
         "high = 2 }", "{ {2,4}, {4}, ints = { fweights = {1,3} } }",
         "{ {2,4}, {4}, {4}, ints = { fweights = {1,3} }, correction = 0, low "
@@ -190,6 +191,7 @@ ORR_DEFINE_OP(corrcoef,
     .doc = "Correlations of the rows of x [M, N], each a variable seen N "
            "times -> [M, M]; of one variable, 1.",
     .params = {{"x", .doc = "[M, N] or [N]"}}, .compose = corrcoef_compose,
+    .flags = ORR_INT_TO_FLOAT,
     .samples = {"{ {3,5}, nograd = true, reason = 'clamped at 1' }",
         "{ {5}, nograd = true, reason = 'clamped at 1' }", "{ {0,3} }",
         "{ {2,3,4}, error = 'corrcoef: x is [2, 3, 4]; it must have 1 or 2 "

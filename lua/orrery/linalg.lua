@@ -192,7 +192,7 @@ local function check_chain(list)
       type(list) == "table" and #list or options.shown(list))
   end
   for i, x in ipairs(list) do
-    options.tensor("multi_dot", "tensor " .. i, x, "float")
+    options.tensor("multi_dot", "tensor " .. i, x)
     local end_of_list = i == 1 or i == #list
     if x:dim() ~= 2 and not (end_of_list and x:dim() == 1) then
       blame("multi_dot: tensor %d is %s; use matrices, and vectors at the ends",

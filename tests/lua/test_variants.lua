@@ -60,6 +60,26 @@ t.test("whole numbers are rectified and multiplied as they are", function()
     { dtype = "uint8" }))  -- 512 wraps
 end)
 
+t.test("whole numbers are raised, limited and counted as they are", function()
+  t.equal(int { 3, -2 } ^ 2, int { 9, 4 })
+  t.equal(2 ^ int { 0, 10 }, int { 1, 1024 })
+  t.equal(int { 1, -1, 2, -1 }:pow(int { -3, -3, -1, -2 }),
+    int { 1, -1, 0, 1 })
+  t.equal(int { 3 }:pow(39), int { 4052555153018976267 })
+  t.equal(int { 3 } ^ 0.5, orrery.tensor { 3 } ^ 0.5)
+  t.fails("pow: y is -1 but x is int64; whole numbers have no negative powers: "
+    .. "use x:float()", orrery.pow, int { 2 }, -1)
+  t.equal(orrery.nn.functional.hardtanh(int { -3, 0, 3 }), int { -1, 0, 1 })
+  t.equal(int { -3, 0, 3 }:clamp(-0.5, 2), orrery.tensor { -0.5, 0, 2 })
+  local bytes = orrery.tensor({ 1, 3, 3 }, { dtype = "uint8" })
+  t.equal(bytes:bincount(), int { 1, 0, 2 })
+  t.equal(bytes:scatter(1, int { 2 }, 9):tolist()[2], 9)
+  t.fails("scatter: source is 256, which uint8 cannot hold; use 0 to 255",
+    orrery.scatter, bytes, 1, int { 2 }, 256)
+  t.equal(int { 1, 2 }:addr(int { 1, 2 }, int { 3, -4 }),
+    int { { 4, -2 }, { 7, -6 } })
+end)
+
 t.test("qr gives r alone", function()
   local x = f64 { { 2, 1 }, { 0.5, 3 }, { 1, 1 } }
   local q, r = orrery.qr(x, { mode = "r" })

@@ -17,10 +17,17 @@ What r.tensor gives is float64, holds values that float32 holds too, and is
 differentiated; masks and integers are not. Axes and indices are PyTorch's,
 from 0: one(axis) is ours, from 1. Index tensors are index + 1.
 """
+import importlib
+import sys
+
 import numpy
 import torch
 
 OPS = []
+
+
+class Refused(Exception):
+  """PyTorch does not take this case; it is left out."""
 
 
 class Call:
@@ -47,6 +54,16 @@ def layer(inputs, new, options, state, after=(), training=True):
 def call(*args, **options):
   """Our call. None among args is nil; an option that is None is left out."""
   return Call(args, {k: v for k, v in options.items() if v is not None})
+
+
+def load(family):
+  """Runs spec_FAMILY.py, from the start if it ran before: OPS is then its."""
+  OPS.clear()
+  sys.modules.pop("spec_" + family, None)
+  return importlib.import_module("spec_" + family)
+
+
+USUAL = {"float32": None, "float64": None, "why": None}
 
 
 def op(name, cases=20, float32=None, float64=None, why=None):

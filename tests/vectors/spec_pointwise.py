@@ -8,7 +8,7 @@ from spec import call, op
 
 
 def double(value):
-  return torch.tensor(float(value), dtype=torch.float64)
+  return torch.tensor(float(value))
 
 
 # ---- two tensors
@@ -241,9 +241,9 @@ def comparison(name, fn):
     x = r.values(x)
     if r.number % 3 == 1:
       y = r.int(low, high)
-      return call(x, y), fn(x, double(y))
+      return call(x, y), fn(x, torch.tensor(y, dtype=x.dtype))
     y = r.values(y)
-    if y.dim() and y.numel():
+    if y.dim() and y.numel() and y.is_floating_point():
       y = y.detach().clone()
       y.view(-1)[0] = math.nan
     return call(x, y), fn(x, y)
