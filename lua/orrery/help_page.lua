@@ -36,6 +36,8 @@ local moved = {
   ["nn.utils.update_bn"] = "torch.optim.swa_utils.update_bn",
   ["data.TensorDataset"] = "torch.utils.data.TensorDataset",
   ["data.loader"] = "torch.utils.data.DataLoader",
+  ["nn.functional.scaled_dot_product_attention"] =
+    "torch.nn.functional.scaled_dot_product_attention (2.0)",
   ["io.load"] = "torch.load", ["io.save"] = "torch.save",
 }
 

@@ -18,7 +18,8 @@ local nn = {
 for _, part in ipairs { "linear", "conv", "activation", "norm",
   "norm_layers", "pool", "image", "blocks", "container",
   "losses", "style", "progressive", "instance_norm", "conv_block",
-  "dropout", "checkpointed" } do
+  "dropout", "checkpointed", "recurrent", "attention",
+  "transformer" } do
   for name, class in pairs(require("orrery.nn." .. part)) do
     nn[name] = class
   end

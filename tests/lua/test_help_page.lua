@@ -50,7 +50,7 @@ local elsewhere = {
   ["torch.linalg."] = [[cholesky solve solve_triangular lstsq inv det slogdet
     eigh svd qr pinv]],
   ["torch.nn.utils."] = "spectral_norm weight_norm",
-  ["torch.nn."] = "ModuleList Embedding",
+  ["torch.nn."] = "ModuleList Embedding LSTM GRU MultiheadAttention",
   ["torch.autograd."] = "grad gradcheck gradgradcheck detect_anomaly",
   ["torch.autograd.functional."] = "jacobian hessian hvp jvp vjp",
   ["torch.utils.checkpoint."] = "checkpoint",

@@ -186,6 +186,48 @@ function Conditional:forward(z, label)
   return self.body(self.head(orrery.cat({ z, self.label(label + 1) }, 2)))
 end
 
+local SketchRnn = nn.Module:subclass "SketchRnn"
+
+function SketchRnn:init()
+  self.encoder = nn.LSTM(3, 4, { num_layers = 2, bidirectional = true })
+  self.code = nn.Linear(8, 2)
+  self.decoder = nn.GRU(5, 4, { batch_first = true })
+  self.plain = nn.RNN(4, 3, { nonlinearity = "relu", bias = false })
+  self.lstm = nn.LSTM(3, 4, { proj_size = 3 })
+  self.cell, self.gates = nn.LSTMCell(3, 4), nn.GRUCell(3, 4)
+end
+
+function SketchRnn:forward(x)
+  local _, h, c = self.encoder(x)
+  local code = self.code(orrery.cat({ h[-2], h[-1] }, -1))
+  local steps = orrery.cat({ x, code:unsqueeze(1):expand { #x, 2, 2 } }, -1)
+  local z, last = self.decoder(steps:transpose(1, 2))
+  local w, p = self.lstm((self.plain(z:transpose(1, 2))))
+  h, c = self.cell(w[-1], last[1], c[1])
+  return code, z, p, self.gates(w[1], h), c
+end
+
+local Translator = nn.Module:subclass "Translator"
+
+function Translator:init()
+  self.word = nn.Embedding(7, 8)
+  self.body = nn.Transformer(8, 2, { num_encoder_layers = 2, dropout = 0,
+    num_decoder_layers = 1, dim_feedforward = 12 })
+  self.more = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 4,
+    { dim_feedforward = 10, dropout = 0, activation = "gelu",
+      batch_first = true, norm_first = true }), 2)
+  self.look = nn.MultiheadAttention(8, 2,
+    { kdim = 3, vdim = 5, add_bias_kv = true })
+end
+
+function Translator:forward(source, target, keys, values)
+  local y = self.body(self.word(source + 1), self.word(target + 1), {
+    tgt_mask = orrery.ones(3, 3):triu(1):ne(0),
+    src_key_padding_mask = source:eq(0):transpose(1, 2) })
+  y = self.more(y:transpose(1, 2)):transpose(1, 2)
+  return self.look(y, keys, values)
+end
+
 -- In PyTorch's order of files; `rename` where the parts are called otherwise.
 nets.list = {
   { name = "mlp_vae", make = MlpVae },
@@ -202,6 +244,8 @@ nets.list = {
   { name = "unet_generator", make = UnetGenerator },
   { name = "style_block", make = StyleBlock },
   { name = "conditional", make = Conditional },
+  { name = "sketch_rnn", make = SketchRnn },
+  { name = "translator", make = Translator },
 }
 
 -- --------------------------------------------------------------- comparison

@@ -191,12 +191,64 @@ class Conditional(nn.Module):
         return self.body(self.head(torch.cat([z, self.label(label)], 1)))
 
 
+class SketchRnn(nn.Module):
+    """A sketch VAE: an encoder in both directions, a decoder that is told the
+    code at each step, and a cell that goes on from its last state."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.LSTM(3, 4, num_layers=2, bidirectional=True)
+        self.code = nn.Linear(8, 2)
+        self.decoder = nn.GRU(5, 4, batch_first=True)
+        self.plain = nn.RNN(4, 3, nonlinearity="relu", bias=False)
+        self.lstm = nn.LSTM(3, 4, proj_size=3)
+        self.cell, self.gates = nn.LSTMCell(3, 4), nn.GRUCell(3, 4)
+
+    def forward(self, x):
+        y, (h, c) = self.encoder(x)
+        code = self.code(torch.cat([h[-2], h[-1]], -1))
+        steps = torch.cat([x, code.expand(len(x), -1, -1)], -1)
+        z, last = self.decoder(steps.transpose(0, 1))
+        w, (p, _) = self.lstm(self.plain(z.transpose(0, 1))[0])
+        h, c = self.cell(w[-1], (last[0], c[0]))
+        return code, z, p, self.gates(w[0], h), c
+
+
+class Translator(nn.Module):
+    """A transformer that may not look ahead, and attention with sizes of its
+    own."""
+
+    def __init__(self):
+        super().__init__()
+        self.word = nn.Embedding(7, 8)
+        self.body = nn.Transformer(8, 2, 2, 1, 12, dropout=0.0)
+        layer = nn.TransformerEncoderLayer(8, 4, 10, 0.0, "gelu", batch_first=True, norm_first=True)
+        self.more = nn.TransformerEncoder(layer, 2)
+        self.look = nn.MultiheadAttention(8, 2, kdim=3, vdim=5, add_bias_kv=True)
+
+    def forward(self, source, target, keys, values):
+        ahead = torch.ones(3, 3, dtype=torch.bool).triu(1)
+        y = self.body(self.word(source), self.word(target), tgt_mask=ahead,
+                      src_key_padding_mask=(source == 0).t())
+        y = self.more(y.transpose(0, 1)).transpose(0, 1)
+        return self.look(y, keys, values)
+
+
 def normal(*shape):
     return lambda g: torch.randn(*shape, generator=g)
 
 
 def labels(n, count):
     return lambda g: torch.randint(count, (n,), generator=g)
+
+
+def words(length, n):
+    """The first of each sentence is no padding."""
+    def make(g):
+        sentence = torch.randint(7, (length, n), generator=g)
+        sentence[0] = 1
+        return sentence
+    return make
 
 
 # name: class, makers of inputs, whether a forward in training is repeatable.
@@ -210,4 +262,6 @@ nets = {
     "unet_generator": (UnetGenerator, [normal(2, 3, 16, 16)], False),
     "style_block": (StyleBlock, [normal(2, 4, 3, 3), normal(2, 6), normal(2, 1, 6, 6)], True),
     "conditional": (Conditional, [normal(4, 3), labels(4, 5)], True),
+    "sketch_rnn": (SketchRnn, [normal(5, 2, 3)], True),
+    "translator": (Translator, [words(4, 2), words(3, 2), normal(4, 2, 3), normal(4, 2, 5)], True),
 }
