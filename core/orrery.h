@@ -406,8 +406,12 @@ typedef struct orr_program orr_program;
 // Arguments: distinct packed tensors that nothing else shares memory with.
 ORR_API bool orr_program_begin(int n, orr_tensor *const *argument);
 ORR_API bool orr_program_recording(void);
-// While recording fails with "compile: WHAT at FILE:LINE inside the step; ...".
-ORR_API bool orr_program_refuse(const char *what);
+// A float64 value without axes, a returned reference, that is given at each
+// run: the first made is the first of the numbers there.
+ORR_API orr_tensor *orr_program_number(double value);
+// While recording fails with "compile: WHAT at FILE:LINE inside the step;
+// INSTEAD", which when NULL says to return the tensor.
+ORR_API bool orr_program_refuse(const char *what, const char *instead);
 // Ends it; results are what each run makes. NULL when something in it cannot
 // be done again: a value that was read, an argument that was written over.
 ORR_API orr_program *orr_program_end(int n, orr_tensor *const *result);
@@ -420,6 +424,7 @@ ORR_API bool orr_program_holds(const orr_program *p);
 // as after an eager step that failed there, and leaves whose gradient it would
 // have set without reading it have none.
 ORR_API bool orr_program_run(orr_program *p, orr_tensor *const *argument,
+                             int numbers, const double *number,
                              orr_tensor **result);
 ORR_API int orr_program_results(const orr_program *p);
 // Options of the i-th optimiser step from now on, by the pointer of its kind;

@@ -10,6 +10,7 @@
 typedef enum {
   ORR_BUFFER_ROW,       // made by a row
   ORR_BUFFER_ARGUMENT,  // given at each run
+  ORR_BUFFER_NUMBER,    // likewise, kept in the program
   ORR_BUFFER_HELD,      // there before: parameters, state, constants
   ORR_BUFFER_GRADIENT   // the .grad that a leaf has when a run begins
 } orr_buffer_kind;
@@ -18,7 +19,7 @@ typedef struct orr_buffer {
   orr_buffer_kind kind;
   orr_storage *storage;  // HELD: the real one; else ours, without data
   size_t bytes;
-  int index;           // of the argument, or of the leaf
+  int index;           // of the argument, the number, or the leaf
   int64_t base;        // elements before the first, of ARGUMENT and GRADIENT
   bool fresh;          // HELD: the step itself made it, from numbers
   void *snapshot;      // HELD: what it held before a row wrote over it
@@ -88,6 +89,7 @@ struct orr_program {
   orr_list leaves;     // orr_program_leaf
   orr_list guards;     // orr_program_guard
   orr_list arguments;  // orr_tensor *, headers
+  orr_list numbers;    // double, of the run
   orr_list results;    // orr_tensor *, headers
   orr_list updates;    // orr_step_row *, borrowed
   orr_mark *marks;

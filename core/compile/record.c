@@ -57,12 +57,13 @@ void orr_note_read(const orr_tensor *t) {
            site.line, site.file ? site.file : "?");
 }
 
-bool orr_program_refuse(const char *what) {
+bool orr_program_refuse(const char *what, const char *instead) {
   if (!orr_recorder_now) return true;
   const orr_site site = orr_current_site();
-  return refuse("compile: %s at %s:%d inside the step; return the tensor "
-                "instead, and do it outside",
-                what, site.file ? site.file : "?", site.line);
+  return refuse("compile: %s at %s:%d inside the step; %s", what,
+                site.file ? site.file : "?", site.line,
+                instead ? instead
+                        : "return the tensor instead, and do it outside");
 }
 
 // ---- buffers and headers
@@ -274,7 +275,8 @@ bool orr_note_clip(int n, orr_tensor *const *grad, double max_norm,
   if (!orr_recorder_now) return true;
   orr_program *p = orr_recorder_now->program;
   if (!orr_note_allowed()) return false;
-  if (!norm) return orr_program_refuse("the norm of the gradients is read");
+  if (!norm)
+    return orr_program_refuse("the norm of the gradients is read", NULL);
   for (int i = 0; i < n; i++)
     if (!orr_note_will_write(grad[i], false, "clip_grad_norm")) return false;
   orr_step_row *row = add_row(p, ORR_ROW_CLIP, n, n + 1);
@@ -373,6 +375,19 @@ static bool add_argument(orr_program *p, orr_tensor *t, int index) {
   if (slot) *slot = header(p, t);
   if (slot && !*slot) p->arguments.count--;
   return slot && p->arguments.count == (size_t)index + 1;
+}
+
+orr_tensor *orr_program_number(double value) {
+  if (!orr_recorder_now) {
+    orr_set_error("compile: no step is being recorded; begin one first");
+    return NULL;
+  }
+  orr_program *p = orr_recorder_now->program;
+  orr_tensor *t = orr_scalar(ORR_F64, value);
+  orr_buffer *b = t ? add_buffer(p, t->storage, ORR_BUFFER_NUMBER) : NULL;
+  if (!b || !orr_list_add(&p->numbers)) return orr_release(t), NULL;
+  b->index = (int)(p->numbers.count - 1);
+  return t;
 }
 
 bool orr_program_begin(int n, orr_tensor *const *argument) {

@@ -16,6 +16,7 @@ orr_program *orr_program_new(void) {
   p->buffers.size = sizeof(orr_buffer);
   p->leaves.size = sizeof(orr_program_leaf);
   p->guards.size = sizeof(orr_program_guard);
+  p->numbers.size = sizeof(double);
   p->arguments.size = p->results.size = sizeof(orr_tensor *);
   return p;
 }
@@ -61,6 +62,7 @@ void orr_program_free(orr_program *p) {
   orr_program_guard *guard = p->guards.items;
   for (size_t i = 0; i < p->guards.count; i++) orr_release(guard[i].tensor);
   orr_list_free(&p->guards);
+  orr_list_free(&p->numbers);
   free_headers(&p->arguments);
   free_headers(&p->results);
   free_buffers(p);
@@ -182,6 +184,22 @@ static bool bind_arguments(const orr_program *p, orr_tensor *const *argument) {
   return true;
 }
 
+static bool bind_numbers(const orr_program *p, int n, const double *number) {
+  double *own = p->numbers.items;
+  if ((size_t)n != p->numbers.count)
+    return orr_set_error("compile: the step takes %zu numbers but %d are "
+                         "given; record the step again",
+                         p->numbers.count, n);
+  for (size_t i = 0; n && i < p->buffers.count; i++) {
+    orr_buffer *b = orr_buffer_at(p, i);
+    if (b->kind != ORR_BUFFER_NUMBER) continue;
+    own[b->index] = number[b->index];
+    b->storage->data = (char *)&own[b->index];
+    b->storage->version++;
+  }
+  return true;
+}
+
 static bool take_memory(orr_buffer *b) {
   const int64_t size = (int64_t)b->bytes;
   b->owner = orr_empty(ORR_U8, 1, &size);
@@ -231,6 +249,8 @@ static orr_tensor *released(const orr_program *p, const orr_tensor *h,
       s->place < p->buffers.count ? orr_buffer_at(p, s->place) : NULL;
   if (b && b->storage != s) b = NULL;  // it was there before, and is elsewhere
   int64_t offset = h->offset;
+  if (b && b->kind == ORR_BUFFER_NUMBER)
+    return orr_scalar(ORR_F64, *ORR_F64P(h));
   if (!b || b->kind == ORR_BUFFER_HELD) {
     // as it is
   } else if (b->owner) {
@@ -273,13 +293,15 @@ static bool give_out(const orr_program *p, orr_tensor *const *argument,
   return ok;
 }
 
-bool orr_program_run(orr_program *p, orr_tensor *const *argument,
-                     orr_tensor **result) {
+bool orr_program_run(orr_program *p, orr_tensor *const *argument, int numbers,
+                     const double *number, orr_tensor **result) {
   for (size_t i = 0; i < p->results.count; i++) result[i] = NULL;
   p->updates_done = 0;
   if (orr_recorder_now)
     return orr_set_error("compile: a step is being recorded; end it first");
-  if (!orr_program_settle(p) || !bind_arguments(p, argument)) return false;
+  if (!orr_program_settle(p) || !bind_arguments(p, argument) ||
+      !bind_numbers(p, numbers, number))
+    return false;
   drop_gradients(p);
   const bool ok =
       bind_buffers(p) && run_rows(p) && give_out(p, argument, result);

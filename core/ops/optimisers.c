@@ -329,7 +329,7 @@ static bool clip(int n, orr_tensor *const *grad, double max_norm,
 bool orr_clip_grad_norm(int n, orr_tensor *const *grad, double max_norm,
                         double *norm) {
   if (orr_recorder_now)
-    return orr_program_refuse("clip_grad_norm gives a number");
+    return orr_program_refuse("clip_grad_norm gives a number", NULL);
   return clip(n, grad, max_norm, norm);
 }
 

@@ -12,6 +12,11 @@
 static int fail(orr_reader *r, const orr_param *p, int index,
                 const char *wanted) {
   char seen[160];
+  if (orr_test_number(r->L, index) != NULL) {
+    snprintf(seen, sizeof seen, "%s of %s reads a number", p->name,
+             orr_op_name(r->o->op));
+    return orr_refuse_number(r->L, seen);
+  }
   return orr_raisef(r->L, "%s: %s is %s; pass %s", orr_op_name(r->o->op),
                     p->name, orr_describe(r->L, index, seen, sizeof seen),
                     wanted);
@@ -53,6 +58,11 @@ static void read_tensor(orr_reader *r, int i, int index) {
     r->args.x[k] = t;
   } else if (lua_type(r->L, index) == LUA_TNUMBER) {
     r->number[k] = lua_tonumber(r->L, index);
+    r->value[k] = NULL;
+    r->numbers |= 1u << k;
+  } else if ((t = orr_test_number(r->L, index)) != NULL) {
+    r->number[k] = 1;  // of any dtype: see value_as
+    r->value[k] = t;
     r->numbers |= 1u << k;
   } else {
     fail(r, p, index, freed ? "a tensor still in use" : "a tensor or a number");

@@ -21,8 +21,9 @@ typedef struct orr_reader {
   const orr_op_info *o;
   orr_args args;
   unsigned given;    // bit i: parameter i has a value
-  unsigned numbers;  // bit i: x[i] is number[i]
+  unsigned numbers;  // bit i: x[i] is number[i], or value[i] if there is one
   double number[ORR_MAX_INPUT];
+  orr_tensor *value[ORR_MAX_INPUT];  // borrowed
   bool requires_grad;
   int anchor;  // stack index that keeps the list's block alive
 } orr_reader;

@@ -15,6 +15,7 @@
 #define ORR_TENSOR_TYPE "orrery.Tensor"
 #define ORR_STREAM_TYPE "orrery.Generator"
 #define ORR_PROGRAM_TYPE "orrery.Program"
+#define ORR_NUMBER_TYPE "number given to a compiled step"  // as messages say
 
 // Pushes an empty tensor userdata and returns its slot (NULL inside).
 orr_tensor **orr_push_slot(lua_State *L);
@@ -32,6 +33,10 @@ orr_tensor **orr_test_slot(lua_State *L, int index);
 orr_stream *orr_check_stream(lua_State *L, int index);
 orr_stream *orr_test_stream(lua_State *L, int index);  // or NULL
 orr_program *orr_check_program(lua_State *L, int index);
+// The value of a number that a recorded step is given at each run; or NULL.
+orr_tensor *orr_test_number(lua_State *L, int index);
+int orr_push_number(lua_State *L, double value);        // the next one
+int orr_refuse_number(lua_State *L, const char *what);  // raises
 // Raises when a step is being recorded: what it does cannot be done again.
 void orr_refuse_recorded(lua_State *L, const char *what);
 // Pushes a generator; takes the reference over.
@@ -114,6 +119,7 @@ void orr_open_optim(lua_State *L);
 void orr_open_io(lua_State *L);
 void orr_open_random(lua_State *L);
 void orr_open_compile(lua_State *L);
+void orr_open_numbers(lua_State *L);
 void orr_open_system(lua_State *L);  // memory, threads, interrupt, clock
 void orr_open_files(lua_State *L);
 ORR_API int luaopen_orrery_core(lua_State *L);

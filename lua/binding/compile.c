@@ -21,7 +21,7 @@ void orr_refuse_recorded(lua_State *L, const char *what) {
   if (!orr_program_recording()) return;
   orr_clear_error();
   orr_site_state(L);
-  orr_program_refuse(what);
+  orr_program_refuse(what, NULL);
   orr_raise(L);
 }
 
@@ -84,26 +84,52 @@ static int holds(lua_State *L) {
   return 1;
 }
 
-// program:run(arguments) -> results, as a list
+// number(v): v as what it is inside the step, where v is given at each run.
+static int number(lua_State *L) {
+  return orr_push_number(L, luaL_checknumber(L, 1));
+}
+
+// value(number) -> its value as a tensor; none of what is no such number.
+static int value(lua_State *L) {
+  orr_tensor *t = orr_test_number(L, 1);
+  return t != NULL ? orr_push_result(L, orr_retain(t)) : 0;
+}
+
+// The numbers of the list at index, in a userdata left on top.
+static double *read_numbers(lua_State *L, int index, int *n) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  *n = (int)lua_rawlen(L, index);
+  double *list = lua_newuserdatauv(L, ((size_t)*n + 1) * sizeof *list, 0);
+  for (int i = 0; i < *n; i++) {
+    lua_rawgeti(L, index, i + 1);
+    list[i] = luaL_checknumber(L, -1);
+    lua_pop(L, 1);
+  }
+  return list;
+}
+
+// program:run(arguments, numbers) -> results, as a list
 static int run(lua_State *L) {
   orr_program *p = orr_check_program(L, 1);
-  int n, results = orr_program_results(p);
-  lua_settop(L, 2);
+  int n, m, results = orr_program_results(p);
+  lua_settop(L, 3);
   orr_tensor **list = read_list(L, 2, &n);
+  double *numbers = read_numbers(L, 3, &m);
   lua_createtable(L, results, 0);
+  const int out = lua_gettop(L);
   orr_tensor ***slot =
       lua_newuserdatauv(L, ((size_t)results + 1) * sizeof *slot, 0);
   orr_tensor **y = lua_newuserdatauv(L, ((size_t)results + 1) * sizeof *y, 0);
   luaL_checkstack(L, 4, NULL);
   for (int i = 0; i < results; i++) {
     slot[i] = orr_push_slot(L);
-    lua_rawseti(L, 4, i + 1);
+    lua_rawseti(L, out, i + 1);
   }
   orr_clear_error();
   orr_site_state(L);
-  if (!orr_program_run(p, list, y)) return orr_raise(L);
+  if (!orr_program_run(p, list, m, numbers, y)) return orr_raise(L);
   for (int i = 0; i < results; i++) *slot[i] = y[i];
-  lua_settop(L, 4);
+  lua_settop(L, out);
   orr_collect(L);
   return 1;
 }
@@ -163,13 +189,10 @@ void orr_open_compile(lua_State *L) {
                                      {"updates_done", updates_done},
                                      {"free", program_free},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"begin", begin},
-                                       {"finish", finish},
-                                       {"cancel", cancel},
-                                       {"recording", recording},
-                                       {"looked_at", looked_at},
-                                       {"refuse", refuse},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] =
+      {{"begin", begin},         {"finish", finish}, {"cancel", cancel},
+       {"recording", recording}, {"number", number}, {"value", value},
+       {"looked_at", looked_at}, {"refuse", refuse}, {NULL, NULL}};
   luaL_newmetatable(L, ORR_PROGRAM_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

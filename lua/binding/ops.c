@@ -28,6 +28,22 @@ static orr_dtype number_dtype(const orr_reader *r, int param, double v) {
   return d == ORR_U8 && (v < 0 || v > 255) ? ORR_I64 : d;
 }
 
+// A number of a recorded step in the dtype it takes; a returned reference.
+static orr_tensor *value_as(orr_tensor *value, orr_dtype d) {
+  if (d == ORR_F64) return orr_retain(value);
+  if (!orr_dtype_is_float(d)) {
+    orr_program_refuse("a number beside whole numbers reads it",
+                       "whether it is whole decides the result: use x:float()");
+    return NULL;
+  }
+  const orr_op *to = orr_op_find("to");
+  orr_args args;
+  orr_default_args(to, &args);
+  args.x[0] = value;
+  args.attr[orr_param_slot(to, 1)] = d;
+  return orr_apply(to, &args);
+}
+
 // Nothing may raise from here until drop_numbers. A failure leaves NULL and
 // the sentence, which the op then keeps.
 static void make_numbers(orr_reader *r) {
@@ -35,7 +51,9 @@ static void make_numbers(orr_reader *r) {
   for (int i = 0; i < r->o->n; i++) {
     int k = r->o->input[i];
     if (r->o->params[i].kind != ORR_TENSOR || !(r->numbers & 1u << k)) continue;
-    made[k] = orr_scalar(number_dtype(r, i, r->number[k]), r->number[k]);
+    const orr_dtype d = number_dtype(r, i, r->number[k]);
+    made[k] =
+        r->value[k] ? value_as(r->value[k], d) : orr_scalar(d, r->number[k]);
   }
   for (int k = 0; k < ORR_MAX_INPUT; k++)
     if (r->numbers & 1u << k) r->args.x[k] = made[k];

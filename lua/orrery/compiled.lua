@@ -5,9 +5,9 @@ local orrery = require "orrery"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 local recording = require "orrery.recording"
+local values = require "orrery.step_values"
 local core = require "orrery.core"
 local program, fused = core.program, core.fused_steps
-local is_tensor = options.is_tensor
 
 local compiled = {}
 
@@ -20,118 +20,22 @@ local compiled = {}
 local Step = {}
 Step.__index = Step
 
--- -------------------------------------------------------------- arguments
-
-local ids, next_id = setmetatable({}, { __mode = "k" }), 0
-
-local function id_of(value)
-  if not ids[value] then
-    next_id = next_id + 1
-    ids[value] = next_id
-  end
-  return ids[value]
-end
-
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b)
-    if type(a) == type(b) and (type(a) == "number" or type(a) == "string") then
-      return a < b
-    end
-    return type(a) .. tostring(a) < type(b) .. tostring(b)
-  end)
-  return keys
-end
-
---- Adds what a program depends on to `key`, the tensors to `tensors`.
-local function flatten(value, key, tensors, depth)
-  local kind = type(value)
-  if is_tensor(value) then
-    if value.requires_grad then
-      blame("compile: argument tensor %d requires grad; give x:detach(), or "
-        .. "use it from outside the function", #tensors + 1)
-    end
-    tensors[#tensors + 1] = value:is_contiguous() and value
-      or value:contiguous()
-    key[#key + 1] = value.dtype .. value:shape_str()
-  elseif kind == "table" and not getmetatable(value) then
-    if depth > 8 then
-      blame("compile: the arguments' tables nest too deep; flatten them")
-    end
-    key[#key + 1] = "{"
-    for _, name in ipairs(sorted_keys(value)) do
-      key[#key + 1] = type(name) .. ":" .. tostring(name) .. "="
-      flatten(value[name], key, tensors, depth + 1)
-    end
-    key[#key + 1] = "}"
-  elseif kind == "number" then
-    key[#key + 1] = math.type(value) == "integer" and ("%d"):format(value)
-      or ("%a"):format(value)
-  elseif kind == "string" then
-    key[#key + 1] = ("%q"):format(value)
-  elseif kind == "nil" or kind == "boolean" then
-    key[#key + 1] = tostring(value)
-  else
-    key[#key + 1] = kind .. id_of(value)
-  end
-end
-
---- The same value with tensors taken, in order, from a list.
-local function with_tensors(value, list, at)
-  if is_tensor(value) then
-    at[1] = at[1] + 1
-    return list[at[1]]
-  elseif type(value) == "table" and not getmetatable(value) then
-    local copy = {}
-    for _, name in ipairs(sorted_keys(value)) do
-      copy[name] = with_tensors(value[name], list, at)
-    end
-    return copy
-  end
-  return value
-end
-
--- ---------------------------------------------------------------- results
-
-local function shape_of(value, list, numbers)
-  if is_tensor(value) then
-    list[#list + 1] = value:detach()
-    return { kind = numbers[value] and "number" or "tensor", at = #list }
-  elseif type(value) == "table" and not getmetatable(value) then
-    local entries = {}
-    for key, v in pairs(value) do entries[key] = shape_of(v, list, numbers) end
-    return { kind = "table", entries = entries }
-  end
-  return { kind = "value", value = value }
-end
-
-local function build(shape, list)
-  if shape.kind == "tensor" then
-    return list[shape.at]
-  elseif shape.kind == "number" then
-    return list[shape.at]:item()
-  elseif shape.kind == "table" then
-    local t = {}
-    for key, entry in pairs(shape.entries) do t[key] = build(entry, list) end
-    return t
-  end
-  return shape.value
-end
-
-local function build_all(shapes, list)
-  if shapes.n == 1 then return build(shapes[1], list) end
-  local out = {}
-  for i = 1, shapes.n do out[i] = build(shapes[i], list) end
-  return table.unpack(out, 1, shapes.n)
-end
-
 -- --------------------------------------------------------------- recording
 
 local ends = { __close = function()
   recording.stop()
   program.cancel()
 end }
+
+--- What Lua's own functions and checks say of a number they cannot read.
+local function explained(why)
+  if type(why) == "string" and why:find "number given to a compiled step" then
+    return why .. "; inside the step it may be another number at each run: "
+      .. "use it in arithmetic with tensors and numbers, or compile with "
+      .. "{ fixed_numbers = true }"
+  end
+  return why
+end
 
 --- Runs fn as it is, writes down what it does and keeps the program.
 local function record(self, key, given, tensors)
@@ -140,28 +44,31 @@ local function record(self, key, given, tensors)
     for i, x in ipairs(tensors) do copies[i] = x:clone() end
   end)
   local at, args = { 0 }, { n = given.n }
-  for i = 1, given.n do args[i] = with_tensors(given[i], copies, at) end
   local notes = recording.begin()
   local _ <close> = setmetatable({}, ends)
   program.begin(copies)
-  local results = table.pack(orrery.tidy(self.fn,
+  for i = 1, given.n do
+    args[i] = values.with_tensors(given[i], copies, at, self.fixed_numbers)
+  end
+  local results = table.pack(xpcall(orrery.tidy, explained, self.fn,
     table.unpack(args, 1, args.n)))
-  local list, shapes = {}, { n = results.n }
-  for i = 1, results.n do
-    shapes[i] = shape_of(results[i], list, notes.numbers)
+  if not results[1] then error(results[2], 0) end
+  local list, shapes = {}, { n = results.n - 1 }
+  for i = 1, shapes.n do
+    shapes[i] = values.shape_of(results[i + 1], list, notes.numbers)
   end
   local made = program.finish(list)
   recording.stop()
   local facts = made:facts()
   assert(facts.updates == #notes.updates, "an optimiser step was not noted")
   table.insert(self.kept, 1, { key = key, program = made, shapes = shapes,
-    updates = notes.updates, modules = notes.modules,
+    updates = notes.updates, modules = notes.modules, watched = notes.watched,
     peak_bytes = facts.peak_bytes })
   for i = #self.kept, self.limit + 1, -1 do
     table.remove(self.kept, i).program:free()
   end
   self.recordings, self.peak_bytes = self.recordings + 1, facts.peak_bytes
-  return build_all(shapes, list)
+  return values.build_all(shapes, list)
 end
 
 -- ------------------------------------------------------------------ replay
@@ -187,13 +94,16 @@ local counted = { __close = function(entry)
   end
 end }
 
-local function replay(entry, tensors)
+local function replay(entry, tensors, numbers)
   local list
+  for _, w in ipairs(entry.watched) do
+    numbers[#numbers + 1] = w.owner[w.name]
+  end
   do
     local _ <close> = entry
-    list = entry.program:run(tensors)
+    list = entry.program:run(tensors, numbers)
   end
-  return build_all(entry.shapes, list)
+  return values.build_all(entry.shapes, list)
 end
 
 local function find(self, key)
@@ -211,15 +121,18 @@ function Step:__call(...)
   if program.recording() or program.looked_at() then
     return self.fn(...)
   end
-  local given, key, tensors = table.pack(...), {}, {}
-  for i = 1, given.n do flatten(given[i], key, tensors, 0) end
+  local given, key, tensors, numbers = table.pack(...), {}, {}, {}
+  for i = 1, given.n do
+    values.flatten(given[i], key, tensors,
+      not self.fixed_numbers and numbers or nil, 0)
+  end
   key[#key + 1] = core.is_grad_enabled() and "grad" or "no grad"
   key = table.concat(key, " ")
   local entry = find(self, key)
   if not entry then return record(self, key, given, tensors) end
   self.peak_bytes = entry.peak_bytes
   setmetatable(entry, counted)
-  return replay(entry, tensors)
+  return replay(entry, tensors, numbers)
 end
 
 --- Forgets what was recorded; the next call records again.
@@ -266,17 +179,31 @@ end
 --- and random streams are those of the model, and go on as without it; the
 --- optimiser's options are read at each call, so schedules work, outside the
 --- function. What else Lua decides inside it (numbers, branches, loops) stays
---- as it was when recorded. It is recorded afresh for arguments of another
---- shape, dtype or value, after train() or eval(), and after freezing. A step
---- that reads a value, as item() and print do, or writes over an argument is
---- refused, at its line.
+--- as it was when recorded.
+---
+--- A number given as an argument may change from call to call when it has a
+--- fraction, as beta = 0.35: in the function it stands for what each call
+--- gives, so it can be added, multiplied and mixed with tensors, but not
+--- compared, printed or taken as an option. With fixed_numbers = true, and for
+--- whole numbers always, a number is itself and part of what the step is
+--- recorded for.
+---
+--- It is recorded afresh for arguments of another shape, dtype or value, after
+--- train() or eval(), and after freezing. A step that reads a value, as item()
+--- and print do, or writes over an argument is refused, at its line.
 ---@param fn function
----@param opts? { keep?: integer }  programs kept, 8
+---@param opts? { keep?: integer, fixed_numbers?: boolean }  programs kept, 8;
+---   whether all numbers are part of what it is recorded for, false
 ---@return orrery.Step
 function compiled.compile(fn, opts)
   options.callable("compile", "fn", fn)
-  opts = options.take("compile", opts, { keep = 8 })
+  opts = options.take("compile", opts, { keep = 8, fixed_numbers = false })
+  if type(opts.fixed_numbers) ~= "boolean" then
+    blame("compile: fixed_numbers is %s; use true or false",
+      options.shown(opts.fixed_numbers))
+  end
   return setmetatable({ fn = fn, kept = {}, recordings = 0, peak_bytes = 0,
+    fixed_numbers = opts.fixed_numbers,
     limit = options.count("compile", "keep", opts.keep) }, Step)
 end
 

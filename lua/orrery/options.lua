@@ -50,7 +50,9 @@ local function shown(value)
   if options.is_tensor(value) then
     return ("a %s tensor %s"):format(value.dtype, value:shape_str())
   end
-  return value == nil and "missing" or "a " .. type(value)
+  local meta = type(value) == "userdata" and getmetatable(value)
+  return value == nil and "missing" or "a " .. (meta and meta.__name
+    or type(value))
 end
 options.shown = shown
 

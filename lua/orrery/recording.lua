@@ -1,5 +1,6 @@
 --- What Lua code tells a step that is being recorded: optimiser steps, whose
 --- options and counts live in tables, and modules, whose mode it depends on.
+local program = require "orrery.core".program
 local tree = require "orrery.nn.tree"
 
 local recording = { notes = nil }  -- notes: of the recording under way
@@ -7,11 +8,19 @@ local recording = { notes = nil }  -- notes: of the recording under way
 --- Starts the notes of a recording.
 function recording.begin()
   recording.notes = { updates = {}, counts = {}, modules = {}, seen = {},
-    numbers = {} }
+    numbers = {}, watched = {} }
   return recording.notes
 end
 
 function recording.stop() recording.notes = nil end
+
+--- owner[name], a number that a recorded step reads anew at each run.
+function recording.number(owner, name)
+  local notes = recording.notes
+  if not notes then return owner[name] end
+  notes.watched[#notes.watched + 1] = { owner = owner, name = name }
+  return program.number(owner[name])
+end
 
 -- Whether parameters that took different numbers of steps need updates of
 -- their own, as the fused steps see it.

@@ -4,6 +4,7 @@ local orrery = require "orrery"
 local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local recording = require "orrery.recording"
 
 local averaged = {}
 
@@ -26,11 +27,11 @@ function averaged.update(list, rule)
 end
 
 --- The exponential rule: decay average + (1 - decay) value.
----@param decay number
-function averaged.exponential(decay)
-  return function(average, value)
-    return average * decay + value * (1 - decay)
-  end
+---@param owner { decay: number }
+function averaged.exponential(owner)
+  local decay = recording.number(owner, "decay")
+  local rest = 1 - decay
+  return function(average, value) return average * decay + value * rest end
 end
 
 --- A copy of a model that holds running averages of its parameters:
@@ -74,7 +75,7 @@ end
 
 local function rule_of(self, n)
   if n == 0 then return function(_, value) return value end end
-  if self.decay then return averaged.exponential(self.decay) end
+  if self.decay then return averaged.exponential(self) end
   return function(average, value)
     if not self.avg_fn then return average + (value - average) / (n + 1) end
     local y = self.avg_fn(average, value, n)

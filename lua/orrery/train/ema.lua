@@ -36,7 +36,7 @@ function EMA:update()
   for name, value in pairs(self.source:state_dict()) do
     list[#list + 1] = { average = own[name], value = value }
   end
-  averaged.update(list, averaged.exponential(self.decay))
+  averaged.update(list, averaged.exponential(self))
 end
 
 function EMA:state_dict() return self.model:state_dict() end
