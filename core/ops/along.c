@@ -113,11 +113,12 @@ static void extreme_vjp(orr_vjp *v) {
                  .attr = {axis, (double)v->x[0]->size[axis], 0, 1});
 }
 
-#define EXTREME_PARAMS                                                   \
-  {                                                                      \
-    {"x", .want = ORR_WANT_ANY}, {"axis", ORR_AXIS, .required = true}, { \
-      "keepdim", ORR_BOOL, .doc = "keep the axis, with size 1"           \
-    }                                                                    \
+#define EXTREME_PARAMS                                                \
+  {                                                                   \
+    {"x", .want = ORR_WANT_ANY},                                      \
+        {"axis", ORR_AXIS, .required = true, .doc = "along which"}, { \
+      "keepdim", ORR_BOOL, .doc = "keep the axis, with size 1"        \
+    }                                                                 \
   }
 #define EXTREME_SAMPLES(NAME)                                           \
   {                                                                     \
@@ -170,7 +171,7 @@ static void cumsum_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(cumsum,
     .doc = "Running sums along an axis; int64 and uint8 give int64.",
     .params = {{"x", .want = ORR_WANT_ANY},
-        {"axis", ORR_AXIS, .required = true},
+        {"axis", ORR_AXIS, .required = true, .doc = "along which"},
         {"reverse", ORR_BOOL, .doc = "sum from the last element on"}},
     .shape = cumsum_shape, .forward = cumsum_forward, .vjp = cumsum_vjp,
     .flags = ORR_DROPS_X,

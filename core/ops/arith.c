@@ -10,7 +10,8 @@ LOOPS2(mul, WRAP(*))
 
 static void add_vjp(orr_vjp *v) { v->gx[0] = v->gx[1] = v->gy; }
 
-ORR_DEFINE_OP(add, .doc = "Sum x + y, elementwise with broadcasting.",
+ORR_DEFINE_OP(add, .doc = "Sum x + y, elementwise with broadcasting; with "
+                     "alpha, x + alpha y.",
               .params = XY, .shape = binary_shape, .forward = add_forward,
               .vjp = add_vjp, .flags = BINARY_FLAGS | ORR_DROPS_X,
               .samples = {"{ {3,4}, {3,4} }", "{ {3,4}, {4} }",
@@ -22,7 +23,8 @@ static void sub_vjp(orr_vjp *v) {
   if (v->needs[1]) v->gx[1] = ORR(neg, v->gy);
 }
 
-ORR_DEFINE_OP(sub, .doc = "Difference x - y, elementwise with broadcasting.",
+ORR_DEFINE_OP(sub, .doc = "Difference x - y, elementwise with broadcasting; "
+                     "with alpha, x - alpha y.",
               .params = XY, .shape = binary_shape, .forward = sub_forward,
               .vjp = sub_vjp, .flags = BINARY_FLAGS | ORR_DROPS_X,
               .samples = {"{ {3,4}, {3,4} }", "{ {3,1}, {1,4} }", "{ {0}, {1} }",
@@ -55,7 +57,8 @@ static void div_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(div,
               .doc = "Quotient x / y, elementwise with broadcasting. Integers "
-                     "are divided as float32.",
+                     "are divided as float32. rounding_mode = \"trunc\" cuts "
+                     "the fraction off, \"floor\" rounds downwards.",
               .params = XY, .shape = binary_shape, .forward = div_forward,
               .vjp = div_vjp, .flags = BINARY_FLAGS | ORR_INT_TO_FLOAT,
               .samples = {"{ {3,4}, {3,4}, low = 0.5, high = 2 }",
@@ -382,7 +385,7 @@ static void clamp_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(clamp,
               .doc = "x limited to [min, max], elementwise. The gradient is 0 "
-                     "where x was cut. Whole numbers between limits that are "
+                     "where x was cut. A limit may be a tensor. Whole numbers between limits that are "
                      "not whole become float32.",
               .params = {{"x", .want = ORR_WANT_ANY},
                          {"min", ORR_NUM, .def = -INFINITY, .doc = "lower limit"},

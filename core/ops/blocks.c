@@ -126,10 +126,10 @@ static bool triu_indices_forward(orr_call *c) {
   return indices_forward(c, false);
 }
 
-#define TRIANGLE_PARAMS                           \
-  .params = {{"rows", ORR_INT, .required = true}, \
-             {"cols", ORR_INT, .required = true}, \
-             {"offset", ORR_INT,                  \
+#define TRIANGLE_PARAMS                                                   \
+  .params = {{"rows", ORR_INT, .required = true, .doc = "of the matrix"}, \
+             {"cols", ORR_INT, .required = true, .doc = "of the matrix"}, \
+             {"offset", ORR_INT,                                          \
               .doc = "the diagonal it ends at, 0 the main"}}
 
 ORR_DEFINE_OP(tril_indices,

@@ -5,9 +5,9 @@
 #include "op.h"
 
 #define SIZES \
-  { "sizes", ORR_SIZES, .required = true }
+  { "sizes", ORR_SIZES, .required = true, .doc = "the shape" }
 #define DTYPE \
-  { "dtype", ORR_DTYPE, .def = ORR_F32 }
+  { "dtype", ORR_DTYPE, .def = ORR_F32, .doc = "of the elements" }
 #define DTYPE_LIKE \
   { "dtype", ORR_DTYPE, .def = -1, .doc = "x's when absent" }
 #define AFTER_SIZES 9  // slot after a size list
@@ -116,7 +116,7 @@ static bool full_forward(orr_call *c) {
 
 ORR_DEFINE_OP(full,
     .doc = "A tensor of one value.",
-    .params = {SIZES, {"value", ORR_NUM, .required = true}, DTYPE},
+    .params = {SIZES, {"value", ORR_NUM, .required = true, .doc = "of each element"}, DTYPE},
     .shape = full_shape, .forward = full_forward, CREATES,
     .samples = {"{ sizes = {2,3}, value = 2.5 }", "{ sizes = {}, value = -1 }",
         "{ sizes = {0,4}, value = 1 }",
@@ -134,7 +134,7 @@ static bool full_like_forward(orr_call *c) { return fill(c->y[0], c->attr[0]); }
 
 ORR_DEFINE_OP(full_like,
     .doc = "One value in x's shape.",
-    .params = {X_ANY, {"value", ORR_NUM, .required = true}, DTYPE_LIKE},
+    .params = {X_ANY, {"value", ORR_NUM, .required = true, .doc = "of each element"}, DTYPE_LIKE},
     .shape = full_like_shape, .forward = full_like_forward,
     .flags = ORR_NO_GRAD | ORR_STRIDED_OK,
     .samples = {"{ {2,3}, value = 2.5 }", "{ {}, value = 7 }",
@@ -199,8 +199,9 @@ static bool range_forward(orr_call *c) {
 
 ORR_DEFINE_OP(range,
     .doc = "first, first + step, ... up to last, which belongs to it.",
-    .params = {{"first", ORR_NUM, .required = true},
-        {"last", ORR_NUM, .required = true}, {"step", ORR_NUM, .def = 1},
+    .params = {{"first", ORR_NUM, .required = true, .doc = "element"},
+        {"last", ORR_NUM, .required = true, .doc = "not passed"},
+        {"step", ORR_NUM, .def = 1, .doc = "not 0"},
         DTYPE},
     .shape = range_shape, .forward = range_forward, CREATES,
     .samples = {"{ first = 1, last = 10 }",
@@ -241,8 +242,8 @@ static bool linspace_forward(orr_call *c) {
 
 ORR_DEFINE_OP(linspace,
     .doc = "n evenly spaced numbers from first to last.",
-    .params = {{"first", ORR_NUM, .required = true},
-        {"last", ORR_NUM, .required = true},
+    .params = {{"first", ORR_NUM, .required = true, .doc = "element"},
+        {"last", ORR_NUM, .required = true, .doc = "element"},
         {"n", ORR_INT, .required = true, .doc = "how many"}, DTYPE},
     .shape = linspace_shape, .forward = linspace_forward, CREATES,
     .samples = {"{ first = 0, last = 1, n = 5 }",

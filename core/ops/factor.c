@@ -495,7 +495,8 @@ ORR_DEFINE_OP(qr,
                      "needs the first K columns of x independent. mode = "
                      "\"complete\" makes q [..., M, M] a basis, r [..., M, N]; "
                      "the added columns may turn, so only functions that do "
-                     "not see that have a gradient by them.",
+                     "not see that have a gradient by them. mode = \"r\" "
+                     "leaves q empty.",
               .params = {{"x"}, {"mode", ORR_CHOICE,
                                  .choices = "reduced|complete",
                                  .doc = "whether q is a whole basis"}},

@@ -242,7 +242,8 @@ static orr_tensor *avg_pool1d_compose(orr_call *c) {
 ORR_DEFINE_OP(
     max_pool1d,
     .doc = "Largest element of each window of x [N, C, L]. Of equal elements "
-           "the first gets the gradient; NaN counts as largest.",
+           "the first gets the gradient; NaN counts as largest. With "
+           "return_indices = true, their positions in the row too, from 1.",
     .params = {POOL1D_PARAMS,
                {"dilation", ORR_INT, .def = 1, .doc = "distance of elements"},
                {"ceil_mode", ORR_BOOL,

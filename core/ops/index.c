@@ -237,7 +237,8 @@ static void index_add_vjp(orr_vjp *v) {
 
 ORR_DEFINE_OP(index_add,
               .doc = "x with source added at the positions of one axis; "
-                     "repeated positions add up.",
+                     "repeated positions add up. With alpha, alpha times "
+                     "source is added.",
               .params = {ANY("x"), AXIS, INDEX, ANY("source")},
               .shape = index_add_shape, .forward = index_add_forward,
               .vjp = index_add_vjp, .flags = ORR_INPLACE,

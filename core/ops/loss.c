@@ -311,7 +311,7 @@ static orr_tensor *cross_entropy_compose(orr_call *c) {
 
 ORR_DEFINE_OP(cross_entropy,
     .doc = "nll_loss of log_softmax(input), for logits [N, C, ...] or [C]. "
-           "The mean is weighted.",
+           "The mean is weighted. A target of floats holds probabilities.",
     .params = {{"input", .doc = "logits"}, CLASS_PARAMS,
         {"label_smoothing", ORR_NUM,
             .doc = "share of the target spread over all classes, 0 to 1"}},

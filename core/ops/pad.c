@@ -136,8 +136,11 @@ static void pad_vjp(orr_vjp *v) {
         .doc = "{before, after} of the last axis, then of the one before it " \
                "...; negative numbers crop"                                   \
   }
-#define MODE_PARAM \
-  { "mode", ORR_CHOICE, .choices = "constant|reflect|replicate|circular" }
+#define MODE_PARAM                                                        \
+  {                                                                       \
+    "mode", ORR_CHOICE, .choices = "constant|reflect|replicate|circular", \
+                        .doc = "what the border holds"                    \
+  }
 
 ORR_DEFINE_OP(
     pad,

@@ -139,7 +139,9 @@ static orr_tensor *max_pool2d_compose(orr_call *c) {
 ORR_DEFINE_OP(
     max_pool2d,
     .doc = "Largest element of each window of x [N, C, H, W]. Of equal "
-           "elements the first gets the gradient; NaN counts as largest.",
+           "elements the first gets the gradient; NaN counts as largest. With "
+           "return_indices = true, their row-major positions in the plane "
+           "too, from 1.",
     .params = {{"x"}, MAX_PARAMS}, .compose = max_pool2d_compose,
     .flags = ORR_FUNCTIONAL,
     .samples = {
@@ -194,7 +196,7 @@ ORR_DEFINE_OP(max_pool2d_scatter,
               .doc = "Adds gy at its positions into planes of the given size.",
               .params = {{"gy"},
                          {"position", .want = ORR_WANT_INT},
-                         {"size", ORR_PAIR, .required = true}},
+                         {"size", ORR_PAIR, .required = true, .doc = "of the planes"}},
               .shape = scatter_shape, .forward = scatter_forward,
               .vjp = scatter_vjp, .flags = ORR_HIDDEN,
               .samples = {

@@ -15,9 +15,9 @@
         .doc = "stream to draw from; else the default one" \
   }
 #define SIZES \
-  { "sizes", ORR_SIZES, .required = true }
+  { "sizes", ORR_SIZES, .required = true, .doc = "the shape" }
 #define DTYPE(D) \
-  { "dtype", ORR_DTYPE, .def = D }
+  { "dtype", ORR_DTYPE, .def = D, .doc = "of the elements" }
 #define RANDOM_FLAGS ORR_RANDOM | ORR_NO_GRAD
 
 static bool draw(orr_call *c, orr_draw what, double a, double b) {
@@ -93,7 +93,8 @@ static bool gumbel_forward(orr_call *c) {
 
 ORR_DEFINE_OP(rand,
     .doc = "Uniform numbers, low <= y < high.",
-    .params = {SIZES, {"low", ORR_NUM}, {"high", ORR_NUM, .def = 1},
+    .params = {SIZES, {"low", ORR_NUM, .doc = "at least this"},
+        {"high", ORR_NUM, .def = 1, .doc = "less than this"},
         DTYPE(ORR_F32), GENERATOR},
     .shape = rand_shape, .forward = rand_forward,
     .flags = RANDOM_FLAGS | ORR_CREATES,
@@ -103,7 +104,7 @@ ORR_DEFINE_OP(rand,
 
 ORR_DEFINE_OP(randn,
     .doc = "Normal numbers.",
-    .params = {SIZES, {"mean", ORR_NUM},
+    .params = {SIZES, {"mean", ORR_NUM, .doc = "of the distribution"},
         {"std", ORR_NUM, .def = 1, .doc = "standard deviation, >= 0"},
         DTYPE(ORR_F32), GENERATOR},
     .shape = spread_shape, .forward = randn_forward,
@@ -115,7 +116,7 @@ ORR_DEFINE_OP(randn,
 ORR_DEFINE_OP(gumbel,
     .torch = "torch.distributions.Gumbel",
     .doc = "Gumbel numbers: loc - scale log(-log u).",
-    .params = {SIZES, {"loc", ORR_NUM},
+    .params = {SIZES, {"loc", ORR_NUM, .doc = "added to each"},
         {"scale", ORR_NUM, .def = 1, .doc = ">= 0"}, DTYPE(ORR_F32),
         GENERATOR},
     .shape = spread_shape, .forward = gumbel_forward,
@@ -163,7 +164,8 @@ static bool randn_like_forward(orr_call *c) {
 
 ORR_DEFINE_OP(rand_like,
     .doc = "Uniform numbers in x's shape, low <= y < high.",
-    .params = {{"x"}, {"low", ORR_NUM}, {"high", ORR_NUM, .def = 1},
+    .params = {{"x"}, {"low", ORR_NUM, .doc = "at least this"},
+        {"high", ORR_NUM, .def = 1, .doc = "less than this"},
         GENERATOR},
     .shape = rand_like_shape, .forward = rand_like_forward,
     .flags = RANDOM_FLAGS | ORR_STRIDED_OK,
@@ -173,7 +175,7 @@ ORR_DEFINE_OP(rand_like,
 
 ORR_DEFINE_OP(randn_like,
     .doc = "Normal numbers in x's shape.",
-    .params = {{"x"}, {"mean", ORR_NUM},
+    .params = {{"x"}, {"mean", ORR_NUM, .doc = "of the distribution"},
         {"std", ORR_NUM, .def = 1, .doc = "standard deviation, >= 0"},
         GENERATOR},
     .shape = randn_like_shape, .forward = randn_like_forward,
@@ -205,8 +207,8 @@ static bool randint_forward(orr_call *c) {
 
 ORR_DEFINE_OP(randint,
     .doc = "Whole numbers low <= y <= high, each as likely; both ends belong.",
-    .params = {{"low", ORR_INT, .required = true},
-        {"high", ORR_INT, .required = true}, SIZES, DTYPE(ORR_I64),
+    .params = {{"low", ORR_INT, .required = true, .doc = "at least this"},
+        {"high", ORR_INT, .required = true, .doc = "at most this"}, SIZES, DTYPE(ORR_I64),
         GENERATOR},
     .shape = randint_shape, .forward = randint_forward,
     .flags = RANDOM_FLAGS | ORR_CREATES,
@@ -244,7 +246,7 @@ static bool randperm_forward(orr_call *c) {
 
 ORR_DEFINE_OP(randperm,
     .doc = "The numbers 1 to n in random order.",
-    .params = {{"n", ORR_INT, .required = true}, GENERATOR},
+    .params = {{"n", ORR_INT, .required = true, .doc = "how many"}, GENERATOR},
     .shape = randperm_shape, .forward = randperm_forward,
     .flags = RANDOM_FLAGS | ORR_CREATES,
     .samples = {"{ n = 10 }", "{ n = 1 }", "{ n = 0 }",

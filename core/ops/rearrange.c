@@ -88,6 +88,8 @@ ORR_DEFINE_OP(roll,
     .samples = {"{ {3,4}, shifts = 1 }", "{ {3,4}, shifts = -6, axes = 2 }",
         "{ {2,3,4}, shifts = {1,-1}, axes = {3,1} }",
         "{ {0,4}, shifts = 2, axes = 1 }", "{ {}, shifts = 3 }",
+        "{ {2,3}, shifts = 0.5, axes = 1, error = 'roll: shifts is the number "
+        "0.5; pass a whole number' }",
         "{ {2,3}, shifts = {1,2}, axes = 1, error = 'roll: 2 shifts are given "
         "for 1 axes; give one for each' }"});
 
@@ -198,7 +200,8 @@ static orr_tensor *repeat_interleave_compose(orr_call *c) {
 
 ORR_DEFINE_OP(repeat_interleave,
     .doc = "Each element along an axis (of all in a row without one) several "
-           "times in succession.",
+           "times in succession. repeats may be a tensor, int64, of one count "
+           "for each.",
     .params = {ANY, {"repeats", ORR_INT, .required = true, .doc = "how often"},
         {"axis", ORR_AXES, .doc = "one axis; a flat result when absent"}},
     .compose = repeat_interleave_compose,

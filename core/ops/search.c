@@ -75,7 +75,7 @@ static bool unique_forward(orr_call *c) {
 ORR_DEFINE_OP(unique,
     .doc = "The different elements in order; for each element of x, its "
            "position among them; and how often each occurs. Each NaN is its "
-           "own.",
+           "own. With axis, the same of the slices along it.",
     .params = {{"x", .want = ORR_WANT_ANY}}, .outputs = 3,
     .shape = unique_shape, .forward = unique_forward, .flags = ORR_NO_GRAD,
     .samples = {"{ {3,4} }", "{ {7}, low = 2, high = 2 }", "{ {} }",

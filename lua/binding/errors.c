@@ -120,8 +120,9 @@ static void describe_tensor(const orr_tensor *t, char *buffer, size_t size) {
     snprintf(buffer, size, "a tensor already freed (by tidy, scope or close)");
     return;
   }
-  snprintf(buffer, size, "a %s tensor %s", orr_dtype_name(orr_tensor_dtype(t)),
-           orr_shape_text(t, shape, sizeof shape));
+  const orr_dtype d = orr_tensor_dtype(t);
+  snprintf(buffer, size, "%s %s tensor %s", d == ORR_I64 ? "an" : "a",
+           orr_dtype_name(d), orr_shape_text(t, shape, sizeof shape));
 }
 
 const char *orr_describe(lua_State *L, int index, char *buffer, size_t size) {

@@ -131,6 +131,16 @@ function help.of_function(fn, name)
   return table.concat(out, "\n")
 end
 
+--- Whether a function is what users call for an op that it was made of.
+---@param fn function
+---@param name string  the op's
+---@return boolean
+function help.stands_for_op(fn, name)
+  if not orrery.record(name) then return false end
+  return fn == rawget(orrery, name) or fn == orrery.Tensor.methods[name]
+    or fn == require("orrery").nn.functional[name]
+end
+
 local function is_lua(v)
   return type(v) == "function" and debug.getinfo(v, "S").what ~= "C"
 end

@@ -48,7 +48,8 @@ local function shown(value)
   end
   if type(value) == "number" then return tostring(value) end
   if options.is_tensor(value) then
-    return ("a %s tensor %s"):format(value.dtype, value:shape_str())
+    return ("%s %s tensor %s"):format(value.dtype == "int64" and "an" or "a",
+      value.dtype, value:shape_str())
   end
   local meta = type(value) == "userdata" and getmetatable(value)
   return value == nil and "missing" or "a " .. (meta and meta.__name

@@ -30,10 +30,11 @@ function inspect.help(path, env)
   path = path:gsub("%s", "")
   local last = path:match "([%a_][%w_]*)$"
   local value = path:match "^[%a_][%w_.:]*$" and inspect.resolve(path, env)
-  if type(value) == "function" and debug.getinfo(value, "S").what ~= "C" then
+  local text = last and help.help(last)
+  if type(value) == "function" and debug.getinfo(value, "S").what ~= "C"
+    and not (text and help.stands_for_op(value, last)) then
     return help.of_function(value, path)
   end
-  local text = last and help.help(last)
   if text and type(value) ~= "table" then return text end
   if type(value) == "function" then return help.of_function(value, path) end
   if type(value) == "table" then return help.of_table(value, path) end
