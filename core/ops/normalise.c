@@ -373,6 +373,20 @@ ORR_DEFINE_OP(
 
 // ------------------------------------------------------------ embedding
 
+// y as it is, with gradients divided by how often y's row of w was asked for:
+// gradients pass the difference from what is held fixed, which is 0.
+static orr_tensor *by_frequency(orr_tensor *y, orr_tensor *w,
+                                orr_tensor *flat) {
+  const int64_t rows[] = {w->size[0]};
+  orr_tensor *ones = orr_expand_to(orr_num(w, 1), 1, flat->size);
+  orr_tensor *count = ORR(index_add, orr_keep(orr_zeros(w->dtype, 1, rows)),
+                          flat, ones, .attr = {0});
+  count = ORR(index_select, count, flat, .attr = {0});
+  count = count ? ORR(unsqueeze, count, .attr = {1}) : NULL;
+  orr_tensor *fixed = y ? orr_keep(orr_detach(y)) : NULL;
+  return ORR(add, fixed, ORR(div, ORR(sub, y, fixed), count));
+}
+
 static orr_tensor *embedding_compose(orr_call *c) {
   orr_tensor *index = c->x[0], *w = c->x[1];
   char s[128];
@@ -405,12 +419,13 @@ static orr_tensor *embedding_compose(orr_call *c) {
              rows_of_weight);
     return NULL;
   }
-  const int64_t flat[] = {index->count};
+  const int64_t count[] = {index->count};
   int64_t size[ORR_MAX_RANK];
   for (int a = 0; a < index->rank; a++) size[a] = index->size[a];
   size[index->rank] = w->size[1];
-  orr_tensor *rows =
-      ORR(index_select, w, orr_reshape_to(index, 1, flat), .attr = {0});
+  orr_tensor *flat = orr_reshape_to(index, 1, count);
+  orr_tensor *rows = ORR(index_select, w, flat, .attr = {0});
+  if (flat && c->attr[1] != 0) rows = by_frequency(rows, w, flat);
   orr_tensor *y = orr_reshape_to(rows, index->rank + 1, size);
   if (!y || padding == 0) return y;
   orr_tensor *fixed = ORR(eq, index, orr_num(index, padding));
@@ -425,7 +440,10 @@ ORR_DEFINE_OP(
     .params = {{"index", .want = ORR_WANT_INT, .doc = "rows, from 1"},
                {"weight", .want = ORR_WANT_ANY},
                {"padding_idx", ORR_INT,
-                .doc = "the row that gets no gradient; 0: there is none"}},
+                .doc = "the row that gets no gradient; 0: there is none"},
+               {"scale_grad_by_freq", ORR_BOOL,
+                .doc = "a row's gradient is divided by how often it is "
+                       "looked up"}},
     .compose = embedding_compose, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {5}, {4,3}, ints = { index = {1,4} } }",
                 "{ {2,3}, {4,2}, ints = { index = {1,4} } }",
@@ -433,6 +451,8 @@ ORR_DEFINE_OP(
                 "{ {0,2}, {4,3}, ints = { index = {1,4} } }",
                 "{ {5}, {4,3}, padding_idx = -1, ints = { index = {1,4} }, "
                 "nograd = true, reason = 'a row is held fixed' }",
+                "{ {5}, {4,3}, scale_grad_by_freq = true, ints = { index = "
+                "{1,4} }, nograd = true, reason = 'gradients are scaled' }",
                 "{ {2}, {4,3}, padding_idx = 5, ints = { index = {1,4} }, error "
                 "= 'embedding: padding_idx is 5 but weight has rows 1 to 4' }",
                 "{ {2}, {4,3}, ints = { index = {5,5} }, error = 'embedding: "

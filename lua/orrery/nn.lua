@@ -19,7 +19,7 @@ for _, part in ipairs { "linear", "conv", "activation", "norm",
   "norm_layers", "pool", "image", "blocks", "container",
   "losses", "style", "progressive", "instance_norm", "conv_block",
   "dropout", "checkpointed", "recurrent", "attention",
-  "transformer" } do
+  "transformer", "embedding" } do
   for name, class in pairs(require("orrery.nn." .. part)) do
     nn[name] = class
   end

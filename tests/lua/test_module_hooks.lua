@@ -155,6 +155,44 @@ t.test("module hooks leave nothing behind", function()
   t.equal(tensors(), before)
 end)
 
+t.test("a clone has the same hooks, each taken off on its own", function()
+  local layer, calls = line(2, 1), {}
+  local function note(module) calls[#calls + 1] = module end
+  local before = layer:register_forward_pre_hook(note)
+  layer:register_forward_hook(function(_, _, y) return y * 10 end)
+  layer:register_full_backward_hook(function(module) note(module) end)
+  local copy = nn.Sequential(layer):clone()[1]
+  copy(f64 { { 3 } }):sum():backward()
+  t.equal(#calls, 2)
+  t.ok(rawequal(calls[1], copy) and rawequal(calls[2], copy))
+  before:remove()
+  t.equal(copy(f64 { { 3 } }):item(), 70)
+  t.equal(#calls, 3)
+  t.equal(layer(f64 { { 3 } }):item(), 70)
+  t.equal(#calls, 3)
+  copy:register_forward_hook(function(_, _, y) return y + 1 end)
+  t.equal(copy(f64 { { 3 } }):item(), 71)
+  t.equal(layer(f64 { { 3 } }):item(), 70)
+end)
+
+t.test("a module that is a hook is copied with what it hooks", function()
+  local layer, scale = line(2, 1), nn.Module:subclass "Scale" ()
+  scale.by = f64 { 10 }:requires_grad_()
+  function scale:forward(_, _, y) return y * self.by end
+  layer:register_forward_hook(scale)
+  local copy = layer:clone()
+  orrery.no_grad(function() scale.by:fill_(100) end)
+  t.equal(layer(f64 { { 3 } }):item(), 700)
+  t.equal(copy(f64 { { 3 } }):item(), 70)
+end)
+
+t.test("summary runs no hook", function()
+  local layer, calls = line(2, 1), 0
+  layer:register_forward_hook(function() calls = calls + 1 end)
+  nn.utils.summary(layer, { 1, 1 })
+  t.equal(calls, 0)
+end)
+
 t.test("nn.Checkpoint gives the same bits and keeps its body's names",
   function()
     local function net(wrap)

@@ -125,7 +125,56 @@ t.test("the padding row of an embedding stays", function()
   layer(orrery.tensor({ 1, 1, 3 }, { dtype = "int64" })):sum():backward()
   t.near(layer.weight.grad, { { 0, 0 }, { 0, 0 }, { 1, 1 } })
   t.near(layer.weight:detach()[1], { 0, 0 })
+  t.equal(nn.Embedding(3, 2, { padding_idx = -1 }).padding_idx, 3)
+  t.fails("embedding: padding_idx is 4; use 1 to 3, or -3 to -1",
+    nn.Embedding, 3, 2, { padding_idx = 4 })
 end)
+
+t.test("an embedding's rows are scaled down to max_norm when looked up",
+  function()
+    local rows = f64 { { 3, 4 }, { 0.6, 0 }, { 6, 8 } }
+    local layer = nn.Embedding.from_pretrained(rows:clone(), { max_norm = 1 })
+    local at = orrery.tensor({ { 1, 2 }, { 1, 1 } }, { dtype = "int64" })
+    t.near(layer(at), { { { 0.6, 0.8 }, { 0.6, 0 } },
+      { { 0.6, 0.8 }, { 0.6, 0.8 } } }, 1e-7)
+    t.near(layer.weight, { { 0.6, 0.8 }, { 0.6, 0 }, { 6, 8 } }, 1e-7)
+    local largest = nn.Embedding.from_pretrained(rows:clone(),
+      { max_norm = 2, norm_type = math.huge, freeze = false })
+    local y = largest(orrery.tensor({ 3 }, { dtype = "int64" }))
+    t.near(y, { { 1.5, 2 } }, 1e-6)
+    y:sum():backward()
+    t.equal(largest.weight.grad, { { 0, 0 }, { 0, 0 }, { 1, 1 } })
+    t.fails("embedding: max_norm is -1; give a number above 0",
+      nn.Embedding, 3, 2, { max_norm = -1 })
+    -- What cannot be looked up changes nothing.
+    local before = layer.weight:clone()
+    t.fails_like("rows 1 to 3", layer,
+      orrery.tensor({ 3, 4 }, { dtype = "int64" }))
+    t.equal(layer.weight, before)
+  end)
+
+t.test("an embedding's gradients are divided by how often rows are looked up",
+  function()
+    local layer = nn.Embedding.from_pretrained(f64 { { 1 }, { 2 }, { 3 } },
+      { scale_grad_by_freq = true, freeze = false })
+    local y = layer(orrery.tensor({ 1, 3, 1, 1 }, { dtype = "int64" }))
+    t.equal(y, { { 1 }, { 3 }, { 1 }, { 1 } });
+    (y * f64 { { 1 }, { 5 }, { 2 }, { 6 } }):sum():backward()
+    t.equal(layer.weight.grad, { { 3 }, { 0 }, { 5 } })
+    t.equal(tostring(layer), "Embedding(3, 1, { scale_grad_by_freq = true })")
+  end)
+
+t.test("vectors there are already are shared, and frozen unless told",
+  function()
+    local rows = f64 { { 1, 2 }, { 3, 4 } }
+    local layer = nn.Embedding.from_pretrained(rows)
+    t.ok(not layer.weight.requires_grad and not rows.requires_grad)
+    rows[1] = 7
+    t.equal(layer.weight[1], { 7, 7 })
+    t.equal(#layer:parameters(), 1)
+    t.fails("embedding: weight is [3]; give [num_embeddings, embedding_dim]",
+      nn.Embedding.from_pretrained, orrery.zeros(3))
+  end)
 
 t.test("Upsample by areas and by curves", function()
   local x = f64 { { { { 1, 3 }, { 5, 7 } } } }

@@ -157,6 +157,10 @@ def _(r):
   rows, d = r.size(), r.size()
   at = r.labels(r.shape(0, 3), rows)
   w = r.tensor([rows, d])
+  if r.chance(0.3):
+    r.no_second = "PyTorch has no second derivative of scaled gradients"
+    return (call(at + 1, w, scale_grad_by_freq=True),
+            F.embedding(at, w, scale_grad_by_freq=True))
   if r.chance():
     fixed = r.int(-rows, rows - 1)
     return (call(at + 1, w, padding_idx=one(fixed)),

@@ -139,6 +139,38 @@ function F.max_unpool1d(x, indices, kernel_size, opts)
     }):squeeze(3)
 end
 
+-- Scales the rows about to be looked up down to max_norm, in place.
+local function renormalise(index, weight, max_norm, p)
+  orrery.tidy(orrery.no_grad, function()
+    local at = index:flatten()
+    local rows = weight:index_select(1, at)
+    local norm = rows:norm { p = p, axis = 2, keepdim = true }
+    local factor = orrery.where(norm:gt(max_norm), max_norm / (norm + 1e-7),
+      orrery.ones_like(norm))
+    weight:index_copy_(1, at, rows * factor)
+  end)
+end
+
+-- The op, and what is no op's: max_norm and norm_type write to the weight.
+local embedding = F.embedding
+function F.embedding(index, weight, opts, ...)
+  if type(opts) ~= "table"
+    or opts.max_norm == nil and opts.norm_type == nil then
+    return embedding(index, weight, opts, ...)
+  end
+  local who, rest = "embedding", {}
+  for name, value in pairs(opts) do
+    if name ~= "max_norm" and name ~= "norm_type" then rest[name] = value end
+  end
+  local p = options.number(who, "norm_type", opts.norm_type or 2)
+  if opts.max_norm and not orrery.is_rerunning() then
+    orrery.no_grad(embedding, index, weight)  -- refuses what it does not know
+    renormalise(index, weight, options.number(who, "max_norm", opts.max_norm,
+      function(m) return m > 0 end, "a number above 0"), p)
+  end
+  return embedding(index, weight, rest, ...)
+end
+
 --- triplet_margin_loss with a distance of one's own.
 ---@param anchor orrery.Tensor
 ---@param positive orrery.Tensor

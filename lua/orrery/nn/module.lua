@@ -13,8 +13,7 @@ local state = require "orrery.nn.module_state"
 local tree = require "orrery.nn.tree"
 
 local entries, records, tensors = tree.entries, tree.records, tree.tensors
-local is_module, is_tensor = tree.is_module, tree.is_tensor
-local walk = tree.walk
+local is_module, walk = tree.is_module, tree.walk
 
 --- What layers and models are made from: subclass it, set tensors and modules
 --- as fields in `init`, compute in `forward`.
@@ -185,102 +184,9 @@ end
 Module.state_dict = state.state_dict
 Module.load_state_dict = state.load_state_dict
 
--- ------------------------------------------------------------------ changes
-
---- Training behaviour (dropout, batch statistics) on, or off with `false`.
----@param mode? boolean
----@return self
-function Module:train(mode)
-  if mode == nil then mode = true end
-  walk(self, "", function(_, module)
-    rawset(module, "training", mode and true or false)
-  end, {})
-  return self
+for name, fn in pairs(require "orrery.nn.module_changes") do
+  Module[name] = fn
 end
-
---- Training behaviour off.
----@return self
-function Module:eval() return self:train(false) end
-
---- Calls fn(module) for every module below, self last.
----@param fn fun(module: orrery.nn.Module)
----@return self
-function Module:apply(fn)
-  options.callable("apply", "fn", fn)
-  for _, child in ipairs(self:children()) do child:apply(fn) end
-  fn(self)
-  return self
-end
-
---- Parameters get no gradient from now on; what gradient they had is dropped.
----@return self
-function Module:freeze() return self:requires_grad_(false) end
-
----@return self
-function Module:unfreeze() return self:requires_grad_(true) end
-
----@param on? boolean
----@return self
-function Module:requires_grad_(on)
-  if on == nil then on = true end
-  for _, p in ipairs(self:parameters()) do
-    p:requires_grad_(on)
-    if not on then p.grad = nil end
-  end
-  return self
-end
-
---- Forgets every parameter's gradient.
-function Module:zero_grad()
-  for _, p in ipairs(self:parameters()) do p.grad = nil end
-end
-
---- Converts parameters and floating buffers. They are new tensors, so build
---- the optimiser afterwards.
----@param dtype "float32"|"float64"
----@return self
-function Module:to(dtype)
-  if dtype ~= "float32" and dtype ~= "float64" then
-    blame('to: dtype is %s; a module is "float32" or "float64"',
-      options.shown(dtype))
-  end
-  local converted = {}
-  for _, kind in ipairs { "parameter", "buffer" } do
-    for _, entry in ipairs(tensors(self, kind, true)) do
-      local old = entry.value
-      if old.dtype:find "^float" and old.dtype ~= dtype then
-        converted[old] = converted[old]
-          or old:detach():to(dtype):requires_grad_(old.requires_grad)
-        rawset(entry.owner, entry.key, converted[old])
-      end
-    end
-  end
-  return self
-end
-
-function Module:float() return self:to "float32" end
-function Module:double() return self:to "float64" end
-
-local function copy_value(value, copies)
-  if type(value) ~= "table" and not is_tensor(value) then return value end
-  if copies[value] ~= nil then return copies[value] end
-  local copy = value
-  if is_tensor(value) then
-    copy = value:detach():clone():requires_grad_(value.requires_grad)
-  elseif is_module(value) or not getmetatable(value) then
-    copy = {}
-    copies[value] = copy
-    if is_module(value) then tree.copy_record(copy, value) end
-    for k, v in next, value do rawset(copy, k, copy_value(v, copies)) end
-    setmetatable(copy, getmetatable(value))
-  end
-  copies[value] = copy
-  return copy
-end
-
---- A deep copy: own parameters and buffers with the same values.
----@return self
-function Module:clone() return copy_value(self, {}) end
 
 -- ----------------------------------------------------------------- messages
 

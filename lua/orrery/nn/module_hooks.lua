@@ -22,11 +22,14 @@ function Handle:remove()
   end
 end
 
+local function empty()
+  return { forward_pre_hook = {}, forward_hook = {}, full_backward_hook = {} }
+end
+
 local function add(module, kind, fn)
   options.callable("register_" .. kind, "fn", fn)
   local record = tree.records[module]
-  record.hooks = record.hooks
-    or { forward_pre_hook = {}, forward_hook = {}, full_backward_hook = {} }
+  record.hooks = record.hooks or empty()
   local list, entry = record.hooks[kind], { fn }
   list[#list + 1] = entry
   return setmetatable({ list = list, entry = entry }, Handle)
@@ -151,6 +154,27 @@ function hooks.call(module, own, ...)
   end
   return watched(module, list, inputs, run)
 end
+
+--- Gives a copied module the hooks of the first; modules among them are
+--- copied by copy_value(fn).
+---@param from orrery.nn.Module
+---@param to orrery.nn.Module
+---@param copy_value fun(fn: any): any
+function hooks.copy(from, to, copy_value)
+  local own = tree.records[from].hooks
+  if not own then return end
+  local copied = empty()
+  for kind, list in pairs(own) do
+    for i, entry in ipairs(list) do
+      copied[kind][i] = { copy_value(entry[1]) }
+    end
+  end
+  tree.records[to].hooks = copied
+end
+
+--- Takes all hooks off.
+---@param module orrery.nn.Module
+function hooks.drop(module) tree.records[module].hooks = nil end
 
 -- ------------------------------------------------- methods of every module
 

@@ -1,5 +1,4 @@
---- Normalisation within each example (layer, group, instance), and tables of
---- vectors.
+--- Normalisation within each example: layer, group, neighbouring channels.
 local orrery = require "orrery"
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
@@ -137,48 +136,6 @@ end
 
 function LocalResponseNorm:extra_repr()
   return self.size .. show.options(self, "alpha", 1e-4, "beta", 0.75, "k", 1)
-end
-
---- A table of vectors, looked up by position from 1. Standard normal at
---- first; the row padding_idx is zero and gets no gradient.
----@class orrery.nn.Embedding: orrery.nn.Module
----@field weight orrery.Tensor  [num_embeddings, embedding_dim]
-local Embedding = Layer:subclass "Embedding"
-layers.Embedding = Embedding
-
----@param num_embeddings integer
----@param embedding_dim integer
----@param opts? { padding_idx?: integer, dtype?: string,
----   generator?: orrery.Generator }
-function Embedding:init(num_embeddings, embedding_dim, opts)
-  local who = "embedding"
-  opts = options.take(who, opts, { dtype = "float32" },
-    { "padding_idx", "generator" })
-  self.num_embeddings = options.count(who, "num_embeddings", num_embeddings)
-  self.embedding_dim = options.count(who, "embedding_dim", embedding_dim)
-  local weight = orrery.randn({ num_embeddings, embedding_dim },
-    { dtype = opts.dtype, generator = opts.generator })
-  if opts.padding_idx then
-    self.padding_idx = options.count(who, "padding_idx", opts.padding_idx)
-    if self.padding_idx > self.num_embeddings then
-      blame("embedding: padding_idx is %d; use 1 to %d", self.padding_idx,
-        self.num_embeddings)
-    end
-    weight[self.padding_idx] = 0
-  end
-  self.weight = weight:requires_grad_()
-end
-
----@param index orrery.Tensor  int64 [...]
----@return orrery.Tensor  [..., embedding_dim]
-function Embedding:forward(index)
-  return F.embedding(index, self.weight,
-    { padding_idx = self.padding_idx or 0 })
-end
-
-function Embedding:extra_repr()
-  return ("%d, %d"):format(self.num_embeddings, self.embedding_dim)
-    .. show.options(self, "padding_idx", nil)
 end
 
 return layers

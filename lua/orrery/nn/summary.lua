@@ -3,9 +3,10 @@
 ---     print(nn.utils.summary(model, { 1, 784 }))
 ---
 --- The shapes come from one forward of a copy, in eval: averages, parameters,
---- random streams and the model's mode stay as they are.
+--- random streams and the model's mode stay as they are, and no hook runs.
 local orrery = require "orrery"
 local blame = require "orrery.blame"
+local hooks = require "orrery.nn.module_hooks"
 local options = require "orrery.options"
 local tree = require "orrery.nn.tree"
 
@@ -119,6 +120,7 @@ end
 --- Runs a copy of the model. Returns the copy and what its modules noted.
 local function run(model, inputs)
   local copy = model:clone():eval()
+  for _, module in ipairs(copy:modules()) do hooks.drop(module) end
   local notes, states = watch(copy), streams(copy)
   local ok, why = pcall(orrery.no_grad, function()
     copy(table.unpack(inputs))
