@@ -1,7 +1,8 @@
 // reduce.h -- folding a contiguous array along any set of its axes.
 //
 // A reducer is one loop, rows(): it folds `rows` rows of `width` elements,
-// `stride` apart, into `width` accumulators of 8 bytes (double or int64_t).
+// `stride` apart, into `width` accumulators of 8 bytes (double or int64_t);
+// and run(), the same for n elements in a row and one accumulator.
 // Everything else (which rows, how many lanes, threads, the order in which
 // partial results meet) is orr_reduce's and depends on the sizes alone.
 #ifndef ORR_REDUCE_H
@@ -18,6 +19,7 @@ typedef struct orr_reducer {
   // center: one number per column, for sums of (x - center)^2 and the like.
   void (*rows)(const void *x, int64_t rows, int64_t width, int64_t stride,
                void *acc, const double *center);
+  void (*run)(const void *x, int64_t n, void *acc, const double *center);
   void (*merge)(void *acc, const void *other, int64_t n);
 } orr_reducer;
 

@@ -173,19 +173,63 @@ void orr_rows_softmax(const orr_rows *r, bool logarithm, const void *x,
                        b->flag, b->index + to, b->y ? (T *)b->y + to : NULL); \
     }                                                                         \
   }
-EXTREME(float)
-EXTREME(double)
-EXTREME(int64_t)
-EXTREME(uint8_t)
+// A row in one piece: its extreme first, then where that is. Three times as
+// fast as carrying the place along.
+#define EXTREME_OF(T, ORDER)                                               \
+  for (i = 0; i + TOPS <= n; i += TOPS)                                    \
+    for (int j = 0; j < TOPS; j++) {                                       \
+      const T v = x[i + j];                                                \
+      top[j] = v ORDER top[j] || v != v ? v : top[j];                      \
+    }                                                                      \
+  for (; i < n; i++) best = x[i] ORDER best || x[i] != x[i] ? x[i] : best; \
+  for (int j = 0; j < TOPS; j++)                                           \
+    best = top[j] ORDER best || top[j] != top[j] ? top[j] : best;
+#define EXTREME_ROW(T)                                                      \
+  ORR_CLONES static int64_t extreme_row_##T(const T *x, int64_t n,          \
+                                            bool largest, T *value) {       \
+    T top[TOPS], best = x[0];                                               \
+    int64_t i;                                                              \
+    for (int j = 0; j < TOPS; j++) top[j] = best;                           \
+    if (largest) {                                                          \
+      EXTREME_OF(T, >)                                                      \
+    } else {                                                                \
+      EXTREME_OF(T, <)                                                      \
+    }                                                                       \
+    if (value) *value = best;                                               \
+    for (i = 0; i + TOPS <= n; i += TOPS) {                                 \
+      int found = 0;                                                        \
+      for (int j = 0; j < TOPS; j++)                                        \
+        found |= x[i + j] == best || x[i + j] != x[i + j];                  \
+      if (found) break;                                                     \
+    }                                                                       \
+    while (x[i] != best && x[i] == x[i]) i++;                               \
+    return i + 1;                                                           \
+  }                                                                         \
+  static void extreme_rows_##T(void *context, int64_t begin, int64_t end) { \
+    const job *b = (const job *)context;                                    \
+    const int64_t n = b->r->n;                                              \
+    for (int64_t o = begin; o < end; o++)                                   \
+      b->index[o] = extreme_row_##T((const T *)b->x + o * n, n, b->flag,    \
+                                    b->y ? (T *)b->y + o : NULL);           \
+  }
+#define EXTREMES(T) EXTREME(T) EXTREME_ROW(T)
+EXTREMES(float)
+EXTREMES(double)
+EXTREMES(int64_t)
+EXTREMES(uint8_t)
 
 void orr_rows_extreme(const orr_rows *r, bool largest, const void *x,
                       int64_t *index, void *value) {
-  static orr_range_fn *const run[ORR_DTYPES] = {extreme_bands_float,
-                                                extreme_bands_double,
-                                                extreme_bands_int64_t,
-                                                extreme_bands_uint8_t};
+  static orr_range_fn *const bands[ORR_DTYPES] = {extreme_bands_float,
+                                                  extreme_bands_double,
+                                                  extreme_bands_int64_t,
+                                                  extreme_bands_uint8_t};
+  static orr_range_fn *const rows[ORR_DTYPES] = {extreme_rows_float,
+                                                 extreme_rows_double,
+                                                 extreme_rows_int64_t,
+                                                 extreme_rows_uint8_t};
   job b = {r, x, value, index, largest};
-  spread(&b, ORR_GRAIN_CHEAP, run[r->dtype], run[r->dtype]);
+  spread(&b, ORR_GRAIN_CHEAP, rows[r->dtype], bands[r->dtype]);
 }
 
 // ---- running sums
@@ -207,19 +251,46 @@ void orr_rows_extreme(const orr_rows *r, bool largest, const void *x,
       }                                                                     \
     }                                                                       \
   }
-CUMSUM(float, float, double)
-CUMSUM(double, double, double)
-CUMSUM(int64_t, int64_t, uint64_t)  // wraps around
-CUMSUM(uint8_t, int64_t, uint64_t)
+// Rows in one piece go SIDE at a time: each addition waits for the last one
+// of its row.
+#define SIDE 4
+#define CUMSUM_ROWS(T, R, A)                                               \
+  static void cumsum_rows_##T(void *context, int64_t begin, int64_t end) { \
+    const job *b = (const job *)context;                                   \
+    const int64_t n = b->r->n, step = b->flag ? -1 : 1;                    \
+    const int64_t first = b->flag ? n - 1 : 0;                             \
+    for (; begin < end; begin += SIDE) {                                   \
+      const T *x = (const T *)b->x + begin * n + first;                    \
+      R *y = (R *)b->y + begin * n + first;                                \
+      A sum[SIDE] = {0};                                                   \
+      if (end - begin >= SIDE)                                             \
+        for (int64_t i = 0; i < n; i++, x += step, y += step)              \
+          for (int k = 0; k < SIDE; k++)                                   \
+            y[k * n] = (R)(sum[k] += (A)x[k * n]);                         \
+      else                                                                 \
+        for (int64_t i = 0; i < n; i++, x += step, y += step)              \
+          for (int k = 0; k < end - begin; k++)                            \
+            y[k * n] = (R)(sum[k] += (A)x[k * n]);                         \
+    }                                                                      \
+  }
+#define CUMSUMS(T, R, A) CUMSUM(T, R, A) CUMSUM_ROWS(T, R, A)
+CUMSUMS(float, float, double)
+CUMSUMS(double, double, double)
+CUMSUMS(int64_t, int64_t, uint64_t)  // wraps around
+CUMSUMS(uint8_t, int64_t, uint64_t)
 
 void orr_rows_cumsum(const orr_rows *r, bool from_last, const void *x,
                      void *y) {
-  static orr_range_fn *const run[ORR_DTYPES] = {cumsum_bands_float,
-                                                cumsum_bands_double,
-                                                cumsum_bands_int64_t,
-                                                cumsum_bands_uint8_t};
+  static orr_range_fn *const bands[ORR_DTYPES] = {cumsum_bands_float,
+                                                  cumsum_bands_double,
+                                                  cumsum_bands_int64_t,
+                                                  cumsum_bands_uint8_t};
+  static orr_range_fn *const rows[ORR_DTYPES] = {cumsum_rows_float,
+                                                 cumsum_rows_double,
+                                                 cumsum_rows_int64_t,
+                                                 cumsum_rows_uint8_t};
   job b = {r, x, y, NULL, from_last};
-  spread(&b, ORR_GRAIN_CHEAP, run[r->dtype], run[r->dtype]);
+  spread(&b, ORR_GRAIN_CHEAP, rows[r->dtype], bands[r->dtype]);
 }
 
 // ---- running extremes

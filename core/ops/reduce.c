@@ -112,8 +112,8 @@ static void sum_vjp(orr_vjp *v) {
 }
 
 ORR_DEFINE_OP(sum,
-    .doc = "Sum along axes. float32 is accumulated in float64; int64 and "
-           "uint8 give int64.",
+    .doc = "Sum along axes. float32 is added in pairs, these in float64; int64 "
+           "and uint8 give int64.",
     .params = {{"x", .want = ORR_WANT_ANY}, ORR_REDUCE_PARAMS},
     .shape = sum_shape, .forward = sum_forward, .vjp = sum_vjp,
     .flags = ORR_DROPS_X,

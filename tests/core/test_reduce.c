@@ -223,6 +223,61 @@ static void equal_extremes_go_to_the_first_or_are_shared(void **state) {
   orr_scope_end(mark);
 }
 
+// Rows of every length around the width of a vector; few different values, so
+// that there are ties, and in every third row a NaN, which wins.
+static void the_place_of_an_extreme_is_the_first(void **state) {
+  (void)state;
+  for (int64_t n = 1; n <= 100; n++)
+    for (int d = 0; d < ORR_DTYPES; d++) {
+      const size_t mark = orr_scope_begin();
+      const int64_t size[2] = {9, n};
+      orr_tensor *x = orr_keep(orr_empty((orr_dtype)d, 2, size));
+      for (int64_t i = 0; i < x->count; i++) orr_set(x, i, (double)pick(3, 9));
+      const bool floats = orr_dtype_is_float((orr_dtype)d);
+      for (int64_t row = 0; floats && row < 9; row += 3)
+        for (int k = 0; k < 2; k++) orr_set(x, row * n + pick(0, n - 1), NAN);
+      for (int largest = 0; largest < 2; largest++) {
+        orr_tensor *at = largest ? ORR(argmax, x, .attr = {1, 1})
+                                 : ORR(argmin, x, .attr = {1, 1});
+        orr_short_args a = {x, .attr = {1, 1}};
+        orr_tensor *value =
+            orr_apply_short(largest ? &orr_op_amax : &orr_op_amin, &a);
+        for (int64_t row = 0; row < 9; row++) {
+          int64_t best = 0;
+          for (int64_t i = 1; i < n; i++) {
+            const double v = orr_get(x, row * n + i);
+            const double b = orr_get(x, row * n + best);
+            if (b == b && (v != v || (largest ? v > b : v < b))) best = i;
+          }
+          const double b = orr_get(x, row * n + best), v = orr_get(value, row);
+          assert_int_equal(orr_get_int(at, row), best + 1);
+          assert_true(v == b || (v != v && b != b));
+        }
+      }
+      orr_scope_end(mark);
+    }
+}
+
+// Seven rows in one piece, of which four go side by side.
+static void running_sums_of_rows_agree_with_plain_loops(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  const int64_t size[2] = {7, 37};
+  orr_tensor *x = random_tensor(ORR_F32, 2, size);
+  orr_tensor *up = ORR(cumsum, x, .attr = {1});
+  orr_tensor *down = ORR(cumsum, x, .attr = {1, 1});
+  for (int64_t row = 0; row < 7; row++) {
+    double left = 0, right = 0;
+    for (int64_t i = 0; i < 37; i++) {
+      left += orr_get(x, row * 37 + i);
+      right += orr_get(x, row * 37 + 36 - i);
+      assert_true(orr_get(up, row * 37 + i) == (float)left);
+      assert_true(orr_get(down, row * 37 + 36 - i) == (float)right);
+    }
+  }
+  orr_scope_end(mark);
+}
+
 // A product's gradient is the product of the others, zeros or not.
 static void a_product_differentiates_through_zeros(void **state) {
   (void)state;
@@ -298,6 +353,8 @@ int main(void) {
       TEST(softmax_rows_are_probabilities),
       TEST(softmax_of_a_nan_is_nan_along_its_row_alone),
       TEST(equal_extremes_go_to_the_first_or_are_shared),
+      TEST(the_place_of_an_extreme_is_the_first),
+      TEST(running_sums_of_rows_agree_with_plain_loops),
       TEST(a_product_differentiates_through_zeros),
       TEST(running_sums_go_both_ways),
       TEST(any_number_of_threads_gives_the_same_bits),
