@@ -444,6 +444,7 @@ typedef struct orr_program_row {
   const char *name;
   orr_site site;
   bool writes_over;
+  int members;          // elementwise ops it does together, else 1
   const orr_tensor *y;  // of its shape; NULL none
 } orr_program_row;
 ORR_API bool orr_program_row_at(const orr_program *p, size_t i,

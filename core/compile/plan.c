@@ -147,6 +147,7 @@ bool orr_program_settle(orr_program *p) {
 
 bool orr_program_plan(orr_program *p) {
   drop_dead_rows(p);
+  if (!orr_program_cluster(p)) return false;
   find_lifetimes(p);
   return plan_memory(p);
 }

@@ -37,8 +37,11 @@ typedef enum {
   ORR_ROW_UPDATE,
   ORR_ROW_CLIP,
   ORR_ROW_MARK,
-  ORR_ROW_SWAP
+  ORR_ROW_SWAP,
+  ORR_ROW_CLUSTER
 } orr_row_kind;
+
+typedef struct orr_cluster orr_cluster;
 
 typedef struct orr_step_row {
   orr_row_kind kind;
@@ -48,7 +51,10 @@ typedef struct orr_step_row {
   orr_tensor **x, **y;  // headers, NULL where an input is absent; one block
   orr_call call;        // CALL, INPLACE
   double attr[ORR_MAX_ATTR];
-  orr_stream *stream;  // retained
+  orr_loop *loop;  // CALL: all it does, in chunks of grain; or NULL
+  int64_t grain;
+  orr_cluster *cluster;  // CLUSTER
+  orr_stream *stream;    // retained
   int mark;
   // UPDATE: x holds n parameters, n gradients, then the states; CLIP: n
   // gradients.
@@ -108,6 +114,38 @@ bool orr_program_settle(orr_program *p);  // its buffers into the arena
 void orr_arena_join(void);
 void orr_arena_leave(void);
 char *orr_arena_get(size_t bytes);
+
+void orr_row_free(orr_step_row *row);
+
+// ---- clusters: elementwise rows that are done together, block by block
+
+// Puts one row in the place of those that go together.
+bool orr_program_cluster(orr_program *p);
+// Most rows of one, and inputs that broadcast or lie otherwise than the result.
+#define ORR_CLUSTER_ROWS 64
+#define ORR_CLUSTER_SPREAD 32
+// A row for n elementwise rows in an order in which they can be done; it
+// stores what is `needed`. NULL for lack of memory.
+orr_step_row *orr_cluster_row(const orr_program *p, orr_step_row **rows, int n);
+// x is walked from the first to the last element of its buffer, as y is.
+static inline bool orr_walked_through(const orr_tensor *x,
+                                      const orr_tensor *y) {
+  return x->contiguous && x->count == y->count && x->offset == 0;
+}
+// How many inputs broadcast, or lie otherwise than y. (Not a single element.)
+static inline int orr_spread_inputs(const orr_step_row *row) {
+  int n = 0;
+  for (int i = 0; i < row->nx; i++) {
+    const orr_tensor *x = row->x[i];
+    n += x->count != 1 && !(x->contiguous && x->count == row->y[0]->count);
+  }
+  return n;
+}
+void orr_cluster_take(orr_cluster *c);  // it frees its rows from now on
+bool orr_cluster_run(const orr_cluster *c);
+void orr_cluster_free(orr_cluster *c);
+const char *orr_cluster_name(const orr_cluster *c);
+int orr_cluster_size(const orr_cluster *c);
 
 static inline orr_buffer *orr_buffer_at(const orr_program *p, size_t i) {
   return (orr_buffer *)p->buffers.items + i;

@@ -17,6 +17,7 @@ struct orr_recorder {
 orr_recorder *orr_recorder_now;
 uint32_t orr_recorder_epoch;
 int orr_kernel_depth;
+orr_ran_loop orr_ran;
 static uint32_t epochs;
 
 // ---- refusing
@@ -169,6 +170,10 @@ bool orr_note_call(const orr_call *c, orr_tensor *const *x) {
       return false;
   }
   settle_call(row, c);
+  if (orr_ran.call == c) {
+    row->loop = orr_ran.loop;
+    row->grain = orr_ran.grain;
+  }
   return true;
 }
 

@@ -4,6 +4,7 @@
 // lack of memory, or with the sentence that says why the step is refused.
 #ifndef ORR_RECORDER_H
 #define ORR_RECORDER_H
+#include "../kernels/iterate.h"
 #include "../ops/op.h"
 
 typedef struct orr_recorder orr_recorder;
@@ -15,6 +16,14 @@ extern uint32_t orr_recorder_epoch;
 extern int orr_kernel_depth;
 static inline void orr_kernel_begin(void) { orr_kernel_depth++; }
 static inline void orr_kernel_end(void) { orr_kernel_depth--; }
+
+// What orr_run_loop ran last, and for which call.
+typedef struct orr_ran_loop {
+  const orr_call *call;
+  orr_loop *loop;
+  int64_t grain;
+} orr_ran_loop;
+extern orr_ran_loop orr_ran;
 
 // Elements of t are about to be seen by something that is no row.
 void orr_note_read(const orr_tensor *t);

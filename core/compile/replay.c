@@ -21,15 +21,17 @@ orr_program *orr_program_new(void) {
   return p;
 }
 
+void orr_row_free(orr_step_row *row) {
+  const int n = row->nx + row->ny;
+  for (int k = 0; row->x && k < n; k++) orr_release(row->x[k]);
+  if (row->x) orr_free(row->x, (size_t)n * sizeof *row->x + 1);
+  orr_stream_release(row->stream);
+  orr_cluster_free(row->cluster);
+  orr_free(row, sizeof *row);
+}
+
 static void free_rows(orr_program *p) {
-  for (size_t i = 0; i < p->rows.count; i++) {
-    orr_step_row *row = orr_row_at(p, i);
-    const int n = row->nx + row->ny;
-    for (int k = 0; k < n; k++) orr_release(row->x[k]);
-    orr_free(row->x, (size_t)n * sizeof *row->x + 1);
-    orr_stream_release(row->stream);
-    orr_free(row, sizeof *row);
-  }
+  for (size_t i = 0; i < p->rows.count; i++) orr_row_free(orr_row_at(p, i));
   orr_list_free(&p->rows);
   orr_list_free(&p->updates);
 }
@@ -140,6 +142,10 @@ static bool run_row(orr_program *p, orr_step_row *row) {
     return update_row(row);
   case ORR_ROW_CLIP:
     return clip_row(row);
+  case ORR_ROW_CLUSTER:
+    orr_cluster_run(row->cluster);
+    for (int i = 0; i < row->ny; i++) row->y[i]->storage->version++;
+    return true;
   case ORR_ROW_MARK:
     orr_stream_get(row->stream, &p->marks[row->mark].seed,
                    &p->marks[row->mark].counter);
@@ -327,12 +333,15 @@ bool orr_program_row_at(const orr_program *p, size_t i, orr_program_row *out) {
     const orr_step_row *row = orr_row_at(p, k);
     if (row->dead || i-- > 0) continue;
     static const char *const names[] =
-        {"", "", "copy_", "update", "clip_grad_norm", "mark", "swap"};
-    *out = (orr_program_row){.name = row->kind <= ORR_ROW_INPLACE
+        {"", "", "copy_", "update", "clip_grad_norm", "mark", "swap", ""};
+    const orr_cluster *c = row->cluster;
+    *out = (orr_program_row){.name = c ? orr_cluster_name(c)
+                                 : row->kind <= ORR_ROW_INPLACE
                                  ? row->call.op->name
                                  : names[row->kind],
                              .site = row->site,
-                             .writes_over = row->kind != ORR_ROW_CALL};
+                             .writes_over = row->kind != ORR_ROW_CALL && !c,
+                             .members = c ? orr_cluster_size(c) : 1};
     if (row->ny) out->y = row->y[0];
     return true;
   }

@@ -13,7 +13,8 @@
 #include "vmath.h"
 
 // Runs loop over the broadcast of all c->x into c->y[0], in chunks of about
-// `grain` elements spread over the threads.
+// `grain` elements spread over the threads. A forward that calls it does
+// nothing else: a compiled step runs the loop in its stead.
 bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain);
 
 #if defined(ORR_NO_CLONES) || !defined(__x86_64__) || !defined(__gnu_linux__)

@@ -4,15 +4,19 @@
 #include "../base/threads.h"
 #include "../tensor/tensor.h"
 
-void orr_space_add(orr_space *space, const orr_tensor *t) {
+void orr_space_add_shape(orr_space *space, const orr_tensor *t) {
   const int k = space->operands++;
   space->element[k] = orr_dtype_size(t->dtype);
-  space->base[k] = orr_data(t);
   const int pad = space->rank - t->rank;
   for (int i = 0; i < space->rank; i++) {
     const bool repeats = i < pad || (t->size[i - pad] == 1);
     space->stride[k][i] = repeats ? 0 : t->stride[i - pad];
   }
+}
+
+void orr_space_add(orr_space *space, const orr_tensor *t) {
+  space->base[space->operands] = orr_data(t);
+  orr_space_add_shape(space, t);
 }
 
 static bool mergeable(const orr_space *s, int outer, int inner) {
@@ -23,7 +27,7 @@ static bool mergeable(const orr_space *s, int outer, int inner) {
 }
 
 // Drops axes of size 1 and merges neighbours that all operands walk as one.
-static void merge_axes(orr_space *s) {
+void orr_space_merge(orr_space *s) {
   int last = -1;
   for (int i = 0; i < s->rank; i++) {
     if (s->size[i] == 1) continue;
@@ -47,8 +51,9 @@ typedef struct walk {
   const double *attr;
 } walk;
 
-static void place(const orr_space *s, int64_t flat, int64_t *at, char **p) {
-  for (int k = 0; k < s->operands; k++) p[k] = s->base[k];
+static void place(const orr_space *s, char *const *base, int64_t flat,
+                  int64_t *at, char **p) {
+  for (int k = 0; k < s->operands; k++) p[k] = base[k];
   for (int i = s->rank - 1; i >= 0; i--) {
     at[i] = flat % s->size[i];
     flat /= s->size[i];
@@ -71,28 +76,32 @@ static void next_row(const orr_space *s, int64_t *at, char **p) {
   }
 }
 
-static void walk_range(void *context, int64_t begin, int64_t end) {
-  const walk *w = context;
-  const orr_space *s = w->space;
+void orr_walk(const orr_space *s, char *const *base, orr_loop *loop,
+              const double *attr, int64_t begin, int64_t end) {
   const int inner = s->rank - 1;
   int64_t at[ORR_MAX_RANK], step[ORR_MAX_OPERAND];
   char *p[ORR_MAX_OPERAND];
   for (int k = 0; k < s->operands; k++) step[k] = s->stride[k][inner];
-  place(s, begin, at, p);
+  place(s, base, begin, at, p);
   while (begin < end) {
     int64_t n = s->size[inner] - at[inner];
     if (n > end - begin) n = end - begin;
-    w->loop(n, p, step, w->attr);
+    loop(n, p, step, attr);
     begin += n;
     if (begin < end) next_row(s, at, p);
   }
+}
+
+static void walk_range(void *context, int64_t begin, int64_t end) {
+  const walk *w = context;
+  orr_walk(w->space, w->space->base, w->loop, w->attr, begin, end);
 }
 
 void orr_iterate(orr_space *s, orr_loop *loop, const double *attr,
                  int64_t grain) {
   static const double no_options[2];
   if (orr_product(s->rank, s->size) == 0) return;
-  merge_axes(s);
+  orr_space_merge(s);
   walk w = {s, loop, attr ? attr : no_options};
   const int64_t n = orr_product(s->rank, s->size);
   if (n <= grain)

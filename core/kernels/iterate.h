@@ -29,13 +29,21 @@ typedef struct orr_row {
 void orr_iterate_row(const orr_row *row, int64_t n, orr_loop *loop,
                      const double *attr, int64_t grain);
 
-// Adds an operand: a tensor broadcast to the space's size.
+// Adds an operand: a tensor broadcast to the space's size; without its base.
+void orr_space_add_shape(orr_space *space, const orr_tensor *t);
 void orr_space_add(orr_space *space, const orr_tensor *t);
 
 // Runs the loop over the whole space, in chunks of about `grain` elements
 // spread over the threads. Merges axes first, so that n is long.
 void orr_iterate(orr_space *space, orr_loop *loop, const double *attr,
                  int64_t grain);
+
+// Merges axes so that the innermost is long, as orr_iterate does.
+void orr_space_merge(orr_space *space);
+// The loop over elements begin to end of a merged space, whose operands begin
+// at `base`.
+void orr_walk(const orr_space *space, char *const *base, orr_loop *loop,
+              const double *attr, int64_t begin, int64_t end);
 
 // Copies (converting) one space's operand 1 to operand 0.
 orr_loop *orr_cast_loop(orr_dtype to, orr_dtype from);

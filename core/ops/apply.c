@@ -259,6 +259,7 @@ static bool compute_packed(orr_call *c) {
 }
 
 bool orr_compute(orr_call *c) {
+  orr_ran.call = NULL;
   orr_kernel_begin();
   const bool ok = compute_packed(c);
   orr_kernel_end();
@@ -469,6 +470,7 @@ static bool walks_straight(const orr_call *c, orr_row *r) {
 
 bool orr_run_loop(orr_call *c, orr_loop *loop, int64_t grain) {
   orr_row r;
+  orr_ran = (orr_ran_loop){c, loop, grain};
   if (walks_straight(c, &r)) {
     orr_iterate_row(&r, c->y[0]->count, loop, c->attr, grain);
     return true;

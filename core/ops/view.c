@@ -1,7 +1,7 @@
 // view.c -- other shapes over the same storage, and copies of them.
 #include <string.h>
 
-#include "../kernels/iterate.h"
+#include "../kernels/elementwise.h"
 #include "op.h"
 
 #define ANY \
@@ -489,8 +489,8 @@ ORR_DEFINE_OP(select, .doc = "A view of one position of an axis, which goes.",
 
 static bool contiguous_shape(orr_call *c) { return orr_out_like(c, c->x[0]); }
 static bool contiguous_forward(orr_call *c) {
-  orr_copy_elements(c->y[0], c->x[0]);
-  return true;
+  orr_loop *copy = orr_cast_loop(c->y[0]->dtype, c->x[0]->dtype);
+  return orr_run_loop(c, copy, ORR_GRAIN_CHEAP);
 }
 static void pass_vjp(orr_vjp *v) { v->gx[0] = v->gy; }
 
@@ -511,9 +511,9 @@ ORR_DEFINE_OP(contiguous,
               .samples = {"{ {3,4} }", "{ {0,4} }", "{ {} }"});
 
 static bool to_shape(orr_call *c) {
-  const int d = (int)c->attr[0];
-  return orr_out(c, 0, d < 0 ? c->x[0]->dtype : (orr_dtype)d, c->x[0]->rank,
-                 c->x[0]->size);
+  const int d = c->attr[0] < 0 ? (int)c->x[0]->dtype : (int)c->attr[0];
+  c->attr[0] = d;
+  return orr_out(c, 0, (orr_dtype)d, c->x[0]->rank, c->x[0]->size);
 }
 static void to_vjp(orr_vjp *v) { v->gx[0] = orr_cast(v->gy, v->x[0]->dtype); }
 

@@ -1,6 +1,7 @@
 --- Single operations: tiny tensors, long elementwise chains, reductions,
 --- products, large matrices. Each entry: a function and how many calls of the
---- thing it makes; torch_workloads.py has the same ones.
+--- thing it makes; torch_workloads.py has the same ones. `step`: it returns
+--- what it makes, so that a compiled one does all of it.
 local orrery = require "orrery"
 
 local function chain_of(x, b, one)
@@ -31,7 +32,7 @@ function micro.small()
   end
   return { ["op_small"] = { many(a), 500 },
     ["op_small taped"] = { many(leaf), 500 },
-    ["op_small chain"] = { chain_of(leaf, b, one), 100 } }
+    ["op_small chain"] = { chain_of(leaf, b, one), 100, step = true } }
 end
 
 function micro.large()
@@ -39,10 +40,10 @@ function micro.large()
   local x, one = orrery.randn(n), orrery.ones(n)
   local leaf = x:clone():requires_grad_()
   local rows = orrery.randn(4096, 1024)
-  return { ["ewise_big"] = { function() return curve(x) end, 1 },
+  return { ["ewise_big"] = { function() return curve(x) end, 1, step = true },
     ["ewise_big backward"] = { function()
       return orrery.grad(curve(leaf), leaf, { grad_outputs = { one } })
-    end, 1 },
+    end, 1, step = true },
     ["sum"] = { function() return rows:sum() end, 1 },
     ["softmax"] = { function() return rows:softmax(2) end, 1 } }
 end

@@ -18,7 +18,13 @@ end
 
 local function cases_of(name)
   local micro = require "bench.micro"
-  if micro[name] then return micro[name]() end
+  if micro[name] then
+    local cases = micro[name]()
+    for _, case in pairs(cases) do
+      if compiled and case.step then case[1] = orrery.compile(case[1]) end
+    end
+    return cases
+  end
   local build = require("bench.mlp")[name] or require("bench.images")[name]
   local step = build()
   if compiled then step = orrery.compile(step) end
