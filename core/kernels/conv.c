@@ -1,5 +1,5 @@
-// conv.c -- the convolution trio: column matrices, products, and which way
-// round to take them.
+// conv.c -- the convolution trio: which algorithm to take, and that of column
+// matrices and products.
 //
 //   y = w cols(x)      x = cols^T(w^T y)      w = y cols(x)^T
 //
@@ -14,6 +14,7 @@
 #include "../base/threads.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "implicit.h"
 #include "slots.h"
 #include "steps.h"
 #include "winograd.h"
@@ -43,13 +44,68 @@ int64_t orr_conv_size(int64_t size, int64_t kernel, int64_t stride,
 
 // ------------------------------------------------------------ selection
 
+enum way { TO_Y, TO_X, TO_W };
+
+static bool winograd = true;
+
+void orr_set_winograd(bool on) { winograd = on; }
+bool orr_winograd(void) { return winograd; }
+
+static bool by_winograd(orr_dtype d, const orr_conv *g, enum way way) {
+  return winograd && d == ORR_F32 && orr_winograd_fits(g, way == TO_X);
+}
+
+// A column matrix that would be a copy of the image itself.
+static bool is_product(const orr_conv *g) {
+  return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 &&
+      g->pw == 0;
+}
+
+// Whole tiles of channels, sums long enough to be worth a tile, positions
+// enough to fill its lanes; and, in the adjoint, not many more positions than
+// y has, which are what column matrices multiply.
+static bool by_tiles(orr_dtype d, const orr_conv *g, enum way way) {
+  if (d != ORR_F32 || way == TO_W || is_product(g) || !orr_implicit_fits(g))
+    return false;
+  const bool to_x = way == TO_X;
+  const int64_t out = (to_x ? g->c : g->k) / g->groups;
+  const int64_t in = (to_x ? g->k : g->c) / g->groups;
+  const int64_t at_y = g->n * g->oh * g->ow;
+  const int64_t at = to_x ? g->n * g->h * g->w / (g->sh * g->sw) : at_y;
+  return out >= 16 && in * g->kh * g->kw >= 32 && at >= 12 &&
+      at * 10 <= at_y * 11;
+}
+
 // At stride 1 the trio maps onto itself with x and y swapped and the kernel
-// turned round. The smaller side should become columns: of 512 channels into
-// 1 the columns are kh kw times the image, of the 1-channel side almost
-// nothing ("kn2row", 3-10x faster on such heads).
-static bool better_turned(const orr_conv *g) {
+// turned round. The smaller side should become columns.
+static bool by_columns_turned(orr_dtype d, const orr_conv *g, enum way way) {
+  (void)d, (void)way;
   return g->sh == 1 && g->sw == 1 && g->kh * g->kw > 1 &&
       g->k * g->h * g->w < g->c * g->oh * g->ow;
+}
+
+// The first that fits is taken; column matrices if none does. Times are of one
+// thread of a Zen 4 core, as parts of column matrices' time.
+typedef bool fits_fn(orr_dtype d, const orr_conv *g, enum way way);
+static const struct {
+  fits_fn *fits;
+  enum algorithm { WINOGRAD, TILES, TURNED, COLUMNS } algorithm;
+} selection[] = {
+    // 3 x 3 at stride 1, a quarter of the multiplications: 0.4 to 0.85 of 32
+    // channels and more; 1.0 to 4 where weights outweigh images (winograd.c).
+    {by_winograd, WINOGRAD},
+    // No matrix to write and read: 0.7 to 0.9 of 16 channels and more at
+    // strides of 2, 0.7 of 7 x 7 from 3 channels, 0.6 of 4 x 4 from 3. But 1.5
+    // to 1.8 from 1 channel, 1.8 to 3 into 1 or 3, 3 to 5 of 4 positions.
+    {by_tiles, TILES},
+    // Of 512 channels into 1 ("kn2row"): 0.1 to 0.3.
+    {by_columns_turned, TURNED},
+};
+
+static enum algorithm select(orr_dtype d, const orr_conv *g, enum way way) {
+  for (size_t i = 0; i < sizeof selection / sizeof *selection; i++)
+    if (selection[i].fits(d, g, way)) return selection[i].algorithm;
+  return COLUMNS;
 }
 
 static orr_conv turned(const orr_conv *g) {
@@ -59,23 +115,6 @@ static orr_conv turned(const orr_conv *g) {
   t.ph = g->dh * (g->kh - 1) - g->ph;
   t.pw = g->dw * (g->kw - 1) - g->pw;
   return t;
-}
-
-// A column matrix that would be a copy of the image itself.
-static bool is_product(const orr_conv *g) {
-  return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 &&
-      g->pw == 0;
-}
-
-// Winograd's transforms are worth it once they serve many channels, and only
-// if the tiles are mostly filled.
-static bool winograd = true;
-
-void orr_set_winograd(bool on) { winograd = on; }
-bool orr_winograd(void) { return winograd; }
-
-static bool use_winograd(orr_dtype d, const orr_conv *g, bool to_x) {
-  return winograd && d == ORR_F32 && orr_winograd_fits(g, to_x);
 }
 
 // ------------------------------------------------------------ blocks
@@ -429,8 +468,10 @@ static bool run_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
 bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
                 const void *weight, const void *bias, void *y) {
   if (empty(g)) return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
-  if (use_winograd(d, g, false)) return orr_winograd_y(g, x, weight, bias, y);
-  if (!better_turned(g)) return run_y(d, g, x, weight, bias, y);
+  const enum algorithm how = select(d, g, TO_Y);
+  if (how == WINOGRAD) return orr_winograd_y(g, x, weight, bias, y);
+  if (how == TILES) return orr_implicit_y(g, x, weight, bias, y);
+  if (how == COLUMNS) return run_y(d, g, x, weight, bias, y);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
   const orr_conv t = turned(g);
@@ -442,8 +483,10 @@ bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
 bool orr_conv_x(orr_dtype d, const orr_conv *g, const void *y,
                 const void *weight, const void *bias, void *x) {
   if (empty(g)) return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
-  if (use_winograd(d, g, true)) return orr_winograd_x(g, y, weight, bias, x);
-  if (!better_turned(g)) return run_x(d, g, y, weight, bias, x);
+  const enum algorithm how = select(d, g, TO_X);
+  if (how == WINOGRAD) return orr_winograd_x(g, y, weight, bias, x);
+  if (how == TILES) return orr_implicit_x(g, y, weight, bias, x);
+  if (how == COLUMNS) return run_x(d, g, y, weight, bias, x);
   size_t bytes;
   void *w = turned_weight(d, g, weight, &bytes);
   const orr_conv t = turned(g);
@@ -460,8 +503,9 @@ bool orr_conv_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
     if (bytes) memset(weight, 0, bytes);
     return true;
   }
-  if (use_winograd(d, g, false)) return orr_winograd_w(g, x, y, weight);
-  if (!better_turned(g)) return run_w(d, g, x, y, weight);
+  const enum algorithm how = select(d, g, TO_W);
+  if (how == WINOGRAD) return orr_winograd_w(g, x, y, weight);
+  if (how == COLUMNS) return run_w(d, g, x, y, weight);
   void *w = orr_alloc(bytes);
   const orr_conv t = turned(g);
   const bool ok = w && run_w(d, &t, y, x, w);

@@ -3,6 +3,8 @@
 #include "check.h"
 
 #include "../../core/kernels/conv.h"
+#include "../../core/kernels/implicit.h"
+#include "../../core/kernels/micro.h"
 #include "../../core/kernels/winograd.h"
 
 // y += w x, x += w y or w += x y over all pairs that meet: the definition.
@@ -122,7 +124,7 @@ typedef struct trio {
 
 static trio random_trio(const orr_conv *g, double lowest) {
   trio t = {.count = {g->n * g->k * g->oh * g->ow, g->n * g->c * g->h * g->w,
-                      g->k * g->c * 9}};
+                      g->k * (g->c / g->groups) * g->kh * g->kw}};
   int64_t most = 0;
   for (int i = 0; i < 3; i++) {
     const int64_t n = t.count[i];
@@ -142,6 +144,20 @@ static void free_trio(trio *t) {
   free(t->got);
 }
 
+static const double *exact(const orr_conv *g, int what, trio *t) {
+  for (int64_t i = 0; i < t->count[what]; i++) t->wide[what][i] = 0;
+  by_definition(g, what, t->wide[1], t->wide[2], t->wide[0]);
+  return t->wide[what];
+}
+
+// The products an element sums, at most.
+static double terms_of(const orr_conv *g, int what) {
+  const int64_t kk = g->kh * g->kw;
+  return (double)(what == TO_Y       ? g->c / g->groups * kk
+                      : what == TO_X ? g->k / g->groups * kk
+                                     : g->n * g->oh * g->ow);
+}
+
 // Errors are held to the stated bound times the products an element sums, or
 // the root of their number when signs are random.
 static void compare_winograd(const orr_conv *g, int what, double lowest) {
@@ -152,14 +168,10 @@ static void compare_winograd(const orr_conv *g, int what, double lowest) {
   if (what == TO_X) ok = orr_winograd_x(g, y, w, NULL, t.got);
   if (what == TO_W) ok = orr_winograd_w(g, x, y, t.got);
   assert_true(ok);
-  for (int64_t i = 0; i < t.count[what]; i++) t.wide[what][i] = 0;
-  by_definition(g, what, t.wide[1], t.wide[2], t.wide[0]);
-  const int64_t terms = what == TO_Y ? 9 * g->c
-      : what == TO_X                 ? 9 * g->k
-                                     : g->n * g->oh * g->ow;
-  const double n = (double)terms, scale = lowest < 0 ? sqrt(n) : n / 10;
+  const double n = terms_of(g, what), scale = lowest < 0 ? sqrt(n) : n / 10;
+  const double *wanted = exact(g, what, &t);
   for (int64_t i = 0; i < t.count[what]; i++)
-    assert_true(fabs(t.got[i] - t.wide[what][i]) <= ORR_WINOGRAD_ERROR * scale);
+    assert_true(fabs(t.got[i] - wanted[i]) <= ORR_WINOGRAD_ERROR * scale);
   free_trio(&t);
 }
 
@@ -179,6 +191,105 @@ static void winograd_keeps_its_error(void **state) {
   for (int what = TO_Y; what <= TO_W; what++) {
     compare_winograd(&wide, what, -1);
     compare_winograd(&many, what, -1);
+  }
+}
+
+// ------------------------------------------------------------ tiles
+
+static void run_implicit(const orr_conv *g, int what, const trio *t,
+                         const float *bias, float *got) {
+  const float *y = t->narrow[0], *x = t->narrow[1], *w = t->narrow[2];
+  bool ok = false;
+  if (what == TO_Y) ok = orr_implicit_y(g, x, w, bias, got);
+  if (what == TO_X) ok = orr_implicit_x(g, y, w, bias, got);
+  assert_true(ok);
+}
+
+// Every size of register gives what the definition says: whole numbers, so
+// that nothing is rounded.
+static void tiles_of_every_register(void **state) {
+  (void)state;
+  enum { DEPTH = 37, COLUMNS = ORR_MICRO_LANE * ORR_MICRO_LANES };
+  float a[DEPTH * ORR_MICRO_ROWS], b[DEPTH * COLUMNS], bias[ORR_MICRO_ROWS];
+  float c[ORR_MICRO_ROWS * COLUMNS];
+  int32_t a_at[DEPTH], b_at[DEPTH];
+  for (int i = 0; i < DEPTH * ORR_MICRO_ROWS; i++) a[i] = (float)pick(-9, 9);
+  for (int i = 0; i < DEPTH * COLUMNS; i++) b[i] = (float)pick(-9, 9);
+  for (int i = 0; i < ORR_MICRO_ROWS; i++) bias[i] = (float)pick(-9, 9);
+  for (int d = 0; d < DEPTH; d++) {
+    a_at[d] = d * 5 % DEPTH;
+    b_at[d] = d * 7 % DEPTH * COLUMNS;
+  }
+  for (int trial = 0; trial < 64; trial++) {
+    orr_micro m = {.depth = pick(0, DEPTH),
+                   .a = a,
+                   .b = b,
+                   .a_at = a_at,
+                   .b_at = b_at,
+                   .a_row = DEPTH,
+                   .bias = trial & 1 ? bias : NULL,
+                   .c = c,
+                   .ldc = COLUMNS,
+                   .lanes = (int)pick(1, ORR_MICRO_LANES),
+                   .add = trial & 2};
+    for (int choice = 0;; choice++) {
+      for (int i = 0; i < ORR_MICRO_ROWS * COLUMNS; i++) c[i] = (float)i;
+      if (!orr_micro_run_as(choice, &m)) break;
+      for (int i = 0; i < ORR_MICRO_ROWS * COLUMNS; i++) {
+        const int row = i / COLUMNS, column = i % COLUMNS;
+        float wanted = trial & 1 ? bias[row] : 0;
+        for (int64_t d = 0; d < m.depth; d++)
+          wanted += a[a_at[d] + row * DEPTH] * b[b_at[d] + column];
+        if (m.add) wanted += (float)i;
+        if (column >= m.lanes * ORR_MICRO_LANE) wanted = (float)i;
+        assert_true(c[i] == wanted);
+      }
+    }
+  }
+}
+
+// By both numbers of threads, with a bias and without; the bias of channel c
+// is c, exact in float32.
+static void compare_implicit(const orr_conv *g, int what, double lowest,
+                             bool biased) {
+  trio t = random_trio(g, lowest);
+  const int64_t channels = what == TO_Y ? g->k : g->c;
+  const int64_t plane = what == TO_Y ? g->oh * g->ow : g->h * g->w;
+  const size_t bytes = (size_t)t.count[what] * sizeof(float);
+  float *bias = malloc((size_t)channels * sizeof(float));
+  float *again = malloc(bytes);
+  for (int64_t c = 0; c < channels; c++) bias[c] = (float)(c % 4);
+  const int before = orr_threads();
+  orr_set_threads(1);
+  run_implicit(g, what, &t, biased ? bias : NULL, t.got);
+  orr_set_threads(3);
+  run_implicit(g, what, &t, biased ? bias : NULL, again);
+  orr_set_threads(before);
+  assert_memory_equal(t.got, again, bytes);
+  const double n = terms_of(g, what) + 1;
+  const double bound = ORR_IMPLICIT_ERROR * (lowest < 0 ? n : n * sqrt(n));
+  const double *wanted = exact(g, what, &t);
+  for (int64_t i = 0; i < t.count[what]; i++) {
+    const double b = biased ? bias[i / plane % channels] : 0;
+    assert_true(fabs(t.got[i] - (wanted[i] + b)) <= bound + 1e-6 * b);
+  }
+  free(bias), free(again);
+  free_trio(&t);
+}
+
+static void tiles_keep_their_error(void **state) {
+  (void)state;
+  orr_conv g;
+  for (int trial = 0; trial < 300; trial++) {
+    if (!random_geometry(&g, trial) || g.n < 1) continue;
+    // Whole and broken tiles, rows around the length of a lane.
+    const int64_t more = pick(1, 5);
+    g.c *= more, g.k *= pick(1, 7);
+    if (trial % 3 == 0) g.w += pick(0, 40);
+    g.ow = orr_conv_size(g.w, g.kw, g.sw, g.pw, g.dw);
+    assert_true(orr_implicit_fits(&g));
+    for (int what = TO_Y; what <= TO_X; what++)
+      compare_implicit(&g, what, trial % 4 ? -1 : 0, trial % 2);
   }
 }
 
@@ -369,6 +480,7 @@ static void nothing_is_left_when_memory_runs_out(void **state) {
   (void)state;
   run_out_of_memory((int64_t[]){20, 3, 9, 9}, (int64_t[]){2, 3, 3, 3});
   run_out_of_memory((int64_t[]){4, 32, 16, 16}, (int64_t[]){33, 32, 3, 3});
+  run_out_of_memory((int64_t[]){4, 32, 16, 16}, (int64_t[]){33, 32, 2, 3});
 }
 
 #define T(NAME) cmocka_unit_test_teardown(NAME, check_clean)
@@ -376,6 +488,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       T(the_trio_is_what_the_definition_says),
       T(winograd_keeps_its_error),
+      T(tiles_of_every_register),
+      T(tiles_keep_their_error),
       T(winograd_can_be_switched_off),
       T(float32_agrees_with_float64),
       T(bits_do_not_depend_on_threads),
