@@ -7,13 +7,11 @@
 static orr_tensor *gate(orr_vjp *v, orr_tensor *mask, orr_tensor *otherwise) {
   return ORR(where, mask, v->gy, otherwise);
 }
-static orr_tensor *positive(orr_tensor *x) { return ORR(gt, x, orr_num(x, 0)); }
 
 LOOPS1(relu, x > 0 ? x : x != x ? x : 0)
 
 static void relu_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(mul, v->gy,
-                 orr_cast(positive(v->y[0]), v->gy ? v->gy->dtype : ORR_F32));
+  v->gx[0] = ORR(relu_dx, v->gy, v->y[0]);
 }
 
 ORR_DEFINE_OP(relu,
@@ -28,8 +26,7 @@ ORR_DEFINE_OP(relu,
 ORR_MAP1(leaky_relu, ORR_GRAIN_CHEAP, x > 0 ? x : x * b0)
 
 static void leaky_relu_vjp(orr_vjp *v) {
-  v->gx[0] =
-      gate(v, positive(v->x[0]), ORR(mul, v->gy, orr_num(v->gy, v->attr[0])));
+  v->gx[0] = ORR(leaky_relu_dx, v->gy, v->x[0], .attr = {v->attr[0]});
 }
 
 ORR_DEFINE_OP(leaky_relu,
@@ -45,12 +42,8 @@ ORR_DEFINE_OP(leaky_relu,
 
 ORR_MAP1(elu, ORR_GRAIN_DEAR, x > 0 ? x : b0 * v_expm1(x))
 
-// Below 0 the slope is alpha e^x = y + alpha.
 static void elu_vjp(orr_vjp *v) {
-  orr_tensor *x = v->x[0];
-  orr_tensor *below = ORR(exp, ORR(minimum, x, orr_num(x, 0)));
-  v->gx[0] =
-      gate(v, positive(x), times(v, ORR(mul, below, orr_num(x, v->attr[0]))));
+  v->gx[0] = ORR(elu_dx, v->gy, v->x[0], .attr = {v->attr[0]});
 }
 
 ORR_DEFINE_OP(elu,
@@ -89,30 +82,9 @@ static bool gelu_forward(orr_call *c) {
   return orr_run_loop(c, loop, ORR_GRAIN_DEAR);
 }
 
-// Phi(x) + x phi(x)
-static orr_tensor *gelu_slope(orr_tensor *x) {
-  orr_tensor *phi = ORR(mul, orr_num(x, 0.3989422804014327),
-                        ORR(exp, ORR(mul, ORR(square, x), orr_num(x, -0.5))));
-  orr_tensor *e = ORR(erf, ORR(mul, x, orr_num(x, 0.7071067811865476)));
-  orr_tensor *cdf = ORR(mul, orr_num(x, 0.5), ORR(add, e, orr_num(x, 1)));
-  return ORR(add, cdf, ORR(mul, x, phi));
-}
-
-// With t = tanh(u): (1 + t) / 2 + x u' (1 - t^2) / 2.
-static orr_tensor *gelu_tanh_slope(orr_tensor *x) {
-  const double a = 0.7978845608028654, b = a * 0.044715;
-  orr_tensor *square = ORR(square, x), *one = orr_num(x, 1);
-  orr_tensor *u =
-      ORR(mul, x, ORR(add, ORR(mul, square, orr_num(x, b)), orr_num(x, a)));
-  orr_tensor *du = ORR(add, ORR(mul, square, orr_num(x, 3 * b)), orr_num(x, a));
-  orr_tensor *t = ORR(tanh, u);
-  orr_tensor *bend = ORR(mul, ORR(mul, x, du), ORR(sub, one, ORR(square, t)));
-  return ORR(mul, ORR(add, ORR(add, t, one), bend), orr_num(x, 0.5));
-}
-
 static void gelu_vjp(orr_vjp *v) {
-  orr_tensor *x = v->x[0];
-  v->gx[0] = times(v, v->attr[0] != 0 ? gelu_tanh_slope(x) : gelu_slope(x));
+  v->gx[0] = v->attr[0] != 0 ? ORR(gelu_tanh_dx, v->gy, v->x[0])
+                             : ORR(gelu_dx, v->gy, v->x[0]);
 }
 
 ORR_DEFINE_OP(gelu,
@@ -132,11 +104,8 @@ ORR_DEFINE_OP(gelu,
 
 ORR_MAP1(silu, ORR_GRAIN_DEAR, x *v_sigmoid(x))
 
-// s + x s (1 - s)
 static void silu_vjp(orr_vjp *v) {
-  orr_tensor *x = v->x[0], *s = ORR(sigmoid, x);
-  orr_tensor *rest = ORR(mul, x, ORR(sub, orr_num(x, 1), s));
-  v->gx[0] = times(v, ORR(mul, s, ORR(add, rest, orr_num(x, 1))));
+  v->gx[0] = ORR(silu_dx, v->gy, v->x[0]);
 }
 
 ORR_DEFINE_OP(silu,
@@ -148,10 +117,8 @@ ORR_DEFINE_OP(silu,
 
 ORR_MAP1(sigmoid, ORR_GRAIN_DEAR, v_sigmoid(x))
 
-// y (1 - y)
 static void sigmoid_vjp(orr_vjp *v) {
-  orr_tensor *y = v->y[0];
-  v->gx[0] = times(v, ORR(mul, y, ORR(sub, orr_num(y, 1), y)));
+  v->gx[0] = ORR(sigmoid_dx, v->gy, v->y[0]);
 }
 
 ORR_DEFINE_OP(sigmoid,
@@ -173,10 +140,8 @@ static bool softplus_shape(orr_call *c) {
 // is the same function and never does.
 ORR_MAP1(softplus, ORR_GRAIN_DEAR, v_softplus(b0 *x) / b0)
 
-// d/dx = sigmoid(beta x), written in ops so that it differentiates again.
 static void softplus_vjp(orr_vjp *v) {
-  orr_tensor *z = ORR(mul, v->x[0], orr_num(v->x[0], v->attr[0]));
-  v->gx[0] = times(v, ORR(sigmoid, z));
+  v->gx[0] = ORR(softplus_dx, v->gy, v->x[0], .attr = {v->attr[0]});
 }
 
 ORR_DEFINE_OP(softplus,

@@ -51,6 +51,8 @@ static double logistic(double x) { return 1 / (1 + exp(-x)); }
 static void within_four_ulp(void **state) {
   (void)state;
   scan("exp", orr_expf, exp, -INFINITY, INFINITY, 4);
+  scan("expm1", orr_expm1f, expm1, -INFINITY, INFINITY, 4);
+  scan("erf", orr_erff, erf, -INFINITY, INFINITY, 4);
   scan("log", orr_logf, log, -INFINITY, INFINITY, 4);
   scan("log1p", orr_log1pf, log1p, -1, INFINITY, 4);
   scan("tanh", orr_tanhf, tanh, -INFINITY, INFINITY, 4);
@@ -64,6 +66,11 @@ static void special_values(void **state) {
   assert_true(orr_expf(inf) == inf && orr_expf(-inf) == 0);
   assert_true(orr_expf(0) == 1 && isnan(orr_expf(NAN)));
   assert_true(orr_expf(-103.5f) > 0);  // a denormal
+  assert_true(orr_expm1f(inf) == inf && orr_expm1f(-inf) == -1);
+  assert_true(orr_expm1f(0) == 0 && signbit(orr_expm1f(-0.0f)));
+  assert_true(isnan(orr_expm1f(NAN)) && isnan(orr_erff(NAN)));
+  assert_true(orr_erff(inf) == 1 && orr_erff(-inf) == -1);
+  assert_true(orr_erff(0) == 0 && signbit(orr_erff(-0.0f)));
   assert_true(orr_logf(0) == -inf && orr_logf(inf) == inf);
   assert_true(isnan(orr_logf(-1)) && isnan(orr_logf(NAN)));
   assert_true(orr_logf(1) == 0);
