@@ -29,7 +29,7 @@
 #define ORR_MAX_OUTPUT 3
 #define ORR_MAX_ATTR 24  // doubles an op's options are stored in
 #define ORR_MAX_PARAM 16
-#define ORR_MAX_SAMPLES 24
+#define ORR_MAX_SAMPLES 32
 
 // ---------------------------------------------------------------- errors
 

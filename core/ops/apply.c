@@ -292,7 +292,33 @@ static bool run(job *j) {
   return !orr_should_record(c, j->x) || orr_record(c, j->x);
 }
 
+// An example alone: as a batch of one, whose axis the results lose.
+static bool apply_single(const orr_op *op, const orr_args *args,
+                         orr_tensor **y) {
+  const size_t mark = orr_scope_begin();
+  orr_args batch = *args;
+  bool ok = true;
+  for (int i = 0; i < inputs_of(op)->n; i++)
+    if (args->x[i] && args->x[i]->rank == op->batched - 1)
+      ok = (batch.x[i] = ORR(unsqueeze, args->x[i], .attr = {0})) && ok;
+  ok = ok && orr_apply_all(op, &batch, y);
+  for (int i = 0; ok && i < ORR_MAX_OUTPUT && y[i]; i++) {
+    orr_tensor *one = orr_retain(ORR(squeeze, y[i], .attr = {1, 0}));
+    orr_release(y[i]);
+    y[i] = one;
+  }
+  for (int i = 0; ok && i < ORR_MAX_OUTPUT; i++)
+    if (!y[i] && i < (op->outputs ? op->outputs : 1)) ok = false;
+  for (int i = 0; i < ORR_MAX_OUTPUT; i++) {
+    if (!ok) orr_release(y[i]), y[i] = NULL;
+  }
+  orr_scope_end(mark);
+  return ok;
+}
+
 bool orr_apply_all(const orr_op *op, const orr_args *args, orr_tensor **y) {
+  if (op->batched && args->x[0] && args->x[0]->rank == op->batched - 1)
+    return apply_single(op, args, y);
   job j;
   const bool ok = start(&j, op, args) && run(&j);
   for (int i = 0; i < ORR_MAX_OUTPUT; i++) {

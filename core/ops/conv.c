@@ -166,10 +166,11 @@ ORR_DEFINE_OP(
     conv2d,
     .doc = "Cross-correlates x [N, C, H, W] with weight [K, C/groups, kh, kw] "
            "and adds bias [K]: [N, K, OH, OW], where OH = floor((H + 2 padding "
-           "- dilation (kh - 1) - 1) / stride) + 1.",
+           "- dilation (kh - 1) - 1) / stride) + 1. "
+           "N may be left out.",
     .params = {{"x"}, {"weight"}, {"bias", .optional = true}, CONV_PARAMS},
     .shape = conv2d_shape, .forward = conv2d_forward, .vjp = conv2d_vjp,
-    .flags = ORR_FUNCTIONAL,
+    .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,2,5,4}, {3,2,3,2}, {3} }",
         "{ {1,1,4,4}, {1,1,2,2} }",
@@ -183,7 +184,8 @@ ORR_DEFINE_OP(
         "{ {1,2,2,2}, {2,2,2,2}, padding = 3 }",
         "{ {0,2,4,4}, {3,2,3,3}, {3} }",
         "{ {2,0,4,4}, {3,0,3,3}, {3} }",
-        "{ {2,5,5}, {3,2,3,3}, error = 'conv2d: x is [2, 5, 5] but must be "
+        "{ {2,5,5}, {3,2,3,3}, {3}, padding = 1 }",
+        "{ {5,5}, {3,2,3,3}, error = 'conv2d: x is [5, 5] but must be "
         "[N, C, H, W]; use :view or :unsqueeze' }",
         "{ {1,2,5,5}, {3,4,3,3}, error = 'conv2d: x is [1, 2, 5, 5] but weight "
         "[3, 4, 3, 3] with groups = 1 takes 4 channels; match them' }",
@@ -420,7 +422,8 @@ ORR_DEFINE_OP(
     .doc = "Transposed convolution: the adjoint of conv2d, which enlarges "
            "images. x [N, C, H, W], weight [C, K/groups, kh, kw], bias [K] "
            "give [N, K, OH, OW], where OH = (H - 1) stride - 2 padding + "
-           "dilation (kh - 1) + output_padding + 1.",
+           "dilation (kh - 1) + output_padding + 1. "
+           "N may be left out.",
     .params = {{"x"},
                {"weight"},
                {"bias", .optional = true},
@@ -432,7 +435,7 @@ ORR_DEFINE_OP(
                GROUPS_PARAM,
                DILATION_PARAM},
     .shape = conv_transpose2d_shape, .forward = conv_transpose2d_forward,
-    .vjp = conv_transpose2d_vjp, .flags = ORR_FUNCTIONAL,
+    .vjp = conv_transpose2d_vjp, .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,3,3,2}, {3,2,3,2}, {2} }",
         "{ {2,2,3,3}, {2,3,3,3}, {3}, stride = 2, padding = 1, "
@@ -443,7 +446,8 @@ ORR_DEFINE_OP(
         "{ {2,3,1,1}, {3,4,3,3}, {4} }",
         "{ {1,4,4,4}, {4,1,3,3}, padding = 1 }",
         "{ {0,2,3,3}, {2,3,2,2}, {3} }",
-        "{ {3,3,2}, {3,2,3,2}, error = 'conv_transpose2d: x is [3, 3, 2] but "
+        "{ {3,3,2}, {3,2,3,2}, {2} }",
+        "{ {3,2}, {3,2,3,2}, error = 'conv_transpose2d: x is [3, 2] but "
         "must be [N, C, H, W]; use :view or :unsqueeze' }",
         "{ {1,2,3,3}, {3,2,3,3}, error = 'conv_transpose2d: x is [1, 2, 3, 3] "
         "but weight [3, 2, 3, 3] with groups = 1 takes 3 channels; match "

@@ -134,20 +134,21 @@ static orr_tensor *feature_alpha_dropout_compose(orr_call *c) {
   {                                                                            \
     "{ {2,3,4}, training = false }", "{ {2,3,4}, p = 0 }",                     \
         "{ {2,3,2,2}, p = 1 }", "{ {0,3,4} }",                                 \
-        "{ {3,4}, error = '" NAME ": x is [3, 4] but must have at least 3 "    \
+        "{ {4}, error = '" NAME ": x is [4] but must have at least 3 "         \
         "axes; use :view or :unsqueeze' }",                                    \
         "{ {2,3,4}, p = 1.5, error = '" NAME ": p is 1.5; it must be between " \
         "0 and 1' }"                                                           \
   }
-#define FEATURE(NAME, SHAPE) \
+#define FEATURE(NAME, SHAPE, AXES) \
   ORR_DEFINE_OP(NAME,                                                         \
       .doc = "dropout of whole channels of x " SHAPE                          \
              ": all elements of one are zeroed, or none.",                    \
       .params = DROPOUT_PARAMS, .compose = feature_dropout_compose,           \
+      .batched = AXES,                                                        \
       .flags = ORR_FUNCTIONAL | ORR_RANDOM, .samples = CHANNEL_SAMPLES(#NAME))
-FEATURE(dropout1d, "[N, C, L]");
-FEATURE(dropout2d, "[N, C, H, W]");
-FEATURE(dropout3d, "[N, C, D, H, W]");
+FEATURE(dropout1d, "[N, C, L] or [C, L]", 3);
+FEATURE(dropout2d, "[N, C, H, W]", 0);
+FEATURE(dropout3d, "[N, C, D, H, W] or [C, D, H, W]", 5);
 
 ORR_DEFINE_OP(alpha_dropout,
     .doc = "Dropout for networks of SELUs, which keeps mean 0 and variance 1 "

@@ -79,7 +79,8 @@ ORR_DEFINE_OP(
     conv1d,
     .doc = "Cross-correlates x [N, C, L] with weight [K, C/groups, k] and adds "
            "bias [K]: [N, K, OL], where OL = floor((L + 2 padding - dilation "
-           "(k - 1) - 1) / stride) + 1.",
+           "(k - 1) - 1) / stride) + 1. "
+           "N may be left out.",
     .params = {{"x"},
                {"weight"},
                {"bias", .optional = true},
@@ -89,13 +90,14 @@ ORR_DEFINE_OP(
                 .doc = "distance of kernel elements"},
                {"groups", ORR_INT, .def = 1,
                 .doc = "channel groups that do not see each other"}},
-    .compose = conv1d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = conv1d_compose, .batched = 3, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,2,6}, {3,2,3}, {3} }",
         "{ {1,4,7}, {2,2,2}, stride = 2, padding = 1, dilation = 2, "
         "groups = 2 }",
         "{ {0,2,6}, {3,2,3}, {3} }",
-        "{ {2,6}, {3,2,3}, error = 'conv1d: x is [2, 6] but must be "
+        "{ {2,6}, {3,2,3}, {3}, stride = 2 }",
+        "{ {6}, {3,2,3}, error = 'conv1d: x is [6] but must be "
         "[N, C, L]; use :view or :unsqueeze' }",
         "{ {1,2,6}, {3,4,3}, error = 'conv1d: x is [1, 2, 6] but weight "
         "[3, 4, 3] with groups = 1 takes 4 channels; match them' }",
@@ -150,7 +152,8 @@ ORR_DEFINE_OP(
     conv_transpose1d,
     .doc = "The gradient of conv1d to its input, with a bias: x [N, C, L], "
            "weight [C, K/groups, k] give [N, K, OL], where OL = (L - 1) stride "
-           "- 2 padding + dilation (k - 1) + output_padding + 1.",
+           "- 2 padding + dilation (k - 1) + output_padding + 1. "
+           "N may be left out.",
     .params = {{"x"},
                {"weight"},
                {"bias", .optional = true},
@@ -161,14 +164,15 @@ ORR_DEFINE_OP(
                 .doc = "channel groups that do not see each other"},
                {"dilation", ORR_INT, .def = 1,
                 .doc = "distance of kernel elements"}},
-    .compose = conv_transpose1d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = conv_transpose1d_compose, .batched = 3, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,3,4}, {3,2,3}, {2} }",
         "{ {1,4,3}, {4,1,2}, stride = 3, padding = 1, output_padding = 1, "
         "groups = 2, dilation = 2 }",
         "{ {2,3,3}, {3,2,2}, stride = 2, output_padding = 4, dilation = 5 }",
         "{ {0,3,4}, {3,2,3} }",
-        "{ {3,4}, {3,2,3}, error = 'conv_transpose1d: x is [3, 4] but must be "
+        "{ {3,4}, {3,2,3}, {2} }",
+        "{ {4}, {3,2,3}, error = 'conv_transpose1d: x is [4] but must be "
         "[N, C, L]; use :view or :unsqueeze' }",
         "{ {1,3,1}, {3,2,1}, padding = 1, error = 'conv_transpose1d: x is "
         "[1, 3, 1]: the result would have length -1; use less padding or "
@@ -231,8 +235,9 @@ static orr_tensor *avg_pool1d_compose(orr_call *c) {
     "padding", ORR_INT, .doc = "at both ends, at most half of kernel_size" \
   }
 #define POOL1D_ERRORS(NAME)                                                  \
-  "{ {4,4}, kernel_size = 2, error = '" NAME ": x is [4, 4] but must be "    \
-  "[N, C, L]; use :view or :unsqueeze' }",                                   \
+  "{ {2,4}, kernel_size = 2, distinct = true }",                             \
+      "{ {4}, kernel_size = 2, error = '" NAME ": x is [4] but must be "     \
+      "[N, C, L]; use :view or :unsqueeze' }",                               \
       "{ {1,1,2}, kernel_size = 3, error = '" NAME ": x is [1, 1, 2] with "  \
       "padding 0, shorter than the window of 3; use a smaller kernel_size' " \
       "}",                                                                   \
@@ -243,12 +248,13 @@ ORR_DEFINE_OP(
     max_pool1d,
     .doc = "Largest element of each window of x [N, C, L]. Of equal elements "
            "the first gets the gradient; NaN counts as largest. With "
-           "return_indices = true, their positions in the row too, from 1.",
+           "return_indices = true, their positions in the row too, from 1. "
+           "N may be left out.",
     .params = {POOL1D_PARAMS,
                {"dilation", ORR_INT, .def = 1, .doc = "distance of elements"},
                {"ceil_mode", ORR_BOOL,
                 .doc = "keep a last window that sticks out"}},
-    .compose = max_pool1d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = max_pool1d_compose, .batched = 3, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,2,6}, kernel_size = 2, distinct = true }",
                 "{ {1,2,7}, kernel_size = 3, stride = 2, padding = 1, "
                 "ceil_mode = true, distinct = true }",
@@ -258,13 +264,14 @@ ORR_DEFINE_OP(
                 POOL1D_ERRORS("max_pool1d")});
 
 ORR_DEFINE_OP(
-    avg_pool1d, .doc = "Mean of each window of x [N, C, L].",
+    avg_pool1d, .doc = "Mean of each window of x [N, C, L]. "
+           "N may be left out.",
     .params = {POOL1D_PARAMS,
                {"ceil_mode", ORR_BOOL,
                 .doc = "keep a last window that sticks out"},
                {"count_include_pad", ORR_BOOL, .def = 1,
                 .doc = "padding counts in the divisor"}},
-    .compose = avg_pool1d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = avg_pool1d_compose, .batched = 3, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,2,6}, kernel_size = 2 }",
                 "{ {1,2,7}, kernel_size = 3, stride = 2, padding = 1, "
                 "count_include_pad = false }",
@@ -302,19 +309,21 @@ static orr_tensor *pixel_shuffle_compose(orr_call *c) {
 ORR_DEFINE_OP(
     pixel_shuffle,
     .doc = "Channels to pixels: [N, C r^2, H, W] to [N, C, H r, W r], r the "
-           "upscale_factor (Shi et al. 2016).",
+           "upscale_factor (Shi et al. 2016). "
+           "N may be left out.",
     .params = {{"x", .want = ORR_WANT_ANY},
                {"upscale_factor", ORR_INT, .required = true,
                 .doc = "pixels per side that one becomes"}},
-    .compose = pixel_shuffle_compose, .flags = ORR_FUNCTIONAL,
+    .compose = pixel_shuffle_compose, .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,8,2,3}, upscale_factor = 2 }",
                 "{ {1,9,1,2}, upscale_factor = 3 }",
                 "{ {0,4,2,2}, upscale_factor = 2 }",
                 "{ {1,6,2,2}, upscale_factor = 2, error = 'pixel_shuffle: x is "
                 "[1, 6, 2, 2] but upscale_factor is 2; its channels must be a "
                 "multiple of upscale_factor^2' }",
-                "{ {4,2,2}, upscale_factor = 2, error = 'pixel_shuffle: x is "
-                "[4, 2, 2] but must be [N, C, H, W]; use :view or "
+                "{ {4,2,2}, upscale_factor = 2 }",
+                "{ {2,2}, upscale_factor = 2, error = 'pixel_shuffle: x is "
+                "[2, 2] but must be [N, C, H, W]; use :view or "
                 ":unsqueeze' }"});
 
 static orr_tensor *pixel_unshuffle_compose(orr_call *c) {
@@ -346,11 +355,12 @@ static orr_tensor *pixel_unshuffle_compose(orr_call *c) {
 ORR_DEFINE_OP(
     pixel_unshuffle,
     .doc = "Pixels to channels, the inverse of pixel_shuffle: [N, C, H r, W r] "
-           "to [N, C r^2, H, W].",
+           "to [N, C r^2, H, W]. "
+           "N may be left out.",
     .params = {{"x", .want = ORR_WANT_ANY},
                {"downscale_factor", ORR_INT, .required = true,
                 .doc = "pixels per side that become one"}},
-    .compose = pixel_unshuffle_compose, .flags = ORR_FUNCTIONAL,
+    .compose = pixel_unshuffle_compose, .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,2,4,6}, downscale_factor = 2 }",
                 "{ {1,1,3,6}, downscale_factor = 3 }",
                 "{ {0,1,2,2}, downscale_factor = 2 }",

@@ -56,14 +56,15 @@ static orr_tensor *max_unpool2d_compose(orr_call *c) {
   { "indices", .want = ORR_WANT_INT, .doc = "positions in a plane, from 1" }
 ORR_DEFINE_OP(max_unpool2d,
     .doc = "The inverse of max_pool2d where it has one: x [N, C, H, W] put "
-           "back where max_pool2d_with_indices found it, zeros elsewhere.",
+           "back where max_pool2d_with_indices found it, zeros elsewhere. "
+           "N may be left out.",
     .params = {{"x"}, INDICES,
         {"kernel_size", ORR_PAIR, .required = true, .doc = "that was pooled"},
         {"stride", ORR_PAIR, .doc = "0, the default, is kernel_size"},
         {"padding", ORR_PAIR, .doc = "border that was added"},
         {"output_size", ORR_PAIR,
             .doc = "H and W wanted, if not those that divide evenly"}},
-    .compose = max_unpool2d_compose, .flags = ORR_FUNCTIONAL,
+    .compose = max_unpool2d_compose, .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,2,2,2}, {2,2,2,2}, kernel_size = 2, ints = { indices = "
                 "{1,16} } }",
         "{ {1,2,2,3}, {1,2,2,3}, kernel_size = {3,2}, stride = {2,1}, padding "
@@ -71,8 +72,9 @@ ORR_DEFINE_OP(max_unpool2d,
         "{ {1,1,2,2}, {1,1,2,2}, kernel_size = 2, output_size = 5, ints = { "
         "indices = {1,25} } }",
         "{ {0,2,2,2}, {0,2,2,2}, kernel_size = 2, ints = { indices = {1,9} } }",
-        "{ {2,2,2}, {2,2,2}, kernel_size = 2, ints = { indices = {1,9} }, "
-        "error = 'max_unpool2d: x is [2, 2, 2] but must be [N, C, H, W]; use "
+        "{ {2,2,2}, {2,2,2}, kernel_size = 2, ints = { indices = {1,9} } }",
+        "{ {2,2}, {2,2}, kernel_size = 2, ints = { indices = {1,9} }, "
+        "error = 'max_unpool2d: x is [2, 2] but must be [N, C, H, W]; use "
         ":view or :unsqueeze' }",
         "{ {1,1,2,2}, {1,1,2,2}, kernel_size = 2, output_size = 7, ints = { "
         "indices = {1,9} }, error = 'max_unpool2d: x is [1, 1, 2, 2], which is "
@@ -117,13 +119,14 @@ static orr_tensor *lp_pool1d_compose(orr_call *c) {
 #define CEIL_MODE \
   { "ceil_mode", ORR_BOOL, .doc = "keep a last window that sticks out" }
 ORR_DEFINE_OP(lp_pool2d,
-    .doc = "(Sum of x^p)^(1/p) over each window of x [N, C, H, W].",
+    .doc = "(Sum of x^p)^(1/p) over each window of x [N, C, H, W]. "
+           "N may be left out.",
     .params = {{"x"}, NORM_TYPE,
         {"kernel_size", ORR_PAIR, .required = true, .doc = "of the window"},
         {"stride", ORR_PAIR, .doc = "0, the default, is kernel_size"},
         CEIL_MODE},
     .compose = lp_pool2d_compose,
-    .flags = ORR_FUNCTIONAL | ORR_INT_TO_FLOAT,
+    .batched = 4, .flags = ORR_FUNCTIONAL | ORR_INT_TO_FLOAT,
     .samples = {"{ {2,2,4,4}, norm_type = 2, kernel_size = 2, low = 0.3 }",
         "{ {1,1,5,4}, norm_type = 3, kernel_size = {3,2}, stride = 1, low = "
         "0.3, high = 2 }",
@@ -131,13 +134,14 @@ ORR_DEFINE_OP(lp_pool2d,
         "{ {1,1,4,4}, norm_type = 0, kernel_size = 2, error = 'lp_pool2d: "
         "norm_type is 0; it must be a finite number > 0' }"});
 ORR_DEFINE_OP(lp_pool1d,
-    .doc = "(Sum of x^p)^(1/p) over each window of x [N, C, L].",
+    .doc = "(Sum of x^p)^(1/p) over each window of x [N, C, L]. "
+           "N may be left out.",
     .params = {{"x"}, NORM_TYPE,
         {"kernel_size", ORR_INT, .required = true, .doc = "of the window"},
         {"stride", ORR_INT, .doc = "0, the default, is kernel_size"},
         CEIL_MODE},
     .compose = lp_pool1d_compose,
-    .flags = ORR_FUNCTIONAL | ORR_INT_TO_FLOAT,
+    .batched = 3, .flags = ORR_FUNCTIONAL | ORR_INT_TO_FLOAT,
     .samples = {"{ {2,2,6}, norm_type = 2, kernel_size = 2, low = 0.3 }",
         "{ {1,1,7}, norm_type = 1.5, kernel_size = 3, stride = 2, low = 0.3, "
         "high = 2 }",

@@ -58,6 +58,10 @@ struct orr_op {
   // Instead of shape/forward/vjp: builds the result from other ops; borrows.
   orr_tensor *(*compose)(orr_call *);
   int outputs;  // 0 means 1
+  // Axes of x0, the batch first. With one axis less it is an example alone,
+  // as are the other tensors of that many axes; results then lack the axis.
+  // 0: there is no such form.
+  int batched;
   const char *samples[ORR_MAX_SAMPLES];
   unsigned flags;
   // Its name in PyTorch. NULL: torch.NAME, torch.nn.functional.NAME with

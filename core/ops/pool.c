@@ -115,17 +115,19 @@ static void max_pool2d_vjp(orr_vjp *v) {
 ORR_DEFINE_OP(
     max_pool2d_with_indices,
     .doc = "max_pool2d, and the position of each maximum in its plane, "
-           "row-major and from 1: what max_unpool2d needs.",
+           "row-major and from 1: what max_unpool2d needs. "
+           "N may be left out.",
     .params = {{"x"}, MAX_PARAMS}, .outputs = 2, .shape = max_pool2d_shape,
     .forward = max_pool2d_forward, .vjp = max_pool2d_vjp,
-    .flags = ORR_FUNCTIONAL | ORR_KEEPS_Y | ORR_DROPS_X,
+    .batched = 4, .flags = ORR_FUNCTIONAL | ORR_KEEPS_Y | ORR_DROPS_X,
     .samples = {
         "{ {2,2,4,4}, kernel_size = 2, distinct = true }",
         "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
         "distinct = true }",
         "{ {0,2,4,4}, kernel_size = 2, distinct = true }",
-        "{ {2,4,4}, kernel_size = 2, error = 'max_pool2d_with_indices: x is "
-        "[2, 4, 4] but must be [N, C, H, W]; use :view or :unsqueeze' }"});
+        "{ {2,4,4}, kernel_size = 2, distinct = true }",
+        "{ {4,4}, kernel_size = 2, error = 'max_pool2d_with_indices: x is "
+        "[4, 4] but must be [N, C, H, W]; use :view or :unsqueeze' }"});
 
 // The user's function is the same without the positions. Checked here, so
 // that a sentence bears its name.
@@ -141,9 +143,10 @@ ORR_DEFINE_OP(
     .doc = "Largest element of each window of x [N, C, H, W]. Of equal "
            "elements the first gets the gradient; NaN counts as largest. With "
            "return_indices = true, their row-major positions in the plane "
-           "too, from 1.",
+           "too, from 1. "
+           "N may be left out.",
     .params = {{"x"}, MAX_PARAMS}, .compose = max_pool2d_compose,
-    .flags = ORR_FUNCTIONAL,
+    .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,2,4,4}, kernel_size = 2, distinct = true }",
         "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0}, "
@@ -152,7 +155,8 @@ ORR_DEFINE_OP(
         "{ {1,1,6,5}, kernel_size = {2,3}, stride = 1, dilation = 2, "
         "distinct = true }",
         "{ {0,2,4,4}, kernel_size = 2, distinct = true }",
-        "{ {2,4,4}, kernel_size = 2, error = 'max_pool2d: x is [2, 4, 4] but "
+        "{ {2,4,4}, kernel_size = 2, distinct = true }",
+        "{ {4,4}, kernel_size = 2, error = 'max_pool2d: x is [4, 4] but "
         "must be [N, C, H, W]; use :view or :unsqueeze' }",
         "{ {1,1,2,4}, kernel_size = 3, error = 'max_pool2d: x is [1, 1, 2, 4] "
         "with padding {0, 0}, smaller than the window {3, 3}; use a smaller "
@@ -286,10 +290,11 @@ static void avg_pool2d_vjp(orr_vjp *v) {
   }
 
 ORR_DEFINE_OP(
-    avg_pool2d, .doc = "Mean of each window of x [N, C, H, W].",
+    avg_pool2d, .doc = "Mean of each window of x [N, C, H, W]. "
+           "N may be left out.",
     .params = {{"x"}, AVG_PARAMS}, .shape = avg_pool2d_shape,
     .forward = avg_pool2d_forward, .vjp = avg_pool2d_vjp,
-    .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
+    .batched = 4, .flags = ORR_FUNCTIONAL | ORR_DROPS_X,
     .samples =
         {"{ {2,2,4,4}, kernel_size = 2 }",
          "{ {1,2,5,6}, kernel_size = 3, stride = {2,1}, padding = {1,0} }",

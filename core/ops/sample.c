@@ -17,7 +17,7 @@ static orr_tensor *minus(orr_tensor *a, orr_tensor *b) {
 // ------------------------------------------------------------ interpolate
 
 enum { SIZE = 0, SCALE = 2, MODE = 4, ALIGN = 5 };
-enum { NEAREST, BILINEAR, BICUBIC, AREA, NEAREST_EXACT };
+enum { NEAREST, BILINEAR, BICUBIC, AREA, NEAREST_EXACT, LINEAR };
 
 // Where position i of the result lies among n old ones: the factor is new to
 // old size, or the one given.
@@ -149,15 +149,43 @@ static bool want_result(orr_call *c, int64_t *to) {
   return true;
 }
 
+// A sequence [N, C, L] is an image of one row.
+static orr_tensor *interpolate_row(orr_call *c) {
+  const double *a = c->attr;
+  const int mode = (int)a[MODE];
+  char text[128];
+  if (mode == BILINEAR || mode == BICUBIC) {
+    orr_fail(c, "x is %s but mode %s is for images; use linear",
+             orr_shape_text(c->x[0], text, sizeof text),
+             mode == BILINEAR ? "bilinear" : "bicubic");
+    return NULL;
+  }
+  if (a[SIZE] != a[SIZE + 1] || a[SCALE] != a[SCALE + 1]) {
+    orr_fail(c, "x is %s but two sizes are given; give one number",
+             orr_shape_text(c->x[0], text, sizeof text));
+    return NULL;
+  }
+  orr_tensor *row = ORR(unsqueeze, c->x[0], .attr = {2});
+  orr_tensor *y = ORR(interpolate, row,
+                      .attr = {a[SIZE] != 0, a[SIZE], a[SCALE] != 0, a[SCALE],
+                               mode == LINEAR ? BILINEAR : mode, a[ALIGN]});
+  return y ? ORR(squeeze, y, .attr = {1, 2}) : NULL;
+}
+
 static orr_tensor *interpolate_compose(orr_call *c) {
   const double *a = c->attr;
   orr_tensor *x = c->x[0];
   int64_t to[2];
+  if (x->rank == 3) return interpolate_row(c);
   if (!orr_want_images(c, 0) || !want_result(c, to)) return NULL;
+  if ((int)a[MODE] == LINEAR) {
+    orr_fail(c, "mode linear is for sequences [N, C, L]; use bilinear");
+    return NULL;
+  }
   if (a[ALIGN] != 0 && (int)a[MODE] != BILINEAR && (int)a[MODE] != BICUBIC) {
     orr_fail(c,
-             "align_corners is for modes bilinear and bicubic; leave it "
-             "out");
+             "align_corners is for modes linear, bilinear and bicubic; leave "
+             "it out");
     return NULL;
   }
   const int64_t h = to[0] / x->size[2], w = to[1] / x->size[3];
@@ -182,15 +210,16 @@ ORR_DEFINE_OP(
            "the left and above (or, exact, to the centre), bilinear between "
            "four, bicubic between sixteen, or the mean over an area. "
            "align_corners puts the corner pixels' centres, not their edges, "
-           "onto each other.",
+           "onto each other. Sequences [N, C, L] likewise: nearest, linear, "
+           "area or nearest-exact.",
     .params = {{"x", .want = ORR_WANT_ANY},
-               {"size", ORR_PAIR, .doc = "H and W wanted"},
+               {"size", ORR_PAIR, .doc = "H and W, or L, wanted"},
                {"scale_factor", ORR_PAIR, .doc = "instead of size: factors"},
                {"mode", ORR_CHOICE,
-                .choices = "nearest|bilinear|bicubic|area|nearest-exact",
+                .choices = "nearest|bilinear|bicubic|area|nearest-exact|linear",
                 .doc = "what a new pixel becomes"},
                {"align_corners", ORR_BOOL,
-                .doc = "in modes bilinear and bicubic"}},
+                .doc = "in modes linear, bilinear and bicubic"}},
     .compose = interpolate_compose, .flags = ORR_FUNCTIONAL,
     .samples = {
         "{ {2,2,3,2}, scale_factor = 2 }", "{ {1,2,2,3}, size = {4,9} }",
@@ -205,6 +234,16 @@ ORR_DEFINE_OP(
         "{ {2,1,3,2}, scale_factor = {1.5,2}, mode = 'bicubic' }",
         "{ {1,2,5,4}, size = {2,3}, mode = 'area' }",
         "{ {1,2,5,4}, size = {2,7}, mode = 'nearest-exact' }",
+        "{ {1,2,5}, size = 8, mode = 'linear' }",
+        "{ {2,2,3}, scale_factor = 1.5, mode = 'linear', align_corners = true "
+        "}",
+        "{ {1,2,5}, size = 3 }", "{ {1,2,5}, size = 3, mode = 'area' }",
+        "{ {1,2,5}, size = 3, mode = 'bicubic', error = 'interpolate: x is [1, "
+        "2, 5] but mode bicubic is for images; use linear' }",
+        "{ {1,2,5}, size = {3,4}, error = 'interpolate: x is [1, 2, 5] but two "
+        "sizes are given; give one number' }",
+        "{ {1,1,2,2}, size = 3, mode = 'linear', error = 'interpolate: mode "
+        "linear is for sequences [N, C, L]; use bilinear' }",
         "{ {1,2,3,4}, size = {5,7}, ints = { x = {0,9} } }",
         "{ {1,2,3,4}, size = 5, mode = 'bilinear', ints = { x = {0,9} }, error "
         "= 'interpolate: x is int64, which only the nearest modes take; use "
@@ -217,7 +256,8 @@ ORR_DEFINE_OP(
         "[1, 1, 2, 2]: 2 rows cannot become 0; give larger images or another "
         "size' }",
         "{ {1,1,2,2}, size = 3, align_corners = true, error = 'interpolate: "
-        "align_corners is for modes bilinear and bicubic; leave it out' }"});
+        "align_corners is for modes linear, bilinear and bicubic; leave it "
+        "out' }"});
 
 // ------------------------------------------------------------ affine_grid
 

@@ -99,14 +99,16 @@ static orr_tensor *unfold_compose(orr_call *c) {
 ORR_DEFINE_OP(
     unfold,
     .doc = "Windows of x [N, C, H, W] as columns: [N, C kh kw, L], the L "
-           "positions in row-major order (im2col).",
+           "positions in row-major order (im2col). "
+           "N may be left out.",
     .params = {{"x"}, WINDOW_PARAMS}, .compose = unfold_compose,
-    .flags = ORR_FUNCTIONAL,
+    .batched = 4, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,2,3,4}, kernel_size = 2 }",
                 "{ {1,2,4,5}, kernel_size = {3,2}, dilation = {1,2}, "
                 "padding = {1,0}, stride = {2,1} }",
                 "{ {0,2,3,3}, kernel_size = 2 }",
-                "{ {2,3,4}, kernel_size = 2, error = 'unfold: x is [2, 3, 4] "
+                "{ {2,3,4}, kernel_size = 2 }",
+                "{ {3,4}, kernel_size = 2, error = 'unfold: x is [3, 4] "
                 "but must be [N, C, H, W]; use :view or :unsqueeze' }",
                 "{ {1,1,2,4}, kernel_size = 3, error = 'unfold: rows of 2 with "
                 "padding 0 are fewer than the window\\'s 3; use a smaller "
@@ -146,18 +148,20 @@ static orr_tensor *fold_compose(orr_call *c) {
 ORR_DEFINE_OP(
     fold,
     .doc = "Sums columns [N, C kh kw, L] as unfold makes them into images "
-           "[N, C, output_size]: its transpose (col2im).",
+           "[N, C, output_size]: its transpose (col2im). "
+           "N may be left out.",
     .params = {{"x"},
                {"output_size", ORR_PAIR, .required = true,
                 .doc = "H and W of the images"},
                WINDOW_PARAMS},
-    .compose = fold_compose, .flags = ORR_FUNCTIONAL,
+    .compose = fold_compose, .batched = 3, .flags = ORR_FUNCTIONAL,
     .samples = {"{ {2,8,6}, output_size = {3,4}, kernel_size = 2 }",
                 "{ {1,12,6}, output_size = {4,5}, kernel_size = {3,2}, "
                 "dilation = {1,2}, padding = {1,0}, stride = {2,1} }",
                 "{ {0,8,4}, output_size = 3, kernel_size = 2 }",
-                "{ {2,8}, output_size = 3, kernel_size = 2, error = 'fold: x "
-                "is [2, 8] but must have 3 axes; use :view or :unsqueeze' }",
+                "{ {8,4}, output_size = 3, kernel_size = 2 }",
+                "{ {8}, output_size = 3, kernel_size = 2, error = 'fold: x "
+                "is [8] but must have 3 axes; use :view or :unsqueeze' }",
                 "{ {2,8,5}, output_size = 3, kernel_size = 2, error = 'fold: x "
                 "is [2, 8, 5] but [N, a multiple of 4, 4] is wanted; match "
                 "output_size and the window' }"});
@@ -233,7 +237,8 @@ static orr_tensor *adaptive_max_pool2d_compose(orr_call *c) {
       "{ {1,2,3,4}, output_size = 1, distinct = true }",                     \
       "{ {1,1,2,3}, output_size = {3,3}, distinct = true }",                 \
       "{ {0,2,4,4}, output_size = 2, distinct = true }",                     \
-      "{ {2,4,4}, output_size = 2, error = '" NAME ": x is [2, 4, 4] but "   \
+      "{ {2,4,4}, output_size = {3,2}, distinct = true }",                   \
+      "{ {4,4}, output_size = 2, error = '" NAME ": x is [4, 4] but "        \
       "must be [N, C, H, W]; use :view or :unsqueeze' }",                    \
       "{ {1,2,0,4}, output_size = 2, error = '" NAME ": x is [1, 2, 0, 4]: " \
       "nothing to pool; give larger inputs' }",                              \
@@ -243,7 +248,8 @@ static orr_tensor *adaptive_max_pool2d_compose(orr_call *c) {
   "{ {2,2,7}, output_size = 3, distinct = true }",                           \
       "{ {1,2,3}, output_size = 1, distinct = true }",                       \
       "{ {0,2,4}, output_size = 2, distinct = true }",                       \
-      "{ {2,4}, output_size = 2, error = '" NAME ": x is [2, 4] but must "   \
+      "{ {2,4}, output_size = 3, distinct = true }",                         \
+      "{ {4}, output_size = 2, error = '" NAME ": x is [4] but must "        \
       "be [N, C, L]; use :view or :unsqueeze' }",                            \
       "{ {1,1,4}, output_size = 0, error = '" NAME ": output_size is 0; it " \
       "must be an integer >= 1' }"
@@ -254,30 +260,34 @@ static orr_tensor *adaptive_max_pool2d_compose(orr_call *c) {
 
 ORR_DEFINE_OP(adaptive_avg_pool1d,
               .doc = "Means of x [N, C, L] over windows that give the size "
-                     "wanted.",
+                     "wanted. "
+                     "N may be left out.",
               .params = {LINE_PARAMS}, .compose = adaptive_avg_pool1d_compose,
-              .flags = ORR_FUNCTIONAL,
+              .batched = 3, .flags = ORR_FUNCTIONAL,
               .samples = {LINE_SAMPLES("adaptive_avg_pool1d")});
 
 ORR_DEFINE_OP(adaptive_max_pool1d,
               .doc = "Largest elements of x [N, C, L] over windows that give "
                      "the size wanted. The first of equal ones gets the "
-                     "gradient.",
+                     "gradient. "
+                     "N may be left out.",
               .params = {LINE_PARAMS}, .compose = adaptive_max_pool1d_compose,
-              .flags = ORR_FUNCTIONAL,
+              .batched = 3, .flags = ORR_FUNCTIONAL,
               .samples = {LINE_SAMPLES("adaptive_max_pool1d")});
 
 ORR_DEFINE_OP(adaptive_avg_pool2d,
               .doc = "Means of x [N, C, H, W] over windows that give the size "
-                     "wanted.",
+                     "wanted. "
+                     "N may be left out.",
               .params = {IMAGE_PARAMS}, .compose = adaptive_avg_pool2d_compose,
-              .flags = ORR_FUNCTIONAL,
+              .batched = 4, .flags = ORR_FUNCTIONAL,
               .samples = {IMAGE_SAMPLES("adaptive_avg_pool2d")});
 
 ORR_DEFINE_OP(adaptive_max_pool2d,
               .doc = "Largest elements of x [N, C, H, W] over windows that "
                      "give the size wanted. The first of equal ones gets the "
-                     "gradient.",
+                     "gradient. "
+                     "N may be left out.",
               .params = {IMAGE_PARAMS}, .compose = adaptive_max_pool2d_compose,
-              .flags = ORR_FUNCTIONAL,
+              .batched = 4, .flags = ORR_FUNCTIONAL,
               .samples = {IMAGE_SAMPLES("adaptive_max_pool2d")});

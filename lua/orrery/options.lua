@@ -57,6 +57,18 @@ local function shown(value)
 end
 options.shown = shown
 
+--- True or false.
+---@param who string  whose sentence it is
+---@param name string
+---@param value any
+---@return boolean value
+function options.flag(who, name, value)
+  if type(value) ~= "boolean" then
+    blame("%s: %s is %s; give true or false", who, name, shown(value))
+  end
+  return value
+end
+
 --- A whole number of at least `least` (1 unless told), as an integer.
 function options.count(who, name, value, least)
   local n = math.tointeger(value)

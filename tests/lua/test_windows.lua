@@ -69,3 +69,50 @@ t.test("adaptive pools and windows are layers", function()
   local y = nn.Fold({ 6, 5 }, 2, { stride = 2 })(columns)
   t.near(y[{ {}, {}, {}, { 1, 4 } }], x[{ {}, {}, {}, { 1, 4 } }], 0)
 end)
+
+t.test("layers take an example alone as a batch of one", function()
+  local image, row = orrery.randn(2, 4, 5), orrery.randn(2, 6)
+  local on_images = { nn.Conv2d(2, 3, 2), nn.Conv2d(2, 3, 2,
+    { padding = "same" }), nn.Conv2d(2, 3, 3, { padding = 1,
+    padding_mode = "reflect" }), nn.ConvTranspose2d(2, 3, 2),
+    nn.ConvTranspose2d(2, 3, 2, { padding = "same" }), nn.MaxPool2d(2),
+    nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2), nn.AdaptiveMaxPool2d(3),
+    nn.LPPool2d(2, 2), nn.InstanceNorm2d(2, { affine = true }),
+    nn.InstanceNorm2d(2, { track_running_stats = true }):eval(), nn.Unfold(2),
+    nn.ReflectionPad2d(1), nn.ReplicationPad2d(1), nn.CircularPad2d(1),
+    nn.ZeroPad2d(1) }
+  local on_rows = { nn.Conv1d(2, 3, 2), nn.ConvTranspose1d(2, 3, 2),
+    nn.MaxPool1d(2), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(2),
+    nn.AdaptiveMaxPool1d(3), nn.LPPool1d(2, 2), nn.InstanceNorm1d(2),
+    nn.ReflectionPad1d(1), nn.ConstantPad1d(1, 2), nn.Dropout1d():eval() }
+  for x, layers in pairs { [image] = on_images, [row] = on_rows } do
+    for _, layer in ipairs(layers) do
+      t.equal(layer(x), layer(x:unsqueeze(1)):squeeze(1))
+    end
+  end
+  local y, at = nn.MaxPool1d(2, { return_indices = true })(row)
+  local batch, places = nn.MaxPool1d(2, { return_indices = true })(
+    row:unsqueeze(1))
+  t.equal(y, batch:squeeze(1))
+  t.equal(at, places:squeeze(1))
+  t.equal(nn.MaxUnpool1d(2)(y, at):unsqueeze(1), nn.MaxUnpool1d(2)(batch,
+    places))
+end)
+
+t.test("adaptive max pools say where the maxima are; unpooling uses it",
+  function()
+    local x = rand(2, 3, 4, 6) + 3
+    local y, at = nn.AdaptiveMaxPool2d({ 2, 3 },
+      { return_indices = true })(x)
+    t.equal(y, F.adaptive_max_pool2d(x, { 2, 3 }))
+    t.equal(x:flatten(3):gather(3, at:flatten(3)):reshape { y:shape() }, y)
+    local back = F.max_unpool2d(y, at, 2)
+    t.equal(back, orrery.where(back:ne(0), x, 0))
+    -- Of equal elements the first in row-major order.
+    local _, first = F.adaptive_max_pool2d(orrery.ones(1, 1, 3, 3), 1,
+      { return_indices = true })
+    t.equal(first:item(), 1)
+    local values, places = F.adaptive_max_pool1d(x[1], 5,
+      { return_indices = true }) -- windows that overlap
+    t.equal(x[1]:gather(3, places), values)
+  end)

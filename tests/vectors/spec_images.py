@@ -33,6 +33,21 @@ def _(r):
           F.interpolate(x, scale_factor=scale, **theirs))
 
 
+@op("interpolate", cases=40)
+def _(r):
+  """Sequences."""
+  x = r.tensor(r.thin([r.int(1, 3), r.int(1, 3), r.int(2, 7)], 1, 2))
+  mode = r.choice(["nearest", "linear", "area", "nearest-exact"])
+  align = r.chance() if mode == "linear" else None
+  ours = {"mode": mode, "align_corners": align}
+  size, scale = r.int(1, 9), r.choice([0.5, 0.75, 1, 1.5, 2, 2.7, 3])
+  if r.chance() or mode == "area":
+    return (call(x, size=size, **ours),
+            F.interpolate(x, size, mode=mode, align_corners=align))
+  return (call(x, scale_factor=scale, **ours),
+          F.interpolate(x, scale_factor=scale, mode=mode, align_corners=align))
+
+
 @op("upsample_nearest2d")
 def _(r):
   x, by = r.tensor(images(r, 4)), r.int(1, 4)

@@ -1,14 +1,12 @@
 --- Convolutions of images [N, C, H, W].
 local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
+local checks = require "orrery.nn.checks"
 local conv_setup = require "orrery.nn.conv_setup"
 local options = require "orrery.options"
 
 local function check_input(self, x)
-  if x:dim() ~= 4 or x:size(2) ~= self.in_channels then
-    self:fail("x is %s but [N, %d, H, W] is wanted; change the layer or its "
-      .. "input", x:shape_str(), self.in_channels)
-  end
+  checks.images(self, x, self.in_channels)
 end
 
 --- Cross-correlation with `out_channels` kernels. padding = "same" gives
@@ -88,7 +86,7 @@ local function forward_same(self, x)
     { stride = self.stride, padding = pad, output_padding = add,
       dilation = self.dilation, groups = self.groups })
   for i = 1, 2 do
-    if cut[i] > 0 then y = y:narrow(i + 2, 1, y:size(i + 2) - cut[i]) end
+    if cut[i] > 0 then y = y:narrow(i - 3, 1, y:size(i - 3) - cut[i]) end
   end
   return y
 end

@@ -26,14 +26,17 @@ end
 ---@return orrery.Tensor x
 ---@return integer[] padding
 function F.pad_same(x, kernel, stride, dilation, mode)
-  if options.tensor("pad_same", "x", x):dim() ~= 4 then
+  local rank = options.tensor("pad_same", "x", x):dim()
+  if rank ~= 4 and rank ~= 3 then
     blame("pad_same: x is %s; give images [N, C, H, W]", x:shape_str())
   end
   kernel = options.pair("pad_same", "kernel", kernel)
   stride = options.pair("pad_same", "stride", stride or 1)
   dilation = options.pair("pad_same", "dilation", dilation or 1)
-  local top, bottom = same_padding(x:size(3), kernel[1], stride[1], dilation[1])
-  local left, right = same_padding(x:size(4), kernel[2], stride[2], dilation[2])
+  local top, bottom = same_padding(x:size(-2), kernel[1], stride[1],
+    dilation[1])
+  local left, right = same_padding(x:size(-1), kernel[2], stride[2],
+    dilation[2])
   if not mode and top == bottom and left == right then
     return x, { top, left }
   end
@@ -80,21 +83,30 @@ local function split_indices(...)
   return indices, table.unpack(arguments, 1, n)
 end
 
+-- A sequence without N as a batch of one: what fn gives, then, lacks N too.
+local function alone(fn, x, ...)
+  if not options.is_tensor(x) or x:dim() ~= 2 then return nil end
+  local y, indices = fn(x:unsqueeze(1), ...)
+  return y:squeeze(1), indices and indices:squeeze(1)
+end
+
 --- max_pool1d, and the position of each maximum in its row, from 1.
----@param x orrery.Tensor  [N, C, L]
+---@param x orrery.Tensor  [N, C, L] or [C, L]
 ---@param kernel_size integer
 ---@param opts? table  stride, padding, dilation, ceil_mode, as max_pool1d
 ---@return orrery.Tensor y
 ---@return orrery.Tensor indices
 function F.max_pool1d_with_indices(x, kernel_size, opts)
   local who = "max_pool1d"
+  local y, indices = alone(F.max_pool1d_with_indices, x, kernel_size, opts)
+  if y then return y, indices end
   opts = options.take(who, opts, { padding = 0, dilation = 1,
     ceil_mode = false }, { "stride" })
   if options.tensor(who, "x", x, "float"):dim() ~= 3 then
     blame("%s: x is %s; give sequences [N, C, L]", who, x:shape_str())
   end
   kernel_size = options.count(who, "kernel_size", kernel_size)
-  local y, indices = F.max_pool2d_with_indices(x:unsqueeze(3),
+  y, indices = F.max_pool2d_with_indices(x:unsqueeze(3),
     { 1, kernel_size }, {
       stride = { 1, options.count(who, "stride", opts.stride or kernel_size) },
       padding = { 0, options.count(who, "padding", opts.padding, 0) },
@@ -103,24 +115,65 @@ function F.max_pool1d_with_indices(x, kernel_size, opts)
   return y:squeeze(3), indices:squeeze(3)
 end
 
+-- The largest of each of m windows along an axis, as adaptive pools have
+-- them, and where along the axis it is.
+local function largest(x, axis, m)
+  local n, values, places = x:size(axis), {}, {}
+  for i = 1, m do
+    local before = (i - 1) * n // m
+    local box = x:narrow(axis, before + 1, (i * n + m - 1) // m - before)
+    local value, at = orrery.max(box, axis)
+    values[i], places[i] = value, at + before
+  end
+  return orrery.stack(values, axis), orrery.stack(places, axis)
+end
+
+--- adaptive_max_pool1d, and the position of each maximum in its row, from 1.
+---@param x orrery.Tensor  [N, C, L] or [C, L]
+---@param output_size integer
+---@return orrery.Tensor y
+---@return orrery.Tensor indices
+function F.adaptive_max_pool1d_with_indices(x, output_size)
+  F.adaptive_max_pool1d(x:detach(), output_size)  -- for its sentences
+  return largest(x, -1, output_size)
+end
+
+--- adaptive_max_pool2d, and the row-major position of each maximum in its
+--- plane, from 1.
+---@param x orrery.Tensor  [N, C, H, W] or [C, H, W]
+---@param output_size integer|integer[]
+---@return orrery.Tensor y
+---@return orrery.Tensor indices
+function F.adaptive_max_pool2d_with_indices(x, output_size)
+  F.adaptive_max_pool2d(x:detach(), output_size)
+  local size = options.pair("adaptive_max_pool2d", "output_size", output_size)
+  local rows, column = largest(x, -1, size[2])
+  local y, row = largest(rows, -2, size[1])
+  return y, (row - 1) * x:size(-1) + column:gather(-2, row)
+end
+
 -- { return_indices = true } gives the positions of the maxima too.
-for name, both in pairs { max_pool1d = F.max_pool1d_with_indices,
-  max_pool2d = F.max_pool2d_with_indices } do
-  local alone = F[name]
+for _, name in ipairs { "max_pool1d", "max_pool2d", "adaptive_max_pool1d",
+  "adaptive_max_pool2d" } do
+  local plain, both = F[name], F[name .. "_with_indices"]
   local function choose(indices, ...)
     if indices == true then return both(...) end
-    return alone(...)
+    return plain(...)
   end
   F[name] = function(...) return choose(split_indices(...)) end
 end
 
 --- The inverse of max_pool1d where it has one.
----@param x orrery.Tensor  [N, C, L]
+---@param x orrery.Tensor  [N, C, L] or [C, L]
 ---@param indices orrery.Tensor  int64, from max_pool1d_with_indices
 ---@param kernel_size integer
 ---@param opts? { stride?: integer, padding?: integer, output_size?: integer }
 function F.max_unpool1d(x, indices, kernel_size, opts)
   local who = "max_unpool1d"
+  if options.is_tensor(indices) and indices:dim() == 2 then
+    local y = alone(F.max_unpool1d, x, indices:unsqueeze(1), kernel_size, opts)
+    if y then return y end
+  end
   opts = options.take(who, opts, { padding = 0 }, { "stride", "output_size" })
   if options.tensor(who, "x", x, "float"):dim() ~= 3 then
     blame("%s: x is %s; give sequences [N, C, L]", who, x:shape_str())

@@ -63,7 +63,8 @@ local function padding_layer(name, mode, sides)
     self.value = options.number(who, "value", value or 0)
   end
   function class:forward(x)
-    if x:dim() ~= sides // 2 + 2 then
+    local least = sides // 2 + 1  -- without N
+    if x:dim() ~= least and x:dim() ~= least + 1 then
       self:fail("x is %s but %s is wanted; change the layer or its input",
         x:shape_str(), shape)
     end
@@ -93,10 +94,7 @@ padding_layer("ConstantPad2d", "constant", 4)
 -- ---------------------------------------------------------------- sequences
 
 local function check_sequence(self, x)
-  if x:dim() ~= 3 or x:size(2) ~= self.in_channels then
-    self:fail("x is %s but [N, %d, L] is wanted; change the layer or its "
-      .. "input", x:shape_str(), self.in_channels)
-  end
+  checks.sequences(self, x, self.in_channels)
 end
 
 --- Cross-correlation of sequences with `out_channels` kernels.
@@ -169,12 +167,18 @@ local function adaptive(name, images, op)
   class.wraps = op
   local read = images and options.pair or options.count
   local check = images and checks.images or checks.sequences
-  function class:init(output_size)
-    self.output_size = read(name:lower(), "output_size", output_size)
+  function class:init(output_size, opts)
+    local who = name:lower()
+    self.output_size = read(who, "output_size", output_size)
+    local max = op:find "max"
+    opts = options.take(who, opts, max and { return_indices = false } or {})
+    self.return_indices = max
+      and options.flag(who, "return_indices", opts.return_indices)
   end
   function class:forward(x)
     check(self, x)
-    return F[op](x, self.output_size)
+    if not self.return_indices then return F[op](x, self.output_size) end
+    return F[op](x, self.output_size, { return_indices = true })
   end
   function class:extra_repr() return show.value(self.output_size) end
   layers[name] = class

@@ -68,9 +68,12 @@ local function bias_alone(self, x)
   return self.bias and x * 0 + self.bias:view(sizes) or x * 0
 end
 
----@param x orrery.Tensor  [N, C, L], or [N, C, H, W] for images
+---@param x orrery.Tensor  [N, C, L], or [N, C, H, W] for images; one without N
 ---@return orrery.Tensor  alike
 function InstanceNorm:forward(x)
+  if x:dim() == self.rank - 1 and x:size(1) == self.num_features then
+    return self:forward(x:unsqueeze(1)):squeeze(1)
+  end
   if x:dim() ~= self.rank or x:size(2) ~= self.num_features then
     self:fail("x is %s but [N, %d, %s] is wanted; change the layer or its "
       .. "input", x:shape_str(), self.num_features, self.shape_text)

@@ -9,12 +9,7 @@ local show = require "orrery.nn.show"
 
 local layers = {}
 
-local function flag(who, name, value)
-  if type(value) ~= "boolean" then
-    blame("%s: %s is %s; give true or false", who, name, options.shown(value))
-  end
-  return value
-end
+local flag = options.flag
 
 --- A layer around one pool. `read` is options.count for sequences [N, C, L],
 --- options.pair for images.
@@ -25,19 +20,23 @@ local function pooling(name, op, read, dilated)
   local last = dilated and "dilation" or "count_include_pad"
   function class:init(kernel_size, opts)
     opts = options.take(who, opts, { padding = 0, ceil_mode = false,
-      [last] = dilated and 1 or true }, { "stride" })
+      return_indices = false, [last] = dilated and 1 or true }, { "stride" })
+    if not dilated and opts.return_indices then
+      blame("%s: it has no indices to return; leave return_indices out", who)
+    end
     self.kernel_size = read(who, "kernel_size", kernel_size)
     self.stride = read(who, "stride", opts.stride or kernel_size)
     self.padding = read(who, "padding", opts.padding, 0)
     self.ceil_mode = flag(who, "ceil_mode", opts.ceil_mode)
     self[last] = (dilated and read or flag)(who, last, opts[last])
+    self.return_indices = flag(who, "return_indices", opts.return_indices)
   end
   local check = read == options.pair and checks.images or checks.sequences
   function class:forward(x)
     check(self, x)
-    return F[op](x, { kernel_size = self.kernel_size, stride = self.stride,
+    return F[op](x, self.kernel_size, { stride = self.stride,
       padding = self.padding, ceil_mode = self.ceil_mode,
-      [last] = self[last] })
+      return_indices = self.return_indices or nil, [last] = self[last] })
   end
   function class:extra_repr()
     return show.value(self.kernel_size) .. show.options(self,
@@ -48,7 +47,8 @@ local function pooling(name, op, read, dilated)
 end
 
 --- The largest of each window of a sequence; { stride = kernel_size,
---- padding = 0, dilation = 1, ceil_mode = false }.
+--- padding = 0, dilation = 1, ceil_mode = false, return_indices = false }: with
+--- the last, their positions from 1 are a second result.
 pooling("MaxPool1d", "max_pool1d", options.count, true)
 --- The largest of each window of an image; options as MaxPool1d's, each a
 --- number or { height, width }.
@@ -127,7 +127,7 @@ local Upsample = Layer:subclass "Upsample"
 layers.Upsample = Upsample
 
 local modes = { nearest = true, ["nearest-exact"] = true, bilinear = true,
-  bicubic = true, area = true }
+  bicubic = true, area = true, linear = true }
 
 local function set_upsample(self, who, opts, mode, align_corners)
   if type(opts) ~= "table" then opts = { scale_factor = opts } end
@@ -139,7 +139,7 @@ local function set_upsample(self, who, opts, mode, align_corners)
   end
   if not modes[opts.mode] or mode and opts.mode ~= mode then
     blame("%s: mode is %s; use %s", who, options.shown(opts.mode),
-      mode or "nearest, nearest-exact, bilinear, bicubic or area")
+      mode or "nearest, nearest-exact, linear, bilinear, bicubic or area")
   end
   self.mode, self.align_corners = opts.mode, opts.align_corners
   if opts.size ~= nil then
@@ -150,15 +150,16 @@ local function set_upsample(self, who, opts, mode, align_corners)
 end
 
 ---@param opts integer|{ scale_factor?: integer|integer[], size?: integer|
----   integer[], mode?: "nearest"|"nearest-exact"|"bilinear"|"bicubic"|"area",
+---   integer[], mode?: "nearest"|"nearest-exact"|"linear"|"bilinear"|"bicubic"|
+---   "area",
 ---   align_corners?: boolean }  a number is the scale_factor
 function Upsample:init(opts) set_upsample(self, "upsample", opts) end
 
----@param x orrery.Tensor  [N, C, H, W]
----@return orrery.Tensor  [N, C, H', W']
+---@param x orrery.Tensor  [N, C, H, W], or [N, C, L]
+---@return orrery.Tensor  [N, C, H', W'] or [N, C, L']
 function Upsample:forward(x)
   checks.images(self, x)
-  if self.mode == "nearest" and self.scale_factor then
+  if x:dim() == 4 and self.mode == "nearest" and self.scale_factor then
     return F.upsample_nearest2d(x, self.scale_factor)
   end
   return F.interpolate(x, { size = self.size,
