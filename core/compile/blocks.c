@@ -323,6 +323,26 @@ orr_step_row *orr_cluster_row(const orr_program *p, orr_step_row **rows,
   return NULL;
 }
 
+// Of each block x is read, in its order, by no later step than the one that
+// writes y; of other blocks nothing.
+bool orr_cluster_may_overwrite(const orr_cluster *c, const orr_tensor *x,
+                               const orr_tensor *y) {
+  int written = -1;
+  for (int i = 0; i < c->n_steps; i++) {
+    const step *s = &c->steps[i];
+    if (s->at[0] >= c->slots &&
+        c->outside[s->at[0] - c->slots]->storage == y->storage)
+      written = i;
+    for (int k = 1; k < s->operands; k++) {
+      const int at = s->at[k] - c->slots;
+      if (at < 0 || c->outside[at]->storage != x->storage) continue;
+      if (written >= 0 && written < i) return false;
+      if (c->outside[at]->offset != 0 || s->space || !s->shift[k]) return false;
+    }
+  }
+  return true;
+}
+
 void orr_cluster_take(orr_cluster *c) { c->owns = true; }
 
 void orr_cluster_free(orr_cluster *c) {

@@ -79,7 +79,6 @@ static void sink(finder *f, int g, size_t i) {
   of->in = (int)i;
   own->rows += of->rows;
   own->spread += of->spread;
-  if (of->limit < own->limit) own->limit = of->limit;
 }
 
 static bool sinks(const finder *f, size_t i, int g, size_t far) {

@@ -58,6 +58,7 @@ static void find_lifetimes(orr_program *p) {
   for (size_t i = 0; i < p->buffers.count; i++) {
     orr_buffer_at(p, i)->first = SIZE_MAX;
     orr_buffer_at(p, i)->last = 0;
+    orr_buffer_at(p, i)->home = i;
   }
   for (size_t i = 0; i < p->rows.count; i++) {
     const orr_step_row *row = orr_row_at(p, i);
@@ -67,10 +68,70 @@ static void find_lifetimes(orr_program *p) {
   }
 }
 
+// ---- results that lie over what dies as they are made
+
+static bool is_inner(const orr_buffer *b) {
+  return b->kind == ORR_BUFFER_ROW && b->needed;
+}
+
+static bool may_overwrite(const orr_step_row *row, const orr_tensor *x,
+                          const orr_tensor *y) {
+  if (!orr_walked_through(x, y)) return false;
+  if (row->kind == ORR_ROW_CLUSTER)
+    return orr_cluster_may_overwrite(row->cluster, x, y);
+  for (int k = 0; k < row->nx; k++)
+    if (row->x[k]->storage == x->storage && !orr_walked_through(row->x[k], y))
+      return false;
+  return true;
+}
+
+// b takes the place of a: what lies there so far lives on as long as b, and
+// leaves if b does.
+static void lie_over(const orr_program *p, size_t b, size_t a) {
+  orr_buffer *over = orr_buffer_at(p, b);
+  const size_t there = orr_buffer_at(p, a)->home;
+  orr_buffer_at(p, a)->covered = true;
+  if (over->leaves) {
+    for (size_t i = 0; i < p->buffers.count; i++)
+      if (orr_buffer_at(p, i)->home == there) orr_buffer_at(p, i)->home = b;
+    return;
+  }
+  orr_buffer *home = orr_buffer_at(p, there);
+  over->home = there;
+  if (over->last > home->last) home->last = over->last;
+}
+
+static void overwrite_in(const orr_program *p, const orr_step_row *row,
+                         size_t at) {
+  for (int i = 0; i < row->ny; i++) {
+    const size_t b = row->y[i]->storage->place;
+    const orr_buffer *over = orr_buffer_at(p, b);
+    for (int k = 0; is_inner(over) && over->home == b && k < row->nx; k++) {
+      const size_t a = row->x[k]->storage->place;
+      const orr_buffer *under = orr_buffer_at(p, a);
+      if (!is_inner(under) || under->leaves || under->covered ||
+          under->last != at || under->bytes != over->bytes ||
+          !may_overwrite(row, row->x[k], row->y[i]))
+        continue;
+      lie_over(p, b, a);
+      break;
+    }
+  }
+}
+
+static void overwrite_dying(orr_program *p) {
+  for (size_t i = 0; i < p->rows.count; i++) {
+    const orr_step_row *row = orr_row_at(p, i);
+    if (!row->dead && (row->loop || row->cluster)) overwrite_in(p, row, i);
+  }
+}
+
+// ---- the arena
+
 static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
-static bool in_arena(const orr_buffer *b) {
-  return b->kind == ORR_BUFFER_ROW && !b->leaves && b->needed;
+static bool in_arena(const orr_program *p, const orr_buffer *b) {
+  return is_inner(b) && !orr_buffer_at(p, b->home)->leaves;
 }
 
 static int larger_first(const void *a, const void *b) {
@@ -125,7 +186,7 @@ static bool plan_memory(orr_program *p) {
   size_t n = 0;
   for (size_t i = 0; i < p->buffers.count; i++) {
     orr_buffer *b = orr_buffer_at(p, i);
-    if (in_arena(b)) order[n++] = b;
+    if (in_arena(p, b) && b->home == i) order[n++] = b;
     if (b->leaves) p->leaving_bytes += b->bytes;
   }
   if (n) qsort(order, n, sizeof *order, larger_first);
@@ -140,7 +201,8 @@ bool orr_program_settle(orr_program *p) {
   p->arena = arena;
   for (size_t i = 0; i < p->buffers.count; i++) {
     orr_buffer *b = orr_buffer_at(p, i);
-    if (in_arena(b)) b->storage->data = arena + b->offset;
+    const orr_buffer *home = orr_buffer_at(p, b->home);
+    if (in_arena(p, b)) b->storage->data = arena + home->offset;
   }
   return true;
 }
@@ -149,5 +211,6 @@ bool orr_program_plan(orr_program *p) {
   drop_dead_rows(p);
   if (!orr_program_cluster(p)) return false;
   find_lifetimes(p);
+  overwrite_dying(p);
   return plan_memory(p);
 }

@@ -25,7 +25,9 @@ typedef struct orr_buffer {
   void *snapshot;      // HELD: what it held before a row wrote over it
   bool leaves;         // ROW: goes out, so it has memory of its own
   bool needed;         // by a row that is kept
+  bool covered;        // what a row makes lies over it in the end
   size_t first, last;  // rows between which it lives
+  size_t home;         // the buffer whose memory it lies in, or itself
   size_t offset;       // in the arena
   orr_tensor *owner;   // during a run, of what leaves
 } orr_buffer;
@@ -141,6 +143,9 @@ static inline int orr_spread_inputs(const orr_step_row *row) {
   }
   return n;
 }
+// Whether y, which it stores, may lie over x, which nobody reads later.
+bool orr_cluster_may_overwrite(const orr_cluster *c, const orr_tensor *x,
+                               const orr_tensor *y);
 void orr_cluster_take(orr_cluster *c);  // it frees its rows from now on
 bool orr_cluster_run(const orr_cluster *c);
 void orr_cluster_free(orr_cluster *c);

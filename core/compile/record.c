@@ -157,6 +157,12 @@ static void settle_call(orr_step_row *row, const orr_call *c) {
     row->call.stream = row->stream = orr_stream_retain(c->stream);
 }
 
+static void note_loop(orr_step_row *row, const orr_call *c) {
+  if (orr_ran.call != c) return;
+  row->loop = orr_ran.loop;
+  row->grain = orr_ran.grain;
+}
+
 bool orr_note_call(const orr_call *c, orr_tensor *const *x) {
   if (!orr_recorder_now || orr_kernel_depth) return true;
   orr_program *p = orr_recorder_now->program;
@@ -170,10 +176,7 @@ bool orr_note_call(const orr_call *c, orr_tensor *const *x) {
       return false;
   }
   settle_call(row, c);
-  if (orr_ran.call == c) {
-    row->loop = orr_ran.loop;
-    row->grain = orr_ran.grain;
-  }
+  note_loop(row, c);
   return true;
 }
 
@@ -203,10 +206,34 @@ bool orr_note_will_write(orr_tensor *t, bool all, const char *who) {
   return keep_snapshot(p, t);
 }
 
+// Whether t is all of what a row of this step made.
+static bool is_all_made_here(const orr_program *p, const orr_tensor *t) {
+  if (!is_known(t) || !t->contiguous || t->offset != 0) return false;
+  const orr_buffer *b = orr_buffer_at(p, t->storage->place);
+  return b->kind == ORR_BUFFER_ROW &&
+      (size_t)t->count * orr_dtype_size(t->dtype) == b->bytes;
+}
+
+// Writing over all of it makes another buffer, which whoever reads it later
+// reads: so between two rows that write outside each is made once.
+static bool note_made_anew(orr_program *p, const orr_call *c,
+                           orr_tensor *const *x, const orr_tensor *target) {
+  orr_step_row *row = add_row(p, ORR_ROW_CALL, c->nx, 1);
+  if (!row || !fill(p, row->x, c->nx, x) ||
+      !add_buffer(p, target->storage, ORR_BUFFER_ROW) ||
+      !(row->y[0] = header(p, target)))
+    return false;
+  settle_call(row, c);
+  note_loop(row, c);
+  return true;
+}
+
 bool orr_note_inplace(const orr_call *c, orr_tensor *const *x,
                       orr_tensor *target, bool direct) {
   if (!orr_recorder_now || orr_kernel_depth) return true;
   orr_program *p = orr_recorder_now->program;
+  if (direct && orr_ran.call == c && is_all_made_here(p, target))
+    return note_made_anew(p, c, x, target);
   orr_step_row *row = add_row(p, ORR_ROW_INPLACE, c->nx, direct ? 1 : 2);
   if (!row || !fill(p, row->x, c->nx, x) || !fill(p, row->y, 1, &target))
     return false;

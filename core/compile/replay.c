@@ -234,13 +234,17 @@ static bool bind_buffers(orr_program *p) {
       b->storage->version++;
     }
   }
+  for (size_t i = 0; i < p->buffers.count; i++) {
+    orr_buffer *b = orr_buffer_at(p, i), *home = orr_buffer_at(p, b->home);
+    if (home != b && home->leaves) b->storage->data = home->storage->data;
+  }
   return true;
 }
 
 static void unbind(const orr_program *p) {
   for (size_t i = 0; i < p->buffers.count; i++) {
     orr_buffer *b = orr_buffer_at(p, i);
-    if (!b->leaves) continue;
+    if (!orr_buffer_at(p, b->home)->leaves) continue;
     orr_release(b->owner);
     b->owner = NULL;
     b->storage->data = NULL;

@@ -379,6 +379,7 @@ static bool fits_target(orr_call *c, const orr_tensor *target) {
 
 // What was allocated is there; from here to the end nothing can fail.
 bool orr_compute_inplace(orr_call *c, orr_tensor *target, bool direct) {
+  orr_ran.call = NULL;
   orr_hold_interrupts();
   orr_kernel_begin();
   const bool ok = compute_packed(c);

@@ -70,6 +70,13 @@ local function graph(seed, n)
       elseif kind <= 11 then
         local x = late()
         if x:dim() == 2 then made[#made + 1] = between[choose(#between)](x) end
+      elseif choose(2) == 1 then  -- what was made is written over
+        local x = late()
+        local copy = x:detach() * 2
+        if choose(2) == 1 then made[#made + 1] = copy:neg() end
+        copy:add_(x:detach()):mul_(0.5)
+        if copy:dim() == 2 and copy:size(1) > 0 then copy[1]:add_(1) end
+        made[#made + 1] = copy:add_(0.25)
       else  -- something outside is written over in between
         local x = any():detach():mean():to "float32"
         orrery.no_grad(function() state:mul_(0.5):add_(x) end)
@@ -218,7 +225,33 @@ t.test("what another row reads in between is stored", function()
   end, orrery.ones(1024))
   -- The second product rises to the first; the last waits for the sum.
   t.equal(names, { "mul+mul", "sum", "add" })
-  t.equal(step.peak_bytes, 3 * 4096 + 64)
+  -- y, the sum, and the result, which lies where the second product did.
+  t.equal(step.peak_bytes, 2 * 4096 + 64)
+end)
+
+t.test("writing over what was made is another row like others", function()
+  local names, step = rows_of(function(x)
+    local y = x * 2
+    y:add_(1)
+    y:mul_(x)
+    return y:exp()
+  end, orrery.ones(1024))
+  t.equal(names, { "mul+add+mul+exp" })
+  t.equal(step.peak_bytes, 4096)
+end)
+
+t.test("a result lies over what dies as it is made", function()
+  local w = orrery.eye(4) * 2
+  local _, step = rows_of(function(x)
+    local y = x:matmul(w)
+    local z = y * 2 + y
+    return z:matmul(w):relu() + 1
+  end, orrery.ones(256, 4))
+  t.equal(step.peak_bytes, 2 * 4096)
+  for k = 1, 3 do
+    t.equal(step(orrery.full({ 256, 4 }, k)):sum():item(),
+      1024 * (12 * k + 1))
+  end
 end)
 
 t.test("rows do not move past what writes over something", function()
@@ -244,6 +277,30 @@ t.test("a tensor that is read in another order does not join", function()
     return y + y:transpose(1, 2)
   end, orrery.ones(4, 4))
   t.equal(names, { "mul", "add" })
+end)
+
+t.test("the beginning of a tensor is another tensor", function()
+  local step = orrery.compile(function(x)
+    local y = x * 2
+    return y[{ { 1, 2 } }] + 1, y
+  end)
+  for k = 1, 3 do
+    local part, all = step(orrery.full({ 500, 3 }, k))
+    t.equal(part:tolist(), orrery.full({ 2, 3 }, 2 * k + 1):tolist())
+    t.equal(all:tolist(), orrery.full({ 500, 3 }, 2 * k):tolist())
+  end
+end)
+
+t.test("one tensor broadcasts to two shapes of as many elements", function()
+  local function fn(x, column)
+    return ((x * column):reshape(4, 3, 1) + column):reshape(3, 4)
+  end
+  local step, column = orrery.compile(fn), orrery.range(1, 3):reshape(3, 1)
+  for _ = 1, 3 do
+    local x = orrery.randn(3, 4)
+    t.ok(same(step(x, column), fn(x, column)))
+  end
+  t.equal(clusters(step), 1)
 end)
 
 t.test("reading and summing one tensor, both halves of a product", function()
@@ -304,3 +361,33 @@ t.test("an interrupt stops a cluster", function()
   orrery.clear_interrupt()
   t.ok(same(step(x), (x * 2 + 1):exp()))
 end)
+
+-- ---- whole training steps
+
+local source = os.getenv "ORRERY_SOURCE_DIR" or "."
+package.path = source .. "/tests/?.lua;" .. package.path
+
+--- The losses, bit for bit, of so many steps of a workload of the benchmark.
+local function losses(build, batch, steps, compile, threads)
+  orrery.set_threads(threads)
+  orrery.manual_seed(3)
+  local step, seen = build(batch), {}
+  if compile then step = orrery.compile(step) end
+  for i = 1, steps do seen[i] = ("%a"):format(step():item()) end
+  return seen
+end
+
+for _, case in ipairs { { "mlp", "vae_mlp", 8, 100 },
+  { "mlp", "gan2d", 16, 100 }, { "mlp", "wgan_gp2d", 16, 20 },
+  { "mlp", "unrolled2d", 8, 10 },
+  { "images", "vae_conv", 2, 100 }, { "images", "dcgan28", 2, 10 },
+  { "images", "stylegan_small", 2, 4 } } do
+  local file, name, batch, steps = table.unpack(case)
+  t.test(("%s is the same over %d steps"):format(name, steps), function()
+    local build = require("bench." .. file)[name]
+    local wanted = losses(build, batch, steps, false, 1)
+    for threads = 1, 2 do
+      t.equal(losses(build, batch, steps, true, threads), wanted)
+    end
+  end)
+end
