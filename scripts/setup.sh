@@ -38,6 +38,7 @@ want  pkg:libturbojpeg           libturbojpeg0-dev turbojpeg-devel libjpeg-turbo
 want  pkg:zlib                   zlib1g-dev       zlib-devel   zlib    zlib
 want  pkg:libzip                 libzip-dev       libzip-devel libzip  libzip
 want  pkg:jansson                libjansson-dev   jansson-devel jansson jansson
+want  pkg:sqlite3                libsqlite3-dev   sqlite-devel sqlite  sqlite
 want  pkg:libedit                libedit-dev      libedit-devel libedit libedit
 want  cmd:gnuplot                gnuplot-nox      gnuplot      gnuplot gnuplot
 want  cmd:dot                    graphviz         graphviz     graphviz graphviz

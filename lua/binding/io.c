@@ -297,6 +297,9 @@ static void push_features(lua_State *L) {
 #ifdef ORR_HAVE_JSON
       "json",
 #endif
+#ifdef ORR_HAVE_SQLITE
+      "sqlite",
+#endif
       NULL};
   lua_newtable(L);
   for (int i = 0; have[i]; i++) {
