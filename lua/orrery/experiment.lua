@@ -6,17 +6,20 @@
 ---     function run.report(trials, page) ... end   -- optional
 ---     return run(...)
 ---
---- Every trial has a folder of its own, named by its settings, under
---- OUT/NAME/. Running the same command again skips the trials that are done
---- and resumes those that were stopped (see experiment/log.lua). Beside the
---- folders lie report.html and summary.csv of the last sweep.
+--- Every trial is a run in the store OUT/runs.sqlite, with a folder named by
+--- its settings under OUT/NAME/. Running the same command again skips the
+--- trials that are done and resumes those that were stopped (see
+--- experiment/log.lua); `-j 2` runs two at a time, in processes of their own.
+--- Beside the folders lie report.html and summary.csv of the last sweep.
+--- `orrery runs` lists, compares and deletes runs.
 local orrery = require "orrery"
 local knobs = require "orrery.knobs"
-local Log = require "orrery.experiment.log"
 local Progress = require "orrery.experiment.progress"
-local store = require "orrery.experiment.store"
+local Store = require "orrery.runs.store"
+local halving = require "orrery.experiment.halving"
 local summary = require "orrery.experiment.summary"
-local trials_list = require "orrery.experiment.trials"
+local run_trial = require "orrery.experiment.run_trial"
+local trials = require "orrery.experiment.trials"
 
 ---@class orrery.experiment.Run
 ---@field name string
@@ -28,87 +31,103 @@ local trials_list = require "orrery.experiment.trials"
 local Run = {}
 Run.__index = Run
 
--- Settings as a trial sees them: a name that was never declared is an error
--- at the line that reads it, not a nil that spreads.
-local function settings(spec, trial)
-  local k = {}
-  for name, value in pairs(trial) do k[name] = value end
-  return setmetatable(k, { __index = function(_, name)
-    error(("%s: the trial reads knob %s, which is not declared; declare it")
-      :format(spec.name, tostring(name)), 2)
-  end })
-end
-
--- What an error says, whatever it is; with the traceback for the log file.
-local function describe(problem)
-  local message = tostring(problem)
-  return { message = message, trace = debug.traceback(message, 2) }
-end
-
-local function status_of(message)
-  if message:find("interrupted", 1, true) then return "interrupted" end
-  return message:find("diverged", 1, true) and "diverged" or "failed"
-end
-
--- Runs one trial to its end, whatever end that is.
-local function run_trial(self, record, progress)
-  local started = orrery.clock()
-  record:begin()
-  orrery.manual_seed(record.knobs.seed)
-  local log = Log(record, progress)
-  local ok, values = xpcall(self.trial, describe,
-    settings(self.spec, record.knobs), log)
-  local status = ok and "done" or status_of(values.message)
-  -- What stopped the trial must not stop its last words.
-  if status == "interrupted" then store.calm() end
-  log:close()
-  record.seconds = (record.seconds or 0) + orrery.clock() - started
-  if status == "done" then
-    record:finish(status, values or {})
-  elseif status == "interrupted" then
-    record:finish(status, {}, "stopped before its end")
-  else
-    record:finish(status, {}, values.message, values.trace)
+-- One after another; true when stopped. A trial that another process works on
+-- is waited for: it may be done then, or free again.
+local function in_turn(self, list, progress)
+  while #list > 0 do
+    local later = {}
+    for _, record in ipairs(list) do
+      local claimed, status = false, record.status
+      if status ~= "done" then
+        claimed, status = run_trial(self, record, progress)
+      end
+      if status == "running" and not claimed then
+        later[#later + 1] = record
+      elseif not claimed then
+        if record.store then record:refresh() end
+        progress:skipped(record)
+      end
+      if record.status == "interrupted" then return true end
+    end
+    if #later == #list then
+      progress:note(("waiting for %d trials of another process"):format(#later))
+      orrery.sleep(0.2)
+    end
+    list = later
   end
+  return false
+end
+
+-- What -j needs and is not here, or nil.
+local function no_workers(self)
+  if Store.missing() then
+    return ("%s: -j needs the store of runs, and this is %s"):format(self.name,
+      Store.missing())
+  elseif not knobs.is_main(self.source) then
+    return ("%s: -j starts the script anew, so it must be the program that "
+      .. "runs; run it by itself"):format(self.name)
+  end
+end
+
+-- The store; false where there can be none, which is said.
+local function open_store(self, parsed)
+  local store, why = Store.open(parsed.options.out, true)
+  if store then return store end
+  if not Store.missing() then error(knobs.sentence(why), 0) end
+  self.write(why .. "\n")
+  return false
 end
 
 local function sweep(self, parsed)
-  local folder = store.open(parsed.options.out, self.name)
-  local code = store.code_version(self.spec, self.source)
-  local trials = trials_list(parsed, function(k, label)
-    return store.trial(folder, self.spec, k, code, label)
-  end)
-  local progress = Progress(trials, self.write)
-  for i, record in ipairs(trials) do
-    if record.status == "done" then
-      progress:skipped(record)
-    else
-      progress:begins(i, record)
-      run_trial(self, record, progress)
-      progress:ends(record)
+  local store = open_store(self, parsed)
+  local progress = Progress(self.write, parsed.options.jobs)
+  local list = trials.list(parsed)
+  local function go(settings_list)
+    local added = trials.add(self, list, parsed, store, settings_list)
+    progress:expect(added)
+    if parsed.options.jobs > 1 then
+      local pool = require "orrery.experiment.pool"
+      return added, pool(added, parsed, progress, store)
     end
-    if record.status == "interrupted" then break end
+    return added, in_turn(self, added, progress)
   end
-  local path = summary(self, trials, folder, parsed)
-  return trials, path
+  local stopped
+  if parsed.rungs then
+    stopped = halving(parsed, go, function(text) progress:note(text) end)
+  else
+    stopped = select(2, go(parsed.trials))
+  end
+  local path = summary(self, list,
+    parsed.options.out .. "/" .. self.name)
+  return list, path, stopped
 end
 
--- Why the sweep is not a success, or nil; true when it was stopped.
-local function verdict(self, trials, path)
-  local bad, waiting = 0, 0
-  for _, t in ipairs(trials) do
-    if t.status == "interrupted" then
-      return ("%s: interrupted; run the same command again to go on"):format(
-        self.name), true
-    elseif t.status == "failed" or t.status == "diverged" then
-      bad = bad + 1
-    elseif t.status ~= "done" then
-      waiting = waiting + 1
-    end
+-- Why the sweep is not a success, or nil.
+local function verdict(self, list, path, stopped)
+  if stopped then
+    return ("%s: interrupted; run the same command again to go on"):format(
+      self.name)
   end
-  if bad + waiting == 0 then return nil end
+  local unfinished = 0
+  for _, t in ipairs(list) do
+    if t.status ~= "done" then unfinished = unfinished + 1 end
+  end
+  if unfinished == 0 then return nil end
   return ("%s: %d of %d trials did not finish; see %s"):format(self.name,
-    bad + waiting, #trials, path)
+    unfinished, #list, path)
+end
+
+-- What a worker of a pool does: one trial, no report. The one that started it
+-- looks into the store.
+local function worker(self, parsed)
+  local progress = Progress(self.write, 1)
+  local list = trials.list(parsed)
+  local record = trials.add(self, list, parsed, open_store(self, parsed),
+    parsed.trials)[1]
+  local claimed = run_trial(self, record, progress)
+  if not claimed or record.status == "done" then return list end
+  return nil, ("%s: %s: %s"):format(self.name, record.status, record.message),
+    record.status == "interrupted"
 end
 
 --- Reads a command line and does what it says.
@@ -131,11 +150,15 @@ function Run:main(argv)
     return nil, self.name .. ": it has no trial; write function run.trial"
   end
   if options.threads then orrery.set_threads(options.threads) end
-  local trials, path = sweep(self, parsed)
-  local stopped
-  why, stopped = verdict(self, trials, path)
+  if options.jobs > 1 then
+    why = no_workers(self)
+    if why then return nil, why end
+  end
+  if options.trial then return worker(self, parsed) end
+  local list, path, stopped = sweep(self, parsed)
+  why = verdict(self, list, path, stopped)
   if why then return nil, why, stopped end
-  return trials, path
+  return list, path
 end
 
 --- Does the work when the declaring file is the program being run.
@@ -153,8 +176,9 @@ end
 
 --- Declares an experiment.
 ---@param spec orrery.knobs.Spec  name, knobs, quick?, step? (what log:scalar
----  counts, "epoch"), version? (change it when the trial means something else,
----  so that old results are not taken for new)
+---  counts, "epoch"), by? (the result that halve= compares), version? (change
+---  it when the trial means something else, so that old results are not taken
+---  for new)
 ---@return orrery.experiment.Run
 return function(spec)
   if type(spec) ~= "table" or type(spec.name) ~= "string"

@@ -22,8 +22,11 @@
 ---                 for `options.help`, `knobs.listing(parsed)` for
 ---                 `options.dry_run`; else runs `parsed.trials` in order.
 ---                 It sets `run.started = true`, which the program looks at.
-local values = require "orrery.knobs.values"
 local as_text = require "orrery.knobs.text"
+local draws = require "orrery.knobs.draws"
+local grid = require "orrery.knobs.grid"
+local read_words = require "orrery.knobs.words"
+local values = require "orrery.knobs.values"
 
 local knobs = {
   head_comment = as_text.head_comment,
@@ -36,21 +39,19 @@ local knobs = {
 ---@field name string
 ---@field knobs table<string, table>  { default, doc, min=, max=, one_of= }
 ---@field quick? table<string, any>  defaults that replace those under --quick
+---@field by? string  the result halve= compares, as by= on the command line
 
 ---@class orrery.knobs.Parsed
 ---@field trials table<string, any>[]  one table of values per trial
 ---@field swept string[]  knobs with more than one value, slowest first
----@field options table  quick, dry_run, help (booleans); threads?, out
+---@field options table  quick, dry_run, help, trial (booleans); threads?, out,
+---  jobs (how many trials at once)
+---@field rungs? table  of successive halving: knob, values (rising), by, most;
+---  then `trials` are those of the first rung
 
 -- These steer the run and are no part of a trial.
-local is_option = { threads = true, out = true }
-
-local flags = {
-  ["--help"] = "help", ["-h"] = "help",
-  ["--dry-run"] = "dry_run", ["--quick"] = "quick",
-}
-local most_trials = 10000
-local flag_names = { "--help", "--dry-run", "--quick" }
+local is_option = { threads = true, out = true, samples = true, halve = true,
+  by = true }
 
 --- Raises, at the line that declares, when a declaration cannot be right.
 ---@param spec orrery.knobs.Spec
@@ -83,110 +84,85 @@ function knobs.check(spec, level)
   end
 end
 
--- Splits the words into given[name] = values (in order) and options.
-local function read_words(spec, argv)
-  local given, order, options = {}, {}, {}
-  for i = 1, #argv do
-    local word = argv[i]
-    local name, text = word:match "^([%a_][%w_]*)=(.*)$"
-    local knob = name and values.declared(spec, name)
-    if knob then
-      if given[name] then
-        return nil, ("%s is given twice; write %s=%s,%s"):format(name, name,
-          values.show_list(given[name]), text)
-      end
-      local list, why = values.read_all(knob, name, text)
-      if not list then return nil, why end
-      given[name], order[#order + 1] = list, name
-    elseif name then
-      return nil, ("unknown knob %s; %s"):format(name,
-        values.did_you_mean(name, values.names(spec)))
-    elseif flags[word] then
-      options[flags[word]] = true
-    elseif word:sub(1, 1) == "-" then
-      return nil, ("unknown flag %s; %s"):format(word,
-        values.did_you_mean(word, flag_names))
-    elseif values.declared(spec, word) then
-      return nil, ("%s has no value; write %s=%s"):format(word, word,
-        values.show(values.default(spec, word)[1]))
-    else
-      return nil, ("%s is not knob=value; --help lists the knobs"):format(word)
-    end
+-- samples= and what is to be drawn belong together.
+local function draw(drawn, samples)
+  if #drawn == 0 then
+    if samples == 0 then return nil end
+    return nil, ("samples is %d but nothing is drawn; write lr=log:1e-4..1e-2")
+      :format(samples)
+  elseif samples == 0 then
+    return nil, ("%s is drawn; say how many times with samples=N"):format(
+      drawn[1].name)
   end
-  return given, order, options
+  local names = {}
+  for i, d in ipairs(drawn) do names[i] = d.name end
+  return { settings = draws.take(drawn, samples), names = names }
 end
 
--- Knobs with several values, slowest first: those given on the command line
--- in its order, then those swept by default; the seed always turns fastest.
-local function sweep_order(lists, order, names)
-  local swept, seen = {}, { seed = true }
-  local function take(name)
-    if not seen[name] and lists[name] and #lists[name] > 1 then
-      swept[#swept + 1] = name
-    end
-    seen[name] = true
+-- Takes the knob of the rungs out of the sweep: its smallest value is the
+-- budget of the first one.
+local function read_rungs(spec, lists, options)
+  local knob = options.halve
+  if knob == "" then return nil end
+  local list = lists[knob]
+  local by = options.by ~= "" and options.by or spec.by
+  if not list then
+    return nil, ("halve is %s; it must be a knob with several values"):format(
+      knob)
+  elseif #list < 2 or type(list[1]) ~= "number" then
+    return nil, ("halve is %s; give it several budgets, %s=1,3,9"):format(knob,
+      knob)
+  elseif not by then
+    return nil, "halve needs by=RESULT, the smallest best, or by=max:RESULT"
   end
-  for _, name in ipairs(order) do take(name) end
-  for _, name in ipairs(names) do take(name) end
-  if #lists.seed > 1 then swept[#swept + 1] = "seed" end
-  return swept
-end
-
-local function product(lists, swept, quick)
-  local base, trials = { quick = quick }, {}
-  for name, list in pairs(lists) do base[name] = list[1] end
-  local function fill(depth, trial)
-    local name = swept[depth]
-    if not name then
-      local copy = {}
-      for k, v in pairs(trial) do copy[k] = v end
-      trials[#trials + 1] = copy
-      return
-    end
-    for _, v in ipairs(lists[name]) do
-      trial[name] = v
-      fill(depth + 1, trial)
-    end
+  local rungs = { knob = knob, values = { table.unpack(list) },
+    by = by:gsub("^m[axin]+:", ""), most = by:find "^max:" ~= nil }
+  table.sort(rungs.values)
+  if rungs.values[1] <= 0 then
+    return nil, ("halve is %s; its budgets must be above 0"):format(knob)
   end
-  fill(1, base)
-  return trials
+  lists[knob] = { rungs.values[1] }
+  return rungs
 end
 
 --- Reads the words of a command line against a declaration.
 ---@param spec orrery.knobs.Spec
----@param argv string[]  `key=value`, `key=a,b,c`, `key=1..3`, flags
+---@param argv string[]  `key=value`, `key=a,b,c`, `key=1..3`,
+---  `key=log:1e-4..1e-2` with `samples=N`, `-j N`, flags
 ---@return orrery.knobs.Parsed? parsed  nil when a word is wrong
 ---@return string? message  "name: what was seen; how to fix it"
 function knobs.parse(spec, argv)
-  local who = spec.name or "knobs"
-  local given, order, options = read_words(spec, argv)
-  if not given then return nil, who .. ": " .. order end
+  local who = (spec.name or "knobs") .. ": "
+  local words, why = read_words(spec, argv)
+  if not words then return nil, who .. why end
+  local options, lists, names = words.options, {}, values.names(spec)
   options.quick = options.quick or false
-  local lists = {}
-  for _, name in ipairs(values.names(spec)) do
-    local list = given[name] or values.default(spec, name, options.quick)
+  for _, name in ipairs(names) do
+    local list = words.given[name]
+      or values.default(spec, name, options.quick)
     local knob = values.declared(spec, name)
     if is_option[name] and knob == values.builtin[name] then
       if #list > 1 then
-        return nil, ("%s: %s cannot be swept; give one value"):format(who, name)
+        return nil, ("%s%s cannot be swept; give one value"):format(who, name)
       end
       options[name] = list[1]
-    else
+    elseif #list > 0 then
       lists[name] = list
     end
   end
   if options.threads == 0 then options.threads = nil end
-  local swept, n = sweep_order(lists, order, values.names(spec)), 1
-  for _, name in ipairs(swept) do n = n * #lists[name] end
-  if n > most_trials then
-    return nil, ("%s: %d trials; sweep fewer values, at most %d trials"):format(
-      who, n, most_trials)
+  if not lists.seed then
+    return nil, who .. "seed cannot be drawn; write seed=1..5"
   end
-  return {
-    swept = swept,
-    options = options,
-    trials = product(lists, swept, options.quick),
-  }
+  local drawn, rungs, trials, swept
+  drawn, why = draw(words.drawn, options.samples)
+  if why then return nil, who .. why end
+  rungs, why = read_rungs(spec, lists, options)
+  if why then return nil, who .. why end
+  trials, swept = grid.trials(lists, words.order, names, drawn, options.quick)
+  if not trials then return nil, who .. swept end
+  if rungs then table.insert(swept, 1, rungs.knob) end
+  return { swept = swept, options = options, trials = trials, rungs = rungs }
 end
 
 --- Is the file `source` the program being run, and not one it loads?

@@ -51,6 +51,8 @@ function train.run(opts) return Run.new(opts) end
 ---   on_epoch    function(state, means); on_step function(state, metrics)
 ---   progress    false, or options of the progress line; label
 ---   seed        of the default stream, for a fresh run
+--- In a trial of an experiment, and in a script that `orrery FILE` runs, the
+--- loss and metrics of every step go to the store of runs (orrery.runs).
 --- A loss that is not finite stops the run with the number of the step. An
 --- interrupted or killed run goes on from its checkpoint as if it had not
 --- been: after a step fails, parameters, running averages, streams and cursor

@@ -87,7 +87,7 @@ t.test("an unknown knob is answered with the nearest one", function()
   refuses("sweep: unknown knob bta; did you mean beta?", "bta=1")
   refuses("sweep: unknown knob sede; did you mean seed?", "sede=1")
   refuses("sweep: unknown knob xyzzy; it is one of beta, epochs, flip, model, "
-    .. "seed, threads, out", "xyzzy=1")
+    .. "seed, threads, out, samples, halve, by", "xyzzy=1")
   refuses("sweep: unknown flag --dry-rn; did you mean --dry-run?", "--dry-rn")
 end)
 
@@ -160,4 +160,108 @@ t.test("the nearest name is at most a third of the letters away", function()
   t.equal(nearest("tehta", { "theta", "beta" }), "theta")
   t.equal(nearest("conv", { "conv2d", "cos" }), "conv2d")
   t.equal(nearest("zzz", { "matmul", "mul" }), nil)
+end)
+
+-- ---------------------------------------------------------- random, halving
+
+local search = { name = "search", knobs = {
+  lr = { 1e-3, "rate", min = 0 }, width = { 8, "units", min = 1, max = 64 },
+  beta = { 1.0, "b" }, word = { "a", "w" } } }
+
+local function searched(...) return assert(knobs.parse(search, { ... })) end
+
+local function refused(message, ...)
+  local parsed, why = knobs.parse(search, { ... })
+  t.equal(parsed, nil)
+  t.equal(why, "search: " .. message)
+end
+
+t.test("draws lie in their interval and fill it evenly on its scale", function()
+  local p = searched("lr=log:1e-4..1e-2", "beta=lin:-1..3", "samples=2000")
+  t.equal(#p.trials, 2000)
+  local below, sum, logs = 0, 0, 0
+  for _, k in ipairs(p.trials) do
+    t.ok(k.lr >= 1e-4 and k.lr <= 1e-2 and k.beta >= -1 and k.beta <= 3)
+    if k.lr < 1e-3 then below = below + 1 end
+    sum, logs = sum + k.beta, logs + (math.log(k.lr, 10) + 3) * (k.beta - 1)
+  end
+  -- Half of them below the geometric mean, by 5 standard deviations.
+  t.near(below / 2000, 0.5, 5 * 0.5 / math.sqrt(2000))
+  t.near(sum / 2000, 1, 5 * (4 / math.sqrt(12)) / math.sqrt(2000))
+  -- One knob's draws tell nothing of the other's.
+  t.near(logs / 2000, 0, 5 * (2 / math.sqrt(12)) * (4 / math.sqrt(12))
+    / math.sqrt(2000))
+end)
+
+t.test("the same command draws the same, more samples add to them", function()
+  local few = searched("lr=log:1e-4..1e-2", "samples=3")
+  local many = searched("lr=log:1e-4..1e-2", "samples=5")
+  for i = 1, 3 do t.equal(few.trials[i].lr, many.trials[i].lr) end
+  t.equal(few.swept, { "lr" })
+end)
+
+t.test("whole numbers are drawn with both ends, none twice", function()
+  local p, seen = searched("width=lin:3..6", "samples=100"), {}
+  t.equal(#p.trials, 4)
+  for _, k in ipairs(p.trials) do
+    t.equal(math.type(k.width), "integer")
+    seen[k.width] = true
+  end
+  t.ok(seen[3] and seen[4] and seen[5] and seen[6])
+end)
+
+t.test("what is drawn is crossed with what is listed", function()
+  local p = searched("lr=log:1e-4..1e-2", "samples=2", "beta=1,4",
+    "seed=1..2")
+  t.equal(#p.trials, 8)
+  t.equal(p.swept, { "beta", "lr", "seed" })
+  t.equal(p.trials[1].lr, p.trials[2].lr)
+  t.equal(p.trials[1].lr, p.trials[5].lr)
+  t.ok(p.trials[1].lr ~= p.trials[3].lr)
+end)
+
+t.test("a wrong search says what is right", function()
+  refused("lr is drawn; say how many times with samples=N",
+    "lr=log:1e-4..1e-2")
+  refused("samples is 3 but nothing is drawn; write lr=log:1e-4..1e-2",
+    "samples=3")
+  refused("lr is log:1..0.1; write the smaller end first", "lr=log:1..0.1",
+    "samples=2")
+  refused("lr is log:0..1; log: needs ends above 0", "lr=log:0..1",
+    "samples=2")
+  refused("width is 99; it must be at most 64", "width=lin:1..99",
+    "samples=2")
+  refused("word is lin:1..2; only numbers are drawn, and it is a string",
+    "word=lin:1..2", "samples=2")
+  refused("seed cannot be drawn; write seed=1..5", "seed=lin:1..9",
+    "samples=2")
+end)
+
+t.test("rungs are the rising values of their knob", function()
+  local p = searched("width=9,1,3", "beta=1,2", "halve=width", "by=max:score")
+  t.equal(p.rungs, { knob = "width", values = { 1, 3, 9 }, by = "score",
+    most = true })
+  t.equal(#p.trials, 2)
+  t.equal(p.trials[1].width, 1)
+  refused("halve is width; give it several budgets, width=1,3,9",
+    "halve=width", "by=loss")
+  refused("halve needs by=RESULT, the smallest best, or by=max:RESULT",
+    "width=1,2", "halve=width")
+  refused("halve is wdth; it must be a knob with several values", "halve=wdth",
+    "by=loss")
+end)
+
+t.test("-j says how many trials at a time", function()
+  t.equal(searched().options.jobs, 1)
+  t.equal(searched("-j", "3").options.jobs, 3)
+  t.equal(searched("-j4", "beta=2").options.jobs, 4)
+  refused("-j is 0; write -j 2 for two trials at a time", "-j", "0")
+  refused("-j is empty; write -j 2 for two trials at a time", "-j")
+end)
+
+t.test("a worker takes each value whole", function()
+  local p = searched("word=a,b", "beta=4", "--trial")
+  t.equal(p.options.trial, true)
+  t.equal(p.trials, { { word = "a,b", beta = 4.0, lr = 1e-3, width = 8,
+    seed = 1, quick = false } })
 end)

@@ -10,18 +10,18 @@
 ---
 --- A checkpoint holds the state of every object given to `resume`, of every
 --- generator of this log and of the default one, the counters, and how far
---- metrics.csv had come: a trial that was killed goes on from there and ends
---- with the numbers it would have had, to the last bit.
+--- the logged numbers had come: a trial that was killed goes on from there and
+--- ends with the numbers it would have had, to the last bit.
 local orrery = require "orrery"
 local plot = require "orrery.plot"
-local store = require "orrery.experiment.store"
+local packing = require "orrery.runs.packing"
 
 ---@class orrery.experiment.Log
----@field record orrery.experiment.Record
+---@field record orrery.runs.Record
 local Log = {}
 Log.__index = Log
 
---- A number of this step; a line of metrics.csv and a point of a curve.
+--- A number of this step, kept to the last bit; a point of a curve.
 ---@param name string
 ---@param step number
 ---@param value number|orrery.Tensor  one number
@@ -31,9 +31,7 @@ function Log:scalar(name, step, value)
     error(("log: scalar %s is a %s at step %s; give name, step, number"):format(
       tostring(name), type(value), tostring(step)), 2)
   end
-  local text = value ~= value and "nan" or ("%.9g"):format(value)
-  self.file:write(("%s,%s,%s\n"):format(("%.14g"):format(step),
-    name:gsub("[,\n]", " "), text))
+  self.record.recorder:scalar(name, step, value)
 end
 
 --- Stops the trial as diverged when the number is no number any more.
@@ -59,45 +57,29 @@ local function slug(name) return (name:gsub("[^%w._-]+", "_")) end
 function Log:image(name, image, options)
   if type(image) == "userdata" then image = plot.grid(image, options) end
   if options and options.step then
-    name = ("%s, %s %s"):format(name, self.record.step, options.step)
+    name = ("%s, %s %s"):format(name, self.step, options.step)
   end
-  local base = self.record:path(slug(name))
+  local file = slug(name)
+  local base = self.record:path(file)
   local chart = image.pixels == nil
   local ok, why = image:save(base .. ".png")
   if ok and chart then ok, why = image:save(base .. ".svg") end
   if not ok then return self:note(why) end
-  local record = self.record
-  if not record.images[name] then
-    table.insert(record.image_names, name)
-  end
-  record.images[name] = base .. (chart and ".svg" or ".png")
+  self.record:keep_image(name, file .. (chart and ".svg" or ".png"))
 end
 
 --- Rows that belong in the report and in a CSV file.
 ---@param options table  title, rows, columns (names of fields)
 function Log:table(options)
-  local names, lines = options.columns, {}
+  local names = options.columns
   if not names then
     names = {}
     for name in pairs(options.rows[1] or {}) do names[#names + 1] = name end
     table.sort(names)
   end
-  lines[1] = table.concat(names, ",")
-  for i, row in ipairs(options.rows) do
-    local cells = {}
-    for j, name in ipairs(names) do cells[j] = tostring(row[name]) end
-    lines[i + 1] = table.concat(cells, ",")
-  end
   local title = options.title or "table"
-  store.write(self.record:path(slug(title) .. ".csv"),
-    table.concat(lines, "\n") .. "\n")
-  for i = #self.record.tables, 1, -1 do
-    if self.record.tables[i].title == title then
-      table.remove(self.record.tables, i)
-    end
-  end
-  table.insert(self.record.tables,
-    { title = title, columns = names, rows = options.rows })
+  self.record:keep_table({ title = title, columns = names,
+    rows = options.rows }, slug(title) .. ".csv")
 end
 
 --- A line on the terminal, once in a sweep.
@@ -106,7 +88,10 @@ function Log:note(text) self.shown:note(text) end
 --- How far the trial is.
 ---@param fraction number  0 to 1
 ---@param text? string
-function Log:progress(fraction, text) self.shown:update(fraction, text) end
+function Log:progress(fraction, text)
+  self.shown:update(fraction, text)
+  self.record.recorder:beat(fraction, text)
+end
 
 --- A stream of random numbers of its own, from the trial's seed and a name:
 --- what one consumer draws does not move what another gets.
@@ -114,7 +99,7 @@ function Log:progress(fraction, text) self.shown:update(fraction, text) end
 ---@return orrery.Generator
 function Log:generator(name)
   local key = ("generator %s %s"):format(name, tostring(self.record.knobs.seed))
-  local seed = tonumber("0x" .. store.hash(key):sub(1, 8))
+  local seed = tonumber("0x" .. packing.hash(key):sub(1, 8))
   local g = orrery.Generator(seed)
   self.streams[name] = g
   return g
@@ -152,10 +137,7 @@ function Log:resume(objects, counters)
   for name, object in pairs(objects) do restore(object, kept.objects[name]) end
   for name, g in pairs(self.streams) do g:set_state(kept.streams[name]) end
   orrery.default_generator():set_state(kept.default_stream)
-  self.file:close()
-  local text = store.read(self.record:path "metrics.csv") or ""
-  store.write(self.record:path "metrics.csv", text:sub(1, kept.metrics))
-  self.file = assert(io.open(self.record:path "metrics.csv", "ab"))
+  self.record.recorder:rewind(kept.metrics)
   return kept.counters
 end
 
@@ -174,25 +156,20 @@ function Log:checkpoint(counters)
     objects[name] = state_of(object)
   end
   for name, g in pairs(self.streams) do streams[name] = g:state() end
-  self.file:flush()
   local ok, why = orrery.save(checkpoint_path(self), {
     objects = objects, streams = streams, counters = counters or {},
     default_stream = orrery.default_generator():state(),
-    metrics = self.file:seek "end",
+    metrics = self.record.recorder:mark(),
   })
   if not ok then self:note(why .. "; a stopped trial starts afresh") end
   self.saved = orrery.clock()
 end
 
-function Log:close() self.file:close() end
-
----@param record orrery.experiment.Record
+---@param record orrery.runs.Record
 ---@param progress orrery.experiment.Progress
+---@param step string  what log:scalar counts
 ---@return orrery.experiment.Log
-return function(record, progress)
-  return setmetatable({
-    record = record, shown = progress, streams = {},
-    saved = orrery.clock(),
-    file = assert(io.open(record:path "metrics.csv", "ab")),
-  }, Log)
+return function(record, progress, step)
+  return setmetatable({ record = record, shown = progress, streams = {},
+    saved = orrery.clock(), step = step }, Log)
 end

@@ -1,72 +1,20 @@
 --- What is left when a sweep ends: the table on the terminal, summary.csv and
 --- report.html.
+local orrery = require "orrery"
 local columns = require "orrery.report.columns"
 local knobs = require "orrery.knobs"
 local report = require "orrery.report"
-local store = require "orrery.experiment.store"
-
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
 
 -- Fields of the table when the experiment names none: what was swept, then
 -- every number the trials returned.
 local function default_columns(trials)
-  local names, seen = {}, {}
+  local names = {}
   for _, name in ipairs(trials.swept) do
     if name ~= "seed" then names[#names + 1] = name end
   end
-  local found = {}
-  for _, t in ipairs(trials) do
-    for name, v in pairs(t.values) do
-      if type(v) ~= "table" and not seen[name] then
-        seen[name], found[#found + 1] = true, name
-      end
-    end
-  end
-  table.sort(found)
-  for _, name in ipairs(found) do names[#names + 1] = name end
+  local results = trials:results()
+  table.move(results, 1, #results, #names + 1, names)
   return names
-end
-
-local function csv_cell(v)
-  if v == nil then return "" end
-  local text = math.type(v) == "float" and ("%.17g"):format(v) or tostring(v)
-  if text:find '[,"\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
-  return text
-end
-
--- One line per trial: settings, status, numbers.
-local function write_csv(trials, path)
-  local settings = sorted_keys(trials[1] and trials[1].knobs or {})
-  local results, seen = {}, {}
-  for _, t in ipairs(trials) do
-    for name, v in pairs(t.values) do
-      if type(v) ~= "table" and not seen[name] then
-        seen[name], results[#results + 1] = true, name
-      end
-    end
-  end
-  table.sort(results)
-  local heads = { "trial", "status", "seconds" }
-  for _, list in ipairs { settings, results } do
-    for _, name in ipairs(list) do heads[#heads + 1] = name end
-  end
-  local lines = { table.concat(heads, ",") }
-  for _, t in ipairs(trials) do
-    local cells = { csv_cell(t.id), t.status, csv_cell(rawget(t, "seconds")) }
-    for _, name in ipairs(settings) do
-      cells[#cells + 1] = csv_cell(t.knobs[name])
-    end
-    for _, name in ipairs(results) do
-      cells[#cells + 1] = csv_cell(t.values[name])
-    end
-    lines[#lines + 1] = table.concat(cells, ",")
-  end
-  store.write(path, table.concat(lines, "\n") .. "\n")
 end
 
 -- One chart per logged name, one line per trial.
@@ -102,7 +50,7 @@ local function add_trial(page, t)
     page:heading(kept.title, 3)
     page:table(kept.rows, kept.columns)
   end
-  page:fold("settings", store.read(t:path "config.json") or "")
+  page:fold("settings", (orrery.io.read_file(t:path "config.json")) or "")
 end
 
 local function count(trials)
@@ -147,8 +95,8 @@ end
 return function(run, trials, folder)
   local page = build(run, trials, folder)
   local path = folder .. "/report.html"
-  write_csv(trials, folder .. "/summary.csv")
-  local ok, why = page:write(path)
+  local ok, why = orrery.io.write_file(folder .. "/summary.csv", trials:csv())
+  if ok then ok, why = page:write(path) end
   if trials:any_done() then
     run.write("\n" .. columns.text(page.last_table))
   end

@@ -1,89 +1,62 @@
---- The trials of a sweep as a list whose names are columns:
---- `trials.rate` is the list of every finished trial's rate.
-local columns = require "orrery.report.columns"
+--- The trials of a sweep: a run in the store for each combination of settings,
+--- found again by those settings and the code that made them.
+local orrery = require "orrery"
 local knobs = require "orrery.knobs"
+local List = require "orrery.runs.list"
+local packing = require "orrery.runs.packing"
+local records = require "orrery.runs.record"
 
-local methods = {}
+local trials = {}
 
-local function column(list, name)
-  local out, any = {}, false
-  for _, t in ipairs(list) do
-    if t.status == nil or t.status == "done" then
-      out[#out + 1] = t[name]
-      any = any or t[name] ~= nil
-    end
-  end
-  return any and out or nil
+-- Changes when results could: the engine's version, the script's text and
+-- the version it declares.
+local function code_version(spec, path)
+  local text = path and orrery.io.read_file(path)
+  return packing.hash(table.concat({ tostring(orrery.version),
+    tostring(spec.version), text or path or "" }, "\n"))
 end
 
-local List = {
-  __index = function(list, name)
-    if type(name) ~= "string" then return nil end
-    return methods[name] or column(list, name)
-  end,
-}
-
---- One row per setting: numbers become means over its seeds, with
---- NAME_sd beside them (0 for a single seed).
----@return table rows  a list with columns, like the trials
-function methods.by_setting(list)
-  local rows, by = setmetatable({}, List), {}
-  for _, t in ipairs(list) do
-    if t.status == "done" then
-      if not by[t.group] then
-        by[t.group] = { of = {} }
-        rows[#rows + 1] = by[t.group]
-      end
-      table.insert(by[t.group].of, t)
-    end
-  end
-  for _, row in ipairs(rows) do
-    local first = row.of[1]
-    row.trials = #row.of
-    for name, v in pairs(first.knobs) do row[name] = v end
-    for name in pairs(first.values) do
-      local all = column(row.of, name)
-      if type(all[1]) == "number" then
-        local mean, sd = columns.mean_sd(all)
-        row[name], row[name .. "_sd"] = mean, sd or 0
-      else
-        row[name] = all[1]
-      end
-    end
-    row.of = nil
-  end
-  return rows
-end
-
---- Is there a result at all?
----@return boolean
-function methods.any_done(list)
-  for _, t in ipairs(list) do
-    if t.status == "done" then return true end
-  end
-  return false
-end
-
--- Settings without the seed: trials that agree here are one row of a table.
-local function group_of(k)
+-- Settings that differ from their default (or have none): enough to tell runs
+-- apart by eye; a hash tells them apart for certain.
+local function short(spec, k)
   local words = {}
-  for name, v in pairs(k) do
-    if name ~= "seed" then words[#words + 1] = name .. "=" .. tostring(v) end
+  for _, name in ipairs(packing.keys(k)) do
+    local knob = (spec.knobs or {})[name]
+    local default = knob and knob[1]
+    if name == "quick" then default = false end
+    if name ~= "seed" and k[name] ~= default then
+      words[#words + 1] = name .. "=" .. packing.show(k[name])
+    end
   end
-  table.sort(words)
+  words[#words + 1] = k.seed and "seed=" .. packing.show(k.seed)
   return table.concat(words, " ")
 end
 
+--- Adds the runs of some settings to a list, with what earlier processes left
+--- of them.
+---@param self orrery.experiment.Run
+---@param list table  of orrery.runs.list
 ---@param parsed orrery.knobs.Parsed
----@param make fun(k: table, label: string): orrery.experiment.Record
----@return table trials
-return function(parsed, make)
-  local list = setmetatable({ swept = parsed.swept }, List)
-  for i, k in ipairs(parsed.trials) do
-    local label = #parsed.swept > 0 and knobs.label(parsed, k) or "one trial"
-    local record = make(k, label)
-    record.group = group_of(k)
-    list[i] = record
+---@param store? orrery.runs.Store
+---@param settings table<string, any>[]
+---@return orrery.runs.Record[] added
+function trials.add(self, list, parsed, store, settings)
+  local path = self.source:match "^@(.*)"
+  local code = code_version(self.spec, path or self.source)
+  local added = {}
+  for i, k in ipairs(settings) do
+    local several = #parsed.swept > 0
+    added[i] = records.new { store = store, out = parsed.options.out,
+      experiment = self.name, script = path, code = code, knobs = k,
+      label = several and knobs.label(parsed, k) or "one trial",
+      short = short(self.spec, k) }
   end
-  return list
+  if store then records.enroll(store, added) end
+  for _, record in ipairs(added) do list:add(record) end
+  return added
 end
+
+--- An empty list for a sweep.
+function trials.list(parsed) return List(parsed.swept) end
+
+return trials

@@ -53,6 +53,7 @@ function text.help(spec, source)
     rows[#rows + 1] = { left, (knob[2] or "") .. limits(knob) }
     width = math.max(width, #left)
   end
+  rows[#rows + 1] = { "-j N", "run N trials at a time, each in a process" }
   rows[#rows + 1] = { "--quick", "finish in seconds, to see that it works" }
   rows[#rows + 1] = { "--dry-run", "list the trials and stop" }
   rows[#rows + 1] = { "--help", "show this and stop" }

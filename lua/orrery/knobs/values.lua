@@ -3,12 +3,18 @@
 local nearest = require "orrery.nearest"
 local values = {}
 
--- Every script has these. `threads` and `out` steer the run, not the trial.
+-- Every script has these. All but the seed steer the run, not the trial.
 values.builtin = {
   seed = { 1, "seed of every random stream", min = 0 },
   threads = { 0, "threads to compute with, 0 for the default", min = 0 },
-  out = { "runs", "folder the run folders go to" },
+  out = { "runs", "folder of the store and of the run folders" },
+  samples = { 0, "how often to draw what is written lr=log:1e-4..1e-2 or "
+    .. "x=lin:0..1", min = 0, max = 10000 },
+  halve = { "", "knob whose values are rising budgets: the best settings of "
+    .. "one go on with the next" },
+  by = { "", "result that halve compares, smallest best, or max:RESULT" },
 }
+local builtin_names = { "seed", "threads", "out", "samples", "halve", "by" }
 
 --- Keys of a table, sorted.
 function values.keys(t)
@@ -26,7 +32,7 @@ end
 --- Names of all knobs, the script's own first.
 function values.names(spec)
   local names = values.keys(spec.knobs or {})
-  for _, name in ipairs { "seed", "threads", "out" } do
+  for _, name in ipairs(builtin_names) do
     if not (spec.knobs or {})[name] then names[#names + 1] = name end
   end
   return names

@@ -1,6 +1,7 @@
 --- The program's command line: which words are options, what runs, and how a
 --- failure ends. Takes { [0] = program, words... }, returns the exit status.
 local core = require "orrery.core"
+local current = require "orrery.runs.current"
 local host = require "orrery.host"
 
 local usage = [[
@@ -8,6 +9,7 @@ orrery                          a prompt; from a pipe, runs what comes in
 orrery FILE [knob=value ...]    runs a script; FILE --help shows its knobs
 orrery help [topic]             help on a function or module
 orrery help --html FILE         writes the whole reference as one page
+orrery runs [show|diff|delete]  the runs of this folder; orrery runs --help
 orrery doctor                   what this is made of and what it finds
   -e CODE      run CODE           -l MOD     require MOD first
   -i           prompt afterwards  -          run what comes in on stdin
@@ -48,7 +50,7 @@ local function set_arg(words, zero)
     { [0] = zero, [-1] = host.program }))
 end
 
--- Runs f; exit status of what happened.
+-- Runs f; exit status of what happened, and what was said.
 local function protected(f, ...)
   local ok, message = xpcall(f, host.calm(handler), ...)
   if ok then return 0 end
@@ -56,10 +58,10 @@ local function protected(f, ...)
     host.clear_interrupt()
     local place = tostring(message):match "^([^\n]-:%d+): "
     say("interrupted" .. (place and " at " .. place or ""))
-    return stopped
+    return stopped, "interrupted"
   end
   say(tostring(message))
-  return failed
+  return failed, tostring(message)
 end
 
 local function run_code(code, name, env)
@@ -82,22 +84,30 @@ local function run_stdin(words, env)
   return run_code(code, "=stdin", env)
 end
 
--- An experiment that the script returns without having started it, the
+local how_ended = { [0] = "done", [stopped] = "interrupted" }
+
+-- A training loop of the script is recorded as its run. An experiment that the
+-- script returns without having started it, the
 -- plain `return run`, is started here.
 local function run_file(path, words)
-  local chunk, message = loadfile(path)
+  local chunk, why = loadfile(path)
   if not chunk then
-    say((message:gsub("^cannot open ", "cannot read ")))
+    say((why:gsub("^cannot open ", "cannot read ")))
     return failed
   end
   set_arg(words, path)
-  return protected(function()
+  current.script(path, words)
+  local status, message = protected(function()
     local run = chunk(table.unpack(words))
     if type(run) == "table" and type(rawget(run, "trial")) == "function" and
       not rawget(run, "started") then
       run(table.unpack(words))
     end
   end)
+  local recorded, complaint = pcall(current.ended,
+    how_ended[status] or "failed", message)
+  if not recorded then say(complaint) end
+  return status
 end
 
 local verbs = {}
@@ -105,6 +115,12 @@ local verbs = {}
 function verbs.doctor()
   print(require("orrery.repl.doctor").report())
   return 0
+end
+
+function verbs.runs(words)
+  local status, message = require("orrery.runs.command")(words, print)
+  if message then say(message) end
+  return status
 end
 
 local function write_reference(path)

@@ -71,6 +71,8 @@ function doctor.report()
   row("threads", ("%d of %d cores"):format(m.threads, m.cores))
   row("line editing", has_host and host.libedit and "libedit" or
     "no: built without libedit")
+  row("runs", core._sqlite and "kept, by SQLite " .. core._sqlite.version or
+    "not kept: built without SQLite")
   row("charts", on_path "gnuplot" or "none: install gnuplot")
   row("pictures", doctor.graphics())
   for _, found in ipairs(data_found()) do row(found[1], found[2]) end

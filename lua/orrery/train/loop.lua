@@ -13,6 +13,7 @@ local Progress = require "orrery.train.progress"
 local blame = require "orrery.blame"
 local minimizing = require "orrery.train.minimizing"
 local options = require "orrery.options"
+local current = require "orrery.runs.current"
 local resume = require "orrery.train.resume"
 local settings = require "orrery.train.settings"
 
@@ -40,6 +41,7 @@ function Run.new(given)
   self.compiled = o.compile and minimizing.compiled(self) or nil
   self.state = { step = 0, epoch = 1, history = {}, extra = o.extra or {},
     stop = false }
+  self.recorder = current.recorder(function() return settings.plain(o) end)
   if self.checkpoint and o.resume then resume.load(self) end
   self:start_progress()
   return self
@@ -176,6 +178,20 @@ local function settle(self)
   if values and self.opts.on_step then self.opts.on_step(self.state, values) end
 end
 
+--- The numbers of a step go to the run that is being recorded.
+function Run:record(values)
+  local step = self.state.step
+  for _, name in ipairs(self.meter.names) do
+    if values[name] then
+      local full = self.opts.label and self.opts.label .. " " .. name or name
+      self.recorder:scalar(full, step, values[name])
+    end
+  end
+  self.recorder:beat(step / math.max(self.total, 1), function()
+    return ("step %d/%d  %s"):format(step, self.total, self.meter:text())
+  end)
+end
+
 local function after_step(self, values, weight)
   local state, o = self.state, self.opts
   state.step = state.step + 1
@@ -185,6 +201,7 @@ local function after_step(self, values, weight)
     for _, schedule in pairs(self.schedules) do schedule:step(values.loss) end
   end
   self.meter:add(values, weight)
+  if self.recorder then self:record(values) end
 end
 
 local function due(self)

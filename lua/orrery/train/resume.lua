@@ -26,7 +26,8 @@ local function contents(self)
     schedules = states(self.schedules), emas = states(self.emas),
     streams = states(self.generators), default_stream = self.stream:state(),
     data = self.loader and self.loader:state(),
-    meter = self.meter:state_dict() }
+    meter = self.meter:state_dict(),
+    recorded = self.recorder and self.recorder:mark() or nil }
 end
 
 --- Writes the checkpoint; raises when the disk will not have it.
@@ -89,6 +90,9 @@ function resume.load(self)
   state.step, state.epoch = saved.step, saved.epoch
   state.history, state.extra = orrery.keep(saved.history, saved.extra)
   self.stream:set_state(saved.default_stream)
+  if self.recorder and saved.recorded then
+    self.recorder:rewind(saved.recorded)
+  end
   self.saved_step = state.step
 end
 

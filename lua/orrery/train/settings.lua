@@ -69,6 +69,20 @@ local known = { "model", "optimizer", "data", "epochs", "steps", "step",
   "progress", "label", "seed", "ema", "generators", "max_norm", "extra",
   "compile" }
 
+--- What can be written down of the options: epochs, steps, seed ...
+---@return table<string, string|number|boolean>
+function settings.plain(o)
+  local plain = {}
+  for name, value in pairs(o) do
+    local kind = type(value)
+    if kind == "number" or kind == "string" or kind == "boolean" then
+      plain[name] = value
+    end
+  end
+  plain.progress, plain.resume, plain.label = nil, nil, nil
+  return plain
+end
+
 --- The parts of a run, from what the user gave.
 ---@param given table  the options of orrery.train.loop
 ---@return table parts  opts, data, loader, models, optimizers, schedules, emas,
