@@ -13,14 +13,19 @@ local options = require "orrery.options"
 local Graph = {}
 Graph.__index = Graph
 
--- Names of parameters, buffers and what else was named, by tensor.
+-- Names of parameters, buffers and what else was named, by tensor; and the
+-- classes of the model's parts, by name.
 local function names_of(opts)
-  local names, models = {}, opts.model
+  local names, classes, models = {}, {}, opts.model
   if models and models.named_parameters then models = { [""] = models } end
   for prefix, model in pairs(models or {}) do
     if type(model) ~= "table" or not model.named_parameters then
       orrery.blame(("graph: model is %s; give a module, or modules by name")
         :format(orrery.describe(model)))
+    end
+    for name, module in model:named_modules() do
+      local dot_between = prefix ~= "" and name ~= "" and "." or ""
+      classes[prefix .. dot_between .. name] = module.class_name
     end
     prefix = prefix == "" and "" or prefix .. "."
     for _, list in ipairs { "named_buffers", "named_parameters" } do
@@ -37,7 +42,7 @@ local function names_of(opts)
     end
     names[orrery.tensor_id(tensor)] = { name, false }
   end
-  return names
+  return names, classes
 end
 
 -- Gives each input that no node made a name, where there is one.
@@ -91,7 +96,9 @@ local function graph(y, opts)
   local self = setmetatable({ nodes = nodes, results = nodes.results },
     Graph)
   nodes.results = nil
-  name_inputs(self, names_of(opts))
+  local names
+  names, self.classes = names_of(opts)
+  name_inputs(self, names)
   return self
 end
 
@@ -140,7 +147,9 @@ end
 -- ------------------------------------------------------------- as a drawing
 
 local function drawing_options(who, opts)
-  opts = options.take(who, opts, { direction = "TB", fold = true })
+  opts = options.take(who, opts, { direction = "TB", fold = true },
+    { "depth" })
+  if opts.depth then options.count(who, "depth", opts.depth) end
   if opts.direction ~= "TB" and opts.direction ~= "LR" then
     orrery.blame(('%s: direction is %s; use "TB" or "LR"'):format(who,
       options.shown(opts.direction)))
@@ -150,9 +159,12 @@ end
 
 --- The graph in graphviz' language. A box stands for a chain of operations
 --- that begins where parameters or several results come in; arrows carry the
---- sizes; parts of the model are framed.
----@param opts? { direction?: "TB"|"LR", fold?: boolean }  fold = false: a box
----   for each operation
+--- sizes; parts of the model are framed. With more than 40 boxes parts of the
+--- model become one box each, as deep down as leaves 40.
+---@param opts? { direction?: "TB"|"LR", fold?: boolean,
+---   depth?: integer|false }  fold = false: a box for each operation; depth:
+---   which parts are one box, 1 for the model's own, 2 for those in them ...,
+---   false for none
 ---@return string
 function Graph:dot(opts)
   return dot.text(self, drawing_options("dot", opts))
@@ -160,7 +172,7 @@ end
 
 --- Draws it into a file, .svg, .png or .pdf, with graphviz; .dot needs none.
 ---@param path string
----@param opts? { direction?: "TB"|"LR", fold?: boolean }  as for dot
+---@param opts? table  as for dot
 ---@return boolean? ok
 ---@return string? message  when graphviz is missing or the file cannot be made
 function Graph:save(path, opts)

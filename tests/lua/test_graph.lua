@@ -107,6 +107,58 @@ t.test("wrong arguments are refused with sentences", function()
   end)
 end)
 
+-- Blocks of several layers, wide enough not to be drawn box by box.
+local function tower()
+  local Block = orrery.nn.Module:subclass "Block"
+  function Block:init()
+    for i = 1, 12 do self[i] = orrery.nn.Linear(3, 3) end
+  end
+  function Block:forward(x)
+    for i = 1, 12 do x = x + self[i](x):tanh() end
+    return x
+  end
+  local model = orrery.nn.Module:subclass "Tower" ()
+  model.blocks = orrery.nn.ModuleList { Block(), Block(), Block(), Block() }
+  local x = orrery.ones(2, 3)
+  for i = 1, 4 do x = model.blocks[i](x) end
+  return model, orrery.graph((x * x):sum(), { model = model })
+end
+
+t.test("a large graph is drawn with a box for each part of the model",
+  function()
+    local model, g = tower()
+    local text = g:dot()
+    local boxes, operations, parameters = 0, 0, 0
+    for box in text:gmatch '\n *b%d+ %[label="(.-)"' do
+      boxes = boxes + 1
+      local n, p = box:match "(%d+) operations?, (%d+) parameters"
+      operations, parameters = operations + (n or 0), parameters + (p or 0)
+    end
+    t.ok(boxes <= 40)
+    for i = 1, 4 do has(text, ("blocks.%d: Block"):format(i)) end
+    t.equal(parameters, model:num_parameters())
+    -- The rest is the last tanh and sum, and the loss.
+    t.equal(operations, #g.nodes - 4)
+    has(text, "depth = 3 shows more")
+    -- One arrow from each block to the next, and one to what follows.
+    for i = 1, 4 do
+      has(text, ('b%d -> b%d [label="2×3"]'):format(i, i + 1))
+    end
+  end)
+
+t.test("how much is one box can be told", function()
+  local model, g = tower()
+  has(g:dot { depth = 1 }, ("blocks: ModuleList\\l%d operations, %d parameters")
+    :format(#g.nodes - 4, model:num_parameters()))
+  local deep = g:dot { depth = 3 }
+  has(deep, "blocks.2.8: Linear\\l3 operations, 12 parameters")
+  local all = g:dot { depth = false }
+  t.ok(not all:find("Linear", 1, true) and not all:find("shows more", 1, true))
+  t.fails("dot: depth is 0; give a whole number of at least 1", function()
+    g:dot { depth = 0 }
+  end)
+end)
+
 t.test("looking at a graph holds nothing", function()
   local function round()
     local x = orrery.ones(3):requires_grad_()

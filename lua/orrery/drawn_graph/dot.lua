@@ -1,4 +1,7 @@
 --- A graph in graphviz' language, and its program `dot`.
+local box_rows = require("orrery.drawn_graph.collapse").rows
+local boxes_of = require "orrery.drawn_graph.boxes"
+
 local dot = {}
 
 dot.formats = { svg = true, png = true, pdf = true, dot = true }
@@ -19,87 +22,14 @@ local function sizes(shape)
   return inner == "" and "scalar" or (inner:gsub(", ", "×"))
 end
 
--- How many nodes read each node, and the one node that node i reads, if there
--- is no more than one and nothing else of interest.
-local function readers(nodes)
-  local count = {}
-  for _, node in ipairs(nodes) do
-    for _, input in ipairs(node.inputs) do
-      if input.node then count[input.node] = (count[input.node] or 0) + 1 end
-    end
-  end
-  return count
-end
-
-local function only_source(node)
-  local source
-  for _, input in ipairs(node.inputs) do
-    if input.name or input.node and source then return nil end
-    source = input.node or source
-  end
-  return source
-end
-
--- Chains of operations: { members..., part = of the model }.
-local function boxes_of(graph, fold)
-  local nodes, boxes, box_of = graph.nodes, {}, {}
-  local count = readers(nodes)
-  local ends = {}
-  for _, i in ipairs(graph.results) do ends[i] = true end
-  for i, node in ipairs(nodes) do
-    local source = fold and only_source(node)
-    local box = source and count[source] == 1 and not ends[source]
-      and box_of[source]
-    if not box or box[#box] ~= source or #box >= 12 then
-      box = { id = #boxes + 1 }
-      boxes[#boxes + 1] = box
-    end
-    box[#box + 1] = i
-    box_of[i] = box
-    for _, input in ipairs(node.inputs) do
-      if input.parameter then
-        box.part = box.part or input.name:match "^(.-)%.[^.]*%.[^.]*$"
-          or input.name:match "^(.-)%.[^.]*$" or ""
-        box.part = box.part:match "^[^.]*"
-      end
-    end
-  end
-  return boxes, box_of
-end
-
--- A box without parameters belongs to the part that all around it is of.
-local function settle_parts(graph, boxes, box_of)
-  local around = {}
-  for _, box in ipairs(boxes) do around[box] = {} end
-  for _, box in ipairs(boxes) do
-    for _, i in ipairs(box) do
-      for _, input in ipairs(graph.nodes[i].inputs) do
-        local other = input.node and box_of[input.node]
-        if other and other ~= box then
-          table.insert(around[box], other)
-          table.insert(around[other], box)
-        end
-      end
-    end
-  end
-  for _ = 1, 3 do
-    for _, box in ipairs(boxes) do
-      local part
-      for _, other in ipairs(box.part and {} or around[box]) do
-        if part ~= nil and part ~= other.part or not other.part then
-          part = false
-        elseif part == nil then
-          part = other.part
-        end
-      end
-      box.part = box.part or part or nil
-    end
-  end
-end
-
 -- The rows of a box: operations, the parameters they read, the source line.
 local function label(graph, box)
   local rows, line = {}, nil
+  if box.collapsed then
+    rows = box_rows(graph, box)
+    for k, row in ipairs(rows) do rows[k] = escape(row) end
+    return table.concat(rows, "\\l") .. "\\l"
+  end
   for _, i in ipairs(box) do
     local node = graph.nodes[i]
     local where = dot.place(node)
@@ -138,13 +68,20 @@ local function box_text(graph, box)
     label(graph, box), fill)
 end
 
--- Arrows between boxes, and from leaves that are no parameters; each once.
+-- Arrows between boxes, and from leaves that are no parameters: one between
+-- two, with all sizes that go there.
 local function arrows(graph, boxes, box_of, out)
-  local leaves, count, drawn = {}, 0, {}
+  local leaves, count, drawn, order = {}, 0, {}, {}
   local function arrow(from, to, shape)
-    local text = ('%s -> b%d [label="%s"];'):format(from, to.id, sizes(shape))
-    if not drawn[text] then out[#out + 1] = text end
-    drawn[text] = true
+    local key, size = ("%s -> b%d"):format(from, to.id), sizes(shape)
+    if not drawn[key] then
+      drawn[key] = {}
+      order[#order + 1] = key
+    end
+    if not drawn[key][size] then
+      drawn[key][size] = true
+      table.insert(drawn[key], size)
+    end
   end
   for _, box in ipairs(boxes) do
     for _, i in ipairs(box) do
@@ -167,6 +104,21 @@ local function arrows(graph, boxes, box_of, out)
       end
     end
   end
+  for _, key in ipairs(order) do
+    out[#out + 1] = ('%s [label="%s"];'):format(key,
+      table.concat(drawn[key], "\\n"))
+  end
+end
+
+-- What the colours mean, below the drawing.
+local function legend(boxes)
+  local text = "blue: reads parameters   grey: reads none   green: leaf   "
+    .. "orange: result"
+  if boxes.depth then
+    text = ("%s\\nparts of the model are one box each; depth = %s shows more")
+      :format(text, boxes.depth < boxes.deepest and boxes.depth + 1 or "false")
+  end
+  return text
 end
 
 --- The text.
@@ -174,11 +126,11 @@ end
 ---@param opts { direction: string, fold: boolean }
 ---@return string
 function dot.text(graph, opts)
-  local boxes, box_of = boxes_of(graph, opts.fold)
-  settle_parts(graph, boxes, box_of)
+  local boxes, box_of = boxes_of(graph, opts)
   local out = { "digraph orrery {",
     ('rankdir=%s; ranksep=0.35; nodesep=0.3; fontname="Helvetica"; '
-      .. 'fontsize=11;'):format(opts.direction),
+      .. 'fontsize=11; fontcolor="#50555c"; label="%s";'):format(
+      opts.direction, legend(boxes)),
     'node [shape=box, style="filled,rounded", color="#8a8f98", '
       .. 'fontname="Helvetica", fontsize=10, margin="0.12,0.06"];',
     'edge [color="#6b7078", fontname="Helvetica", fontsize=9, '
