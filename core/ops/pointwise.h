@@ -48,4 +48,7 @@ static inline orr_tensor *times(orr_vjp *v, orr_tensor *d) {
 bool orr_clamp_forward(orr_call *c);
 bool orr_is_whole(double limit);
 
+// The sum over k >= 0 of (x + k)^-s, s > 1.
+double orr_hurwitz(double s, double x);
+
 #endif

@@ -119,7 +119,7 @@ ORR_DEFINE_OP(digamma,
 // sum over k >= 0 of (x + k)^-s: terms up to x + k = 10, then Euler-Maclaurin
 // with Bernoulli numbers B_2j / (2j)!. Below 0 (s whole), the terms on either
 // side of 0 are sums of the same kind.
-static double zeta(double s, double x) {
+double orr_hurwitz(double s, double x) {
   static const double b[] = {1. / 12,         -1. / 720,
                              1. / 30240,      -1. / 1209600,
                              1. / 47900160,   -691. / 1307674368e3,
@@ -127,13 +127,15 @@ static double zeta(double s, double x) {
   if (x <= 0 && x == floor(x)) return INFINITY;
   if (isinf(x)) return 0;
   if (x < 0) {
-    const double near = -x - floor(-x), part = zeta(s, near) - zeta(s, 1 - x);
-    return zeta(s, 1 - near) + (fmod(s, 2) == 0 ? part : -part);
+    const double near = -x - floor(-x),
+                 part = orr_hurwitz(s, near) - orr_hurwitz(s, 1 - x);
+    return orr_hurwitz(s, 1 - near) + (fmod(s, 2) == 0 ? part : -part);
   }
   double sum = 0;
   for (; x < 10; x++) sum += pow(x, -s);
   double power = pow(x, -s), rising = s;
   sum += power * x / (s - 1) + power / 2;
+  if (power == 0) return sum;
   power /= x;
   for (int j = 0; j < 7; j++) {
     sum += b[j] * rising * power;
@@ -144,7 +146,7 @@ static double zeta(double s, double x) {
 }
 static double polygamma_of(double x, double n) {
   if (n == 0) return digamma_of(x);
-  const double y = tgamma(n + 1) * zeta(n + 1, x);
+  const double y = tgamma(n + 1) * orr_hurwitz(n + 1, x);
   return fmod(n, 2) == 0 ? -y : y;
 }
 ORR_MAP1(polygamma, ORR_GRAIN_DEAR, polygamma_of((double)x, (double)b0))

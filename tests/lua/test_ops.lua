@@ -247,7 +247,9 @@ end
 local function differentiate(sample, arguments, names)
   local flags, floats = sample.record.flags, {}
   for _, name in ipairs(names) do
-    if is_float[arguments[name].dtype] then floats[#floats + 1] = name end
+    if is_float[arguments[name].dtype] and name ~= sample.rig.held then
+      floats[#floats + 1] = name
+    end
   end
   if flags.no_grad or sample.rig.nograd or #floats == 0 then return end
   gradients(sample, arguments, floats, 1, 1e-6, 40)

@@ -67,3 +67,38 @@ def _(r):
     return call(x), torch.logit(x)
   x = r.away(r.shape(), 0, 1, [0.25, 0.75])
   return call(x, eps=0.25), torch.logit(x, eps=0.25)
+
+
+def by_second(name, fn, first, second, **rest):
+  """Of two arguments that broadcast; PyTorch has no gradient by the first."""
+  @op(name, cases=24, **rest)
+  def _(r):
+    a, b = r.broadcast_pair()
+    x, y = r.tensor(a, *first, grad=False), r.tensor(b, *second)
+    return call(x, y), fn(x, y)
+
+
+by_second("gammainc", torch.special.gammainc, (0.1, 8), (0.1, 12))
+by_second("gammaincc", torch.special.gammaincc, (0.1, 8), (0.1, 12))
+LARGE = {"float64": 2e-9, "why": "PyTorch's expansion for large a is off by "
+         "4e-10: P(100, 100) is 0.51329879827914866 to all digits"}
+by_second("gammainc", torch.special.gammainc, (40, 90), (30, 110), **LARGE)
+by_second("gammaincc", torch.special.gammaincc, (40, 90), (30, 110), **LARGE)
+by_second("zeta", torch.special.zeta, (1.3, 9), (0.4, 14))
+
+
+@op("nextafter")
+def _(r):
+  a, b = r.broadcast_pair()
+  x, y = r.tensor(a, -2, 2, grad=False), r.tensor(b, -2, 2, grad=False)
+  if r.number % 3 == 0:
+    y = x.clone()
+  return call(x, y), torch.nextafter(x, y)
+
+
+@op("frexp")
+def _(r):
+  x = r.away(r.shape(), -20, 20, [2.0 ** k for k in range(-6, 5)]
+             + [-2.0 ** k for k in range(-6, 5)], 1e-3)
+  mantissa, exponent = torch.frexp(x)
+  return call(x), (mantissa, exponent.long())

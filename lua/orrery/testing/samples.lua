@@ -7,6 +7,7 @@
 ---   diagonal    is added to the diagonal of the first input's matrices
 ---   ints        { name = { lo, hi } }: that input is int64 in lo..hi
 ---   list        shapes of a list of tensors
+---   held        an input that has no gradient
 ---   nograd      not differentiated, for the `reason` given
 ---   contiguous  needs inputs without gaps
 ---   error       the exact sentence it fails with
@@ -16,8 +17,8 @@ local orrery = require "orrery"
 local samples = {}
 
 local rig_keys = { low = true, high = true, distinct = true, diagonal = true,
-  ints = true, list = true, nograd = true, reason = true, contiguous = true,
-  error = true }
+  ints = true, list = true, held = true, nograd = true, reason = true,
+  contiguous = true, error = true }
 
 --- A stream of numbers in [0, 1) that depends on the text alone.
 local function stream(text)
