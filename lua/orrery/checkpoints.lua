@@ -18,6 +18,11 @@ end)
 --- fn uses without being given it, and with create_graph. fn must do the same
 --- both times. Tensors it makes are freed when it returns, but for its
 --- results and those given to orrery.keep.
+---
+--- fn is held until backward has passed or the results are gone. One that knows
+--- its own results, as in `local y; y = checkpoint(function(x) ... y ... end)`,
+--- is held by them and holds them: without a backward both stay, unless
+--- orrery.tidy or train.loop frees the step's tensors at its end.
 ---@param fn fun(...): any ...  a module too
 ---@param ... any  its arguments
 ---@return any ...  its results

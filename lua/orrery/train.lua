@@ -5,7 +5,8 @@ local Run = require "orrery.train.loop"
 local checkpoint = require "orrery.train.checkpoint"
 local ema = require "orrery.train.ema"
 
-local train = { Meter = Meter, checkpoint = checkpoint }
+local train = { Meter = Meter, checkpoint = checkpoint,
+  attempt = require("orrery.train.attempt").attempt }
 
 --- A progress line: `local p = train.progress(total); p:update(i); p:finish()`.
 ---@param total? integer

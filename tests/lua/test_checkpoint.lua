@@ -284,3 +284,30 @@ t.test("each allocation may fail, and nothing stays behind", function()
   t.ok(ok and n > 50, n)
   t.equal(blocks(), before)
 end)
+
+t.test("a function that knows its own result goes with it", function()
+  local function live()
+    for _ = 1, 4 do collectgarbage() end
+    return (orrery.live())
+  end
+  local x = orrery.ones(3):requires_grad_()
+  local function round(pass)
+    local y
+    y = orrery.checkpoint(function(v)
+      local known = y and 1 or 1
+      return v:exp() * known
+    end, x)
+    pass(y)
+  end
+  local function backward(y)
+    y:sum():backward()
+    x.grad = nil
+  end
+  round(backward)
+  local before = live()
+  for _ = 1, 5 do round(backward) end
+  t.equal(live(), before)
+  -- Without a backward the scope ends it.
+  for _ = 1, 5 do orrery.tidy(round, function() end) end
+  t.equal(live(), before)
+end)

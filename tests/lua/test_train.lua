@@ -137,6 +137,29 @@ local function live()
   return orrery.live()
 end
 
+t.test("a step by hand that fails leaves no trace either, with attempt",
+  function()
+    local model = nn.Sequential { nn.Linear(3, 4), nn.BatchNorm1d(4),
+      nn.Dropout(0.5) }
+    local x, bn = orrery.randn(6, 3), model[2]
+    local mean, var = bn.running_mean:clone(), bn.running_var:clone()
+    local place = orrery.default_generator():state()
+    t.fails("no loss today", train.attempt, model, function(input)
+      model(input)
+      error("no loss today", 0)
+    end, x)
+    t.equal(bn.running_mean, mean)
+    t.equal(bn.running_var, var)
+    t.equal(orrery.default_generator():state(), place)
+    -- One that succeeds keeps all, and gives back what fn gave.
+    local a, b = train.attempt({ net = model }, function(input)
+      return model(input):sum():item(), 2
+    end, x)
+    t.ok(a and b == 2 and not bn.running_mean:equal(mean))
+    t.fails("attempt: model is 3; give a module, or several by name",
+      train.attempt, 3, print)
+  end)
+
 t.test("a step that fails leaves no trace in running averages", function()
   local function make()
     orrery.manual_seed(2)

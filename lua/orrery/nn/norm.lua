@@ -7,7 +7,9 @@ local show = require "orrery.nn.show"
 
 --- Normalises each channel by the batch's mean and variance in training, and
 --- by running averages of both otherwise. As in PyTorch the running variance
---- is the unbiased one, and momentum is the weight of the new batch.
+--- is the unbiased one, and momentum is the weight of the new batch. The
+--- averages are written by forward; a step that fails after it keeps them,
+--- unless train.loop or train.attempt runs it.
 ---@class orrery.nn.BatchNorm: orrery.nn.Module
 ---@field weight orrery.Tensor?  [C]
 ---@field bias orrery.Tensor?  [C]

@@ -10,6 +10,7 @@
 local orrery = require "orrery"
 local Meter = require "orrery.train.meter"
 local Progress = require "orrery.train.progress"
+local attempt = require "orrery.train.attempt"
 local blame = require "orrery.blame"
 local minimizing = require "orrery.train.minimizing"
 local options = require "orrery.options"
@@ -62,37 +63,18 @@ function Run:save() resume.save(self) end
 
 -- -------------------------------------------------------------------- steps
 
--- The models' buffers (running averages), and room for what they were. Made
--- at the first step; putting them back needs no memory.
-local function buffers_of(self)
-  if self.buffers then return self.buffers end
-  local list = {}
-  for _, model in pairs(self.models) do
-    for _, buffer in ipairs(model.buffers and model:buffers() or {}) do
-      list[#list + 1] = { buffer, orrery.keep(buffer:detach():clone()) }
-    end
-  end
-  self.buffers = list
-  return list
-end
-
-local function copy_buffers(list, from, to)
-  orrery.no_grad(function()
-    for _, pair in ipairs(list) do pair[to]:copy_(pair[from]) end
-  end)
-end
-
 --- Puts cursor, streams and buffers back when a step fails, so that it can be
 --- tried again: parameters have not changed by then.
 local function guard(self)
-  local buffers = buffers_of(self)
-  copy_buffers(buffers, 1, 2)
+  self.buffers = self.buffers or attempt.buffers(self.models)
+  local buffers = self.buffers
+  attempt.copy(buffers, 1, 2)
   local streams = resume.states(self.generators)
   local default = self.stream:state()
   local place = self.loader and self.loader:mark()
   return setmetatable({}, { __close = function(_, failure)
     if failure == nil then return end
-    copy_buffers(buffers, 2, 1)
+    attempt.copy(buffers, 2, 1)
     resume.restore(self.generators, streams)
     self.stream:set_state(default)
     if place then self.loader:back(place) end
