@@ -425,7 +425,8 @@ static orr_tensor *embedding_compose(orr_call *c) {
   size[index->rank] = w->size[1];
   orr_tensor *flat = orr_reshape_to(index, 1, count);
   orr_tensor *rows = ORR(index_select, w, flat, .attr = {0});
-  if (flat && c->attr[1] != 0) rows = by_frequency(rows, w, flat);
+  if (flat && c->attr[1] != 0 && orr_dtype_is_float(w->dtype))
+    rows = by_frequency(rows, w, flat);
   orr_tensor *y = orr_reshape_to(rows, index->rank + 1, size);
   if (!y || padding == 0) return y;
   orr_tensor *fixed = ORR(eq, index, orr_num(index, padding));
