@@ -10,9 +10,7 @@ static orr_tensor *gate(orr_vjp *v, orr_tensor *mask, orr_tensor *otherwise) {
 
 LOOPS1(relu, x > 0 ? x : x != x ? x : 0)
 
-static void relu_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(relu_dx, v->gy, v->y[0]);
-}
+static void relu_vjp(orr_vjp *v) { v->gx[0] = ORR(relu_dx, v->gy, v->y[0]); }
 
 ORR_DEFINE_OP(relu,
               .doc = "Rectifier max(x, 0), elementwise. The gradient at 0 is 0.",
@@ -104,9 +102,7 @@ ORR_DEFINE_OP(gelu,
 
 ORR_MAP1(silu, ORR_GRAIN_DEAR, x *v_sigmoid(x))
 
-static void silu_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(silu_dx, v->gy, v->x[0]);
-}
+static void silu_vjp(orr_vjp *v) { v->gx[0] = ORR(silu_dx, v->gy, v->x[0]); }
 
 ORR_DEFINE_OP(silu,
               .torch = "torch.nn.functional.silu",

@@ -112,15 +112,11 @@ static void cosh_vjp(orr_vjp *v) { v->gx[0] = times(v, ORR(sinh, v->x[0])); }
 UNARY(cosh, ORR_GRAIN_DEAR, v_cosh(x), 0, "Hyperbolic cosine, elementwise.",
       "{ {3,4}, low = -2, high = 2 }", "{ {0,4} }")
 
-static void tanh_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(tanh_dx, v->gy, v->y[0]);
-}
+static void tanh_vjp(orr_vjp *v) { v->gx[0] = ORR(tanh_dx, v->gy, v->y[0]); }
 UNARY(tanh, ORR_GRAIN_DEAR, v_tanh(x), ORR_DROPS_X | ORR_KEEPS_Y,
       "Hyperbolic tangent, elementwise.", "{ {3,4}, low = -2, high = 2 }",
       "{ {0,4} }", "{ {6}, low = -400, high = 400 }")
 
-static void erf_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(erf_dx, v->gy, v->x[0]);
-}
+static void erf_vjp(orr_vjp *v) { v->gx[0] = ORR(erf_dx, v->gy, v->x[0]); }
 UNARY(erf, ORR_GRAIN_DEAR, v_erf(x), 0, "Error function, elementwise.",
       "{ {3,4}, low = -2, high = 2 }", "{ {0,4} }")
