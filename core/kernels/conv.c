@@ -65,15 +65,14 @@ static bool is_product(const orr_conv *g) {
 // enough to fill its lanes; and, in the adjoint, not many more positions than
 // y has, which are what column matrices multiply.
 static bool by_tiles(orr_dtype d, const orr_conv *g, enum way way) {
-  if (d != ORR_F32 || way == TO_W || is_product(g) || !orr_implicit_fits(g))
-    return false;
-  const bool to_x = way == TO_X;
-  const int64_t out = (to_x ? g->c : g->k) / g->groups;
-  const int64_t in = (to_x ? g->k : g->c) / g->groups;
-  const int64_t at_y = g->n * g->oh * g->ow;
-  const int64_t at = to_x ? g->n * g->h * g->w / (g->sh * g->sw) : at_y;
-  return out >= 16 && in * g->kh * g->kw >= 32 && at >= 12 &&
-      at * 10 <= at_y * 11;
+  if (d != ORR_F32 || is_product(g) || !orr_implicit_fits(g)) return false;
+  const int64_t c = g->c / g->groups, k = g->k / g->groups;
+  const int64_t kk = g->kh * g->kw, at_y = g->n * g->oh * g->ow;
+  const int64_t at_x = g->n * g->h * g->w / (g->sh * g->sw);
+  if (way == TO_W)
+    return c >= 16 && k >= 16 && at_y >= 48 && g->k * c * kk <= 1 << 20;
+  if (way == TO_Y) return k >= 16 && c * kk >= 32 && at_y >= 12;
+  return c >= 16 && k * kk >= 32 && at_x >= 12 && at_x * 10 <= at_y * 11;
 }
 
 // At stride 1 the trio maps onto itself with x and y swapped and the kernel
@@ -96,7 +95,9 @@ static const struct {
     {by_winograd, WINOGRAD},
     // No matrix to write and read: 0.7 to 0.9 of 16 channels and more at
     // strides of 2, 0.7 of 7 x 7 from 3 channels, 0.6 of 4 x 4 from 3. But 1.5
-    // to 1.8 from 1 channel, 1.8 to 3 into 1 or 3, 3 to 5 of 4 positions.
+    // to 1.8 from 1 channel, 1.8 to 3 into 1 or 3, 3 to 5 of 4 positions. For
+    // the weight 0.5 to 0.95; 1.0 to 2.5 from 1 or 3 channels, 1.1 to 2.2 of 16
+    // positions or 2 million elements.
     {by_tiles, TILES},
     // Of 512 channels into 1 ("kn2row"): 0.1 to 0.3.
     {by_columns_turned, TURNED},
@@ -505,6 +506,7 @@ bool orr_conv_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
   }
   const enum algorithm how = select(d, g, TO_W);
   if (how == WINOGRAD) return orr_winograd_w(g, x, y, weight);
+  if (how == TILES) return orr_implicit_w(g, x, y, weight);
   if (how == COLUMNS) return run_w(d, g, x, y, weight);
   void *w = orr_alloc(bytes);
   const orr_conv t = turned(g);

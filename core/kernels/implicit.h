@@ -17,5 +17,7 @@ bool orr_implicit_y(const orr_conv *g, const float *x, const float *weight,
                     const float *bias, float *y);
 bool orr_implicit_x(const orr_conv *g, const float *y, const float *weight,
                     const float *bias, float *x);
+bool orr_implicit_w(const orr_conv *g, const float *x, const float *y,
+                    float *weight);
 
 #endif

@@ -202,6 +202,7 @@ static void run_implicit(const orr_conv *g, int what, const trio *t,
   bool ok = false;
   if (what == TO_Y) ok = orr_implicit_y(g, x, w, bias, got);
   if (what == TO_X) ok = orr_implicit_x(g, y, w, bias, got);
+  if (what == TO_W) ok = orr_implicit_w(g, x, y, got);
   assert_true(ok);
 }
 
@@ -288,8 +289,8 @@ static void tiles_keep_their_error(void **state) {
     if (trial % 3 == 0) g.w += pick(0, 40);
     g.ow = orr_conv_size(g.w, g.kw, g.sw, g.pw, g.dw);
     assert_true(orr_implicit_fits(&g));
-    for (int what = TO_Y; what <= TO_X; what++)
-      compare_implicit(&g, what, trial % 4 ? -1 : 0, trial % 2);
+    for (int what = TO_Y; what <= TO_W; what++)
+      compare_implicit(&g, what, trial % 4 ? -1 : 0, trial % 2 && what != TO_W);
   }
 }
 
@@ -481,6 +482,7 @@ static void nothing_is_left_when_memory_runs_out(void **state) {
   run_out_of_memory((int64_t[]){20, 3, 9, 9}, (int64_t[]){2, 3, 3, 3});
   run_out_of_memory((int64_t[]){4, 32, 16, 16}, (int64_t[]){33, 32, 3, 3});
   run_out_of_memory((int64_t[]){4, 32, 16, 16}, (int64_t[]){33, 32, 2, 3});
+  run_out_of_memory((int64_t[]){4, 20, 9, 9}, (int64_t[]){24, 20, 2, 3});
 }
 
 #define T(NAME) cmocka_unit_test_teardown(NAME, check_clean)
