@@ -107,11 +107,10 @@ static orr_tensor *square_gradient(orr_tensor *l, orr_tensor *u, orr_tensor *gl,
 
 // More columns: u = [u1 u2] with u2 = l^-1 P^T x2. More rows: l = [l1; l2]
 // with l2 = (P^T x)2 u^-1. What the second parts bring goes to l or u first.
-static void lu_vjp(orr_vjp *v) {
-  const int m = orr_rows(v->x[0]), n = orr_cols(v->x[0]), k = m < n ? m : n;
-  orr_tensor *p = v->y[0], *l = v->y[1], *u = v->y[2];
-  orr_tensor *gl = v->gys[1], *gu = v->gys[2], *rest = NULL;
-  if (!gl && !gu) return;
+static orr_tensor *factors_gradient(orr_tensor *l, orr_tensor *u,
+                                    orr_tensor *gl, orr_tensor *gu) {
+  const int m = orr_rows(l), n = orr_cols(u), k = m < n ? m : n;
+  orr_tensor *rest = NULL;
   if (n > k) {
     rest = under_l(l, part(gu, -1, k, n - k));
     orr_tensor *u2 = part(u, -1, k, n - k);
@@ -126,8 +125,13 @@ static void lu_vjp(orr_vjp *v) {
     if (!rest) rest = ORR(zeros_like, l2, .attr = {-1});
   }
   orr_tensor *g = square_gradient(l, u, gl, gu);
-  if (rest) g = joined(g, rest, n > k ? -1 : -2);
-  v->gx[0] = orr_matmul(p, g);
+  return rest ? joined(g, rest, n > k ? -1 : -2) : g;
+}
+
+static void lu_vjp(orr_vjp *v) {
+  orr_tensor *gl = v->gys[1], *gu = v->gys[2];
+  if (!gl && !gu) return;
+  v->gx[0] = orr_matmul(v->y[0], factors_gradient(v->y[1], v->y[2], gl, gu));
 }
 
 ORR_DEFINE_OP(lu,
@@ -146,3 +150,196 @@ ORR_DEFINE_OP(lu,
         "{ {2,2}, low = math.huge, high = math.huge, error = 'lu: x holds NaN "
         "or infinity; look for where it came from with "
         "orrery.detect_anomaly' }"});
+
+// ---- lu_factor: both factors in one matrix, the swaps as they were made
+
+static bool lu_factor_shape(orr_call *c) {
+  const orr_tensor *x = c->x[0];
+  if (!orr_want_matrix(c, 0) || !orr_out_like(c, x) ||
+      !orr_out_matrix(c, 1, 1, shorter(x), 0))
+    return false;
+  c->out[1].dtype = ORR_I64;
+  return true;
+}
+
+static int lu_factor_entry(const orr_matrices *m, int64_t i, double *scratch) {
+  const orr_tensor *x = m->c->x[0];
+  const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
+  int *pivot = (int *)(void *)(scratch + area(rows, cols));
+  if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
+  orr_lapack_lu_of(rows, cols, scratch, pivot);
+  orr_matrix_store(m, 0, i, scratch, rows, cols);
+  int64_t *to = ORR_I64P(m->c->y[1]) + i * k;
+  for (int j = 0; j < k; j++) to[j] = pivot[j];
+  return 0;
+}
+
+static bool lu_factor_forward(orr_call *c) {
+  orr_matrices m;
+  const orr_tensor *x = c->x[0];
+  const size_t doubles = area(orr_rows(x), orr_cols(x)) + (size_t)shorter(x);
+  return orr_matrices_of(&m, c, -1) &&
+      (orr_matrices_run(&m, lu_factor_entry, doubles) ||
+       orr_matrices_odd(&m, 0));
+}
+
+// The parts of a matrix that belong to L and to U.
+static orr_tensor *of_l(orr_tensor *x, int k) {
+  x = part(x, -1, 0, k);
+  return x ? ORR(tril, x, .attr = {-1}) : NULL;
+}
+static orr_tensor *of_u(orr_tensor *x, int k) {
+  x = part(x, -2, 0, k);
+  return x ? ORR(triu, x) : NULL;
+}
+
+static void lu_factor_vjp(orr_vjp *v) {
+  orr_tensor *lu = v->y[0];
+  if (!v->gys[0]) return;
+  const int m = orr_rows(lu), k = shorter(lu);
+  orr_tensor *ones = ORR(diagonal, part(lu, -2, 0, k), .attr = {0, -2, -1});
+  ones = ones ? ORR(ones_like, ones, .attr = {-1}) : NULL;
+  ones = ones ? ORR(diag_embed, ones, .attr = {0, -2, -1}) : NULL;
+  if (ones && m > k) {
+    orr_tensor *below = part(part(lu, -2, k, m - k), -1, 0, k);
+    ones =
+        below ? joined(ones, ORR(zeros_like, below, .attr = {-1}), -2) : NULL;
+  }
+  orr_tensor *l = plus(of_l(lu, k), ones);
+  orr_tensor *g =
+      factors_gradient(l, of_u(lu, k), of_l(v->gy, k), of_u(v->gy, k));
+  v->gx[0] = orr_matmul(ORR(lu_permutation, lu, v->y[1]), g);
+}
+
+ORR_DEFINE_OP(lu_factor,
+    .doc = "The L and U of x = P L U in one matrix [..., M, N], L's ones left "
+           "out, and for each of its first rows the row, from 1, that it was "
+           "swapped with: int64 [..., min(M, N)]. For lu_solve.",
+    .params = {{"x"}}, .outputs = 2, .torch = "torch.linalg.lu_factor",
+    .shape = lu_factor_shape, .forward = lu_factor_forward,
+    .vjp = lu_factor_vjp, .flags = ORR_KEEPS_Y,
+    .samples = {"{ {3,3}, diagonal = 3 }", "{ {3,5}, diagonal = 3 }",
+        "{ {5,3}, diagonal = 3 }", "{ {2,1,2,2}, diagonal = -3 }",
+        "{ {0,0} }", "{ {0,2,3} }", "{ {3,0} }",
+        "{ {3}, error = 'lu_factor: x is [3] but must have at least 2 axes; "
+        "use :view or :unsqueeze' }"});
+
+static bool lu_permutation_shape(orr_call *c) {
+  const orr_tensor *x = c->x[0], *pivots = c->x[1];
+  char a[128], b[128];
+  if (!orr_want_matrix(c, 0)) return false;
+  bool ok = pivots->rank == x->rank - 1 &&
+      pivots->size[pivots->rank - 1] == shorter(x);
+  for (int i = 0; ok && i < x->rank - 2; i++)
+    ok = pivots->size[i] == x->size[i];
+  if (!ok)
+    return orr_fail(c,
+                    "LU is %s but pivots is %s; give both as lu_factor gives "
+                    "them",
+                    orr_shape_text(x, a, sizeof a),
+                    orr_shape_text(pivots, b, sizeof b));
+  if (orr_rows(x) > ROWS_LIMIT)
+    return orr_fail(c, "LU is %s; at most %d rows have a permutation matrix",
+                    orr_shape_text(x, a, sizeof a), ROWS_LIMIT);
+  return orr_out_matrix(c, 0, 2, orr_rows(x), orr_rows(x));
+}
+
+static int lu_permutation_entry(const orr_matrices *m, int64_t i,
+                                double *scratch) {
+  const orr_tensor *x = m->c->x[0];
+  const int rows = orr_rows(x), k = shorter(x);
+  const int64_t *given = ORR_I64P(m->c->x[1]) + i * k;
+  int *pivot = (int *)(void *)(scratch + area(rows, rows));
+  for (int j = 0; j < k; j++) {
+    if (given[j] < 1 || given[j] > rows) return j + 1;
+    pivot[j] = (int)given[j];
+  }
+  permutation(rows, k, pivot, scratch);
+  orr_matrix_store(m, 0, i, scratch, rows, rows);
+  return 0;
+}
+
+static bool lu_permutation_forward(orr_call *c) {
+  orr_matrices m;
+  const orr_tensor *x = c->x[0];
+  const int rows = orr_rows(x), k = shorter(x);
+  orr_call lone = *c;
+  lone.nx = 1;  // pivots are no matrices
+  if (!orr_matrices_of(&m, &lone, -1)) return false;
+  m.c = c;
+  if (orr_matrices_run(&m, lu_permutation_entry, area(rows, rows) + (size_t)k))
+    return true;
+  if (!m.info) return false;
+  return orr_fail(c, "pivots holds %lld but the matrix has rows 1 to %d",
+                  (long long)ORR_I64P(c->x[1])[m.entry * k + m.info - 1], rows);
+}
+
+ORR_DEFINE_OP(lu_permutation, .torch = "",
+    .doc = "The P of x = P L U, from the factors and swaps of lu_factor.",
+    .params = {{"LU"}, {"pivots", .want = ORR_WANT_INT, .doc = "from 1"}},
+    .shape = lu_permutation_shape, .forward = lu_permutation_forward,
+    .flags = ORR_HIDDEN | ORR_NO_GRAD,
+    .samples = {"{ {3,3}, {3}, ints = { pivots = {1,3} } }",
+        "{ {2,3,2}, {2,2}, ints = { pivots = {1,3} } }",
+        "{ {0,0}, {0}, ints = { pivots = {1,3} } }"});
+
+// ---- lu_solve: left, adjoint
+
+static orr_tensor *triangular(orr_tensor *a, orr_tensor *b, bool upper,
+                              bool unit) {
+  return a && b ? ORR(solve_triangular, a, b, .attr = {upper, true, unit})
+                : NULL;
+}
+
+// x^T = a^-1 b^T is what x a^T = b says.
+static orr_tensor *lu_solve_compose(orr_call *c) {
+  orr_tensor *lu = c->x[0], *b = c->x[2];
+  const bool left = c->attr[0] != 0;
+  bool adjoint = c->attr[1] != 0;
+  char s[128], t[128];
+  if (!orr_want_square(c, 0) || !orr_want_matrix(c, 2)) return NULL;
+  const int64_t side = left ? orr_rows(b) : orr_cols(b);
+  if (side != orr_rows(lu)) {
+    orr_fail(c, "LU is %s but b is %s: %lld %s are wanted",
+             orr_shape_text(lu, s, sizeof s), orr_shape_text(b, t, sizeof t),
+             (long long)orr_rows(lu), left ? "rows" : "columns");
+    return NULL;
+  }
+  orr_tensor *p = ORR(lu_permutation, lu, c->x[1]);
+  if (!left) b = turned(b), adjoint = !adjoint;
+  if (adjoint)
+    b = orr_matmul(p,
+                   triangular(turned(lu),
+                              triangular(turned(lu), b, false, false), true,
+                              true));
+  else
+    b = triangular(lu, triangular(lu, orr_matmul(turned(p), b), false, true),
+                   true, false);
+  return left ? b : turned(b);
+}
+
+ORR_DEFINE_OP(lu_solve,
+    .doc = "The x of a x = b, or x a = b with left = false, for the a that "
+           "lu_factor took apart; of a^T instead of a with adjoint.",
+    .params = {{"LU", .doc = "[..., N, N], from lu_factor"},
+        {"pivots", .want = ORR_WANT_INT, .doc = "[..., N], from lu_factor"},
+        {"b", .doc = "[..., N, K], or [..., K, N]"},
+        {"left", ORR_BOOL, .def = 1, .doc = "a x = b"},
+        {"adjoint", ORR_BOOL, .doc = "a^T for a"}},
+    .torch = "torch.linalg.lu_solve", .compose = lu_solve_compose,
+    .samples = {
+        "{ {3,3}, {3}, {3,2}, diagonal = 3, ints = { pivots = {1,3} } }",
+        "{ {3,3}, {3}, {3,2}, diagonal = 3, adjoint = true, ints = { pivots = "
+        "{1,3} } }",
+        "{ {2,3,3}, {2,3}, {4,3}, diagonal = 3, left = false, ints = { pivots "
+        "= {1,3} } }",
+        "{ {3,3}, {3}, {2,3}, diagonal = 3, left = false, adjoint = true, ints "
+        "= { pivots = {1,3} } }",
+        "{ {0,0}, {0}, {0,2}, ints = { pivots = {1,3} } }",
+        "{ {3,3}, {3}, {3,0}, diagonal = 3, ints = { pivots = {1,3} } }",
+        "{ {3,3}, {3}, {2,3}, ints = { pivots = {1,3} }, error = 'lu_solve: LU "
+        "is [3, 3] but b is [2, 3]: 3 rows are wanted' }",
+        "{ {3,3}, {2}, {3,3}, ints = { pivots = {1,3} }, error = 'lu_solve: LU "
+        "is [3, 3] but pivots is [2]; give both as lu_factor gives them' }",
+        "{ {3,3}, {3}, {3,3}, ints = { pivots = {4,4} }, error = 'lu_solve: "
+        "pivots holds 4 but the matrix has rows 1 to 3' }"});

@@ -9,7 +9,8 @@ local options = require "orrery.options"
 
 local linalg = { inv = orrery.inverse }
 for _, name in ipairs { "cholesky", "cross", "det", "diagonal", "eigh",
-  "eigvalsh", "lstsq", "lu", "matmul", "matrix_exp", "matrix_power",
+  "eigvalsh", "lstsq", "lu", "lu_factor",
+  "lu_solve", "matmul", "matrix_exp", "matrix_power",
   "matrix_rank", "pinv", "qr", "slogdet", "solve", "solve_triangular", "sqrtm",
   "svd", "svdvals", "vander" } do
   linalg[name] = orrery[name]

@@ -377,3 +377,21 @@ t.test("orrery.linalg has PyTorch's names", function()
   close(orrery.linalg.inv(x), x:inverse(), 0)
   close(orrery.linalg.cholesky(x), x:cholesky(), 0)
 end)
+
+t.test("lu_solve undoes products with what lu_factor took apart", function()
+  local a = orrery.tensor({ { 0, 2, 1 }, { 4, 1, -1 }, { 2, 3, 5 } },
+    { dtype = "float64" })
+  local b = orrery.tensor({ { 1, 2 }, { 3, -1 }, { 0, 4 } },
+    { dtype = "float64" })
+  local lu, pivots = orrery.lu_factor(a)
+  t.equal(pivots:tolist()[1], 2)  -- the largest of the first column
+  t.near(a:matmul(lu:lu_solve(pivots, b)), b, 1e-13)
+  t.near(a:transpose(1, 2):matmul(lu:lu_solve(pivots, b, { adjoint = true })),
+    b, 1e-13)
+  local c = b:transpose(1, 2)
+  t.near(lu:lu_solve(pivots, c, { left = false }):matmul(a), c, 1e-13)
+  t.gradcheck(function(x, y)
+    local f, p = orrery.linalg.lu_factor(x)
+    return orrery.linalg.lu_solve(f, p, y)
+  end, { a, b })
+end)

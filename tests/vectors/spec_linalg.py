@@ -323,6 +323,26 @@ def _(r):
   return call(x), lambda x: tuple(L.lu(x))
 
 
+@op("lu_factor")
+def _(r):
+  x = spread(r, batch(r), side(r), side(r))
+  return call(x), lambda x: tuple(y.long() if y.dtype == torch.int32 else y
+                                  for y in L.lu_factor(x))
+
+
+@op("lu_solve")
+def _(r):
+  n, lead = side(r), batch(r)
+  left, adjoint = r.chance(), r.chance()
+  lu, pivots = L.lu_factor(spread(r, lead, n, n))
+  lu = r.values(lu.detach())
+  k = r.size()
+  b = r.tensor(lead + ([n, k] if left else [k, n]))
+  return (call(lu, pivots.long(), b, left=left, adjoint=adjoint),
+          lambda lu, p, b: L.lu_solve(lu, p.int(), b, left=left,
+                                      adjoint=adjoint))
+
+
 # ---- norms and conditions
 
 @op("linalg.vector_norm", cases=24)
