@@ -20,6 +20,14 @@ ORR_CLONES static void F(add_sums)(const T *restrict x, const T *restrict z,
   }
 }
 
+// Lanes meet pairwise.
+ORR_CLONES static double F(meet)(double *lane) {
+  _Pragma("GCC unroll 8") for (int half = LANES / 2; half;
+                               half /= 2) for (int k = 0; k < half; k++)
+      lane[k] += lane[k + half];
+  return lane[0];
+}
+
 // sum and product over all images of a channel.
 static void F(channel_sums)(const orr_norm *g, int64_t channel, const T *x,
                             const T *z, double shift, double other, double *sum,
@@ -29,11 +37,8 @@ static void F(channel_sums)(const orr_norm *g, int64_t channel, const T *x,
     const int64_t at = (i * g->channels + channel) * g->pixels;
     F(add_sums)(x + at, z + at, g->pixels, shift, other, s, p);
   }
-  *sum = *product = 0;
-  for (int k = 0; k < LANES; k++) {
-    *sum += s[k];
-    *product += p[k];
-  }
+  *sum = F(meet)(s);
+  *product = F(meet)(p);
 }
 
 // One pass over x - x0, x0 the first value: it is at most sqrt(m) deviations

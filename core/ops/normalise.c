@@ -17,6 +17,15 @@ static bool want_eps(orr_call *c, int slot) {
   return orr_fail(c, "eps is %g; it must be >= 0", c->attr[slot]);
 }
 
+// Each row standardised, times its own w, plus its own b, [rows] each.
+static orr_tensor *scaled_rows(orr_tensor *x, int64_t rows, int64_t length,
+                               orr_tensor *w, orr_tensor *b, double eps) {
+  const int64_t flat[] = {1, rows, length};
+  orr_tensor *y =
+      ORR(batch_norm_train, orr_reshape_to(x, 3, flat), w, b, .attr = {eps});
+  return orr_reshape_to(y, x->rank, x->size);
+}
+
 // A row of one value has variance 0 and becomes 0, and nothing stays nothing:
 // neither is a case for the kernel.
 static orr_tensor *standard_rows(orr_tensor *x, int64_t rows, int64_t length,
@@ -24,10 +33,7 @@ static orr_tensor *standard_rows(orr_tensor *x, int64_t rows, int64_t length,
   if (!x) return NULL;
   if (rows == 0 || length == 0) return x;
   if (length == 1) return ORR(sub, x, x);
-  const int64_t flat[] = {1, rows, length};
-  orr_tensor *y =
-      ORR(batch_norm_train, orr_reshape_to(x, 3, flat), .attr = {eps});
-  return orr_reshape_to(y, x->rank, x->size);
+  return scaled_rows(x, rows, length, NULL, NULL, eps);
 }
 
 static int64_t product(const int64_t *size, int from, int to) {
@@ -193,9 +199,22 @@ static bool want_instances(orr_call *c, int input) {
                   pixels ? "one value" : "no value");
 }
 
-static orr_tensor *standard_instances(orr_tensor *x, double eps) {
-  return standard_rows(x, x->size[0] * x->size[1], product(x->size, 2, x->rank),
-                       eps);
+// w [C], or [N, C, 1 ...], for each channel of each example: [N C].
+static orr_tensor *per_instance(orr_tensor *w, const orr_tensor *x) {
+  const int64_t size[] = {x->size[0], x->size[1]}, count = size[0] * size[1];
+  if (w && w->rank == 1) w = orr_expand_to(w, 2, size);
+  return w ? orr_reshape_to(w, 1, &count) : NULL;
+}
+
+// Standardised instances times w plus b, in one pass: the kernel's channels
+// are those of every example.
+static orr_tensor *scaled_instances(orr_tensor *x, orr_tensor *w, orr_tensor *b,
+                                    double eps) {
+  const int64_t rows = x->size[0] * x->size[1];
+  const int64_t length = product(x->size, 2, x->rank);
+  orr_tensor *each_w = per_instance(w, x), *each_b = per_instance(b, x);
+  if ((w && !each_w) || (b && !each_b)) return NULL;
+  return scaled_rows(x, rows, length, each_w, each_b, eps);
 }
 
 enum { USE_INPUT, INSTANCE_MOMENTUM, INSTANCE_EPS };
@@ -209,7 +228,9 @@ static orr_tensor *instance_norm_compose(orr_call *c) {
   if (!want_eps(c, INSTANCE_EPS)) return NULL;
   for (int i = 1; i < 5; i++)
     if (!want_per_channel(c, i)) return NULL;
-  if (use_input) return affine(standard_instances(x[0], eps), x[3], x[4]);
+  if (use_input)
+    return x[0]->count ? scaled_instances(x[0], x[3], x[4], eps)
+                       : affine(x[0], x[3], x[4]);
   if (x[1] && x[2])
     return ORR(batch_norm, x[0], x[1], x[2], x[3], x[4], .attr = {0, 0, eps});
   orr_fail(c,
@@ -275,8 +296,10 @@ static orr_tensor *adain_compose(orr_call *c) {
   }
   orr_tensor *var = moment(&orr_op_var, style);
   orr_tensor *deviation = ORR(sqrt, plus(var, orr_num(x, c->attr[0])));
-  return plus(times(standard_instances(x, c->attr[0]), deviation),
-              moment(&orr_op_mean, style));
+  orr_tensor *mean = moment(&orr_op_mean, style);
+  if (!deviation || !mean) return NULL;
+  return x->count ? scaled_instances(x, deviation, mean, c->attr[0])
+                  : plus(times(x, deviation), mean);
 }
 
 ORR_DEFINE_OP(
