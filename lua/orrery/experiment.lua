@@ -108,13 +108,15 @@ local function verdict(self, list, path, stopped)
     return ("%s: interrupted; run the same command again to go on"):format(
       self.name)
   end
-  local unfinished = 0
+  local unfinished, cut = 0, false
   for _, t in ipairs(list) do
     if t.status ~= "done" then unfinished = unfinished + 1 end
+    cut = cut or t.status == "interrupted"
   end
   if unfinished == 0 then return nil end
-  return ("%s: %d of %d trials did not finish; see %s"):format(self.name,
-    unfinished, #list, path)
+  return ("%s: %d of %d trials did not finish; %s"):format(self.name,
+    unfinished, #list, cut and "run the same command again to go on"
+      or "see " .. path)
 end
 
 -- What a worker of a pool does: one trial, no report. The one that started it

@@ -77,12 +77,27 @@ function Page:fold(title, text)
     escape(title), escape(text))
 end
 
+-- What was swept leads, where the columns asked for leave it out: else rows
+-- could not be told apart.
+local function with_swept(swept, names)
+  local out, there = {}, { seed = true }
+  for _, name in ipairs(names) do
+    there[type(name) == "table" and name[1] or name] = true
+  end
+  for _, name in ipairs(swept) do
+    if not there[name] then out[#out + 1] = name end
+  end
+  return table.move(names, 1, #names, #out + 1, out)
+end
+
 --- A table. Trials with the same settings but the seed make one row, with
 --- mean and standard deviation; other rows are shown as they are.
 ---@param rows table[]  trials, or tables with the columns as fields
 ---@param names? (string|table)[]  fields, or { field, "heading" }
 function Page:table(rows, names)
-  local t = columns.layout(rows, names)
+  local swept = rawget(rows, "swept")
+  local t = columns.layout(rows, names and swept and with_swept(swept, names)
+    or names)
   self.last_table = self.last_table or t
   local lines = { "<div class='wide'><table><thead><tr>" }
   for i, head in ipairs(t.heads) do

@@ -1,13 +1,13 @@
 --- A sweep for test_sweep.lua, whose workers are killed: each step adds draws
 --- of two streams, and a training loop runs inside the trial. A trial that two
 --- processes work on at once says so in the file OUT/doubled.
----     lua5.4 tests/lua/killed_sweep.lua seed=1..6 steps=30 pause=0.01 -j 2
+---     ORRERY_PAUSE=0.01 lua5.4 tests/lua/killed_sweep.lua seed=1..6 -j 2
 local orrery = require "orrery"
+local pause = tonumber(os.getenv "ORRERY_PAUSE" or "") or 0
 local run = orrery.experiment {
   name = "walks",
   knobs = {
     steps = { 20, "steps of a trial", min = 1 },
-    pause = { 0.0, "seconds a step takes", min = 0 },
     drift = { { 0.0, 0.5 }, "added at each step" },
   },
 }
@@ -43,7 +43,7 @@ local function train(k, log, noise, check)
     data = function() return orrery.randn({ 8, 2 }, { generator = noise }) end,
     on_step = function()
       check()
-      orrery.sleep(k.pause / 2)
+      orrery.sleep(pause / 2)
     end,
     step = function(batch)
       return ((net(batch[1]) - k.drift) ^ 2):mean()
@@ -63,7 +63,7 @@ function run.trial(k, log)
       + orrery.rand(1):item() + k.drift
     log:scalar("at", step, walk.at)
     log:progress(step / k.steps, "step " .. step)
-    orrery.sleep(k.pause)
+    orrery.sleep(pause)
     if step % 3 == 0 then log:checkpoint { step = step } end
   end
   log:checkpoint { step = k.steps }

@@ -56,6 +56,7 @@ end
 
 local path, steps, every, pause = ...
 if tonumber(steps) then
+  require("orrery.runs.current").forget()  -- it is no run to be kept
   train.loop(small.options(tonumber(steps), {
     checkpoint = { path = path, every = tonumber(every) },
     on_step = function(state)

@@ -224,6 +224,17 @@ t.test("a sweep over seeds is one row of means", function()
   drop(out)
 end)
 
+t.test("what was swept leads a table that leaves it out", function()
+  local out = folder()
+  local run, said = quiet({ name = "wide", knobs = { x = { 1, "x" },
+    w = { 1, "w" } } }, function(k) return { y = k.x * k.w } end)
+  function run.report(trials, page) page:table(trials, { "x", "y" }) end
+  t.ok(run:main { "w=2,3", "x=4,5", "seed=1..2", "out=" .. out })
+  t.ok(said():find("w   x    y\n2   4    8\n2   5   10\n3   4   12\n", 1, true),
+    said())
+  drop(out)
+end)
+
 t.test("pictures of several steps stand side by side, in order", function()
   local out = folder()
   local run = quiet({ name = "film", step = "epoch", knobs = {} },

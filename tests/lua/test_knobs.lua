@@ -243,6 +243,8 @@ t.test("rungs are the rising values of their knob", function()
     most = true })
   t.equal(#p.trials, 2)
   t.equal(p.trials[1].width, 1)
+  t.ok(knobs.listing(p):find("2 trials; the best go on with width=3, then "
+    .. "width=9\n", 1, true))
   refused("halve is width; give it several budgets, width=1,3,9",
     "halve=width", "by=loss")
   refused("halve needs by=RESULT, the smallest best, or by=max:RESULT",

@@ -16,9 +16,11 @@ local function setting(name, short)
   return tonumber(os.getenv(name) or "") or short
 end
 
-local function start(out, words)
-  return assert(process.spawn({ interpreter, script, "out=" .. out,
-    table.unpack(words) }, out .. "/said"))
+-- A step takes so many seconds.
+local function start(out, pause, words, said)
+  return assert(process.spawn({ "env", "ORRERY_PAUSE=" .. pause, interpreter,
+    script, "out=" .. out, table.unpack(words) }, out .. "/"
+    .. (said or "said")))
 end
 
 -- Waits for a process of ours; nil when it took too long and was ended.
@@ -31,11 +33,6 @@ local function wait(pid, seconds)
   until orrery.clock() - since > seconds
   process.stop(pid, "kill")
   while not process.ended(pid) do orrery.sleep(0.01) end
-end
-
-local function run(out, words)
-  local how, number = wait(start(out, words), 120)
-  t.equal({ how, number }, { "exit", 0 }, slurp(out .. "/said"))
 end
 
 -- All that a reader can see must hold together at any moment.
@@ -61,25 +58,30 @@ local function workers(list)
   return pids
 end
 
--- Starts the sweep over and over until it succeeds, killing as many processes
--- as told on the way: workers, and now and then the one that leads them.
-local function disturbed(out, words, kills, patience)
-  local dice, left = orrery.Generator(17), kills
+-- Starts the sweep over and over until it succeeds, reading all the time and
+-- killing as many processes as told on the way, so many seconds apart: workers,
+-- and now and then the one that leads them.
+local function disturbed(out, words, o)
+  local dice, left = orrery.Generator(17), o.kills
   local function roll(n)
     return orrery.randint(1, n, { 1 }, { generator = dice }):item()
   end
-  local leader, ends = start(out, words), orrery.clock() + patience
-  while orrery.clock() < ends do
-    orrery.sleep(roll(40) * patience / kills / 400)
+  local leader = start(out, o.pause, words)
+  local now = orrery.clock()
+  local ends, next_kill = now + o.patience, now
+  while now < ends do
+    orrery.sleep(o.interval / 10)
     local pids = workers(read_all(out))
-    if left > 0 and #pids > 0 then
+    now = orrery.clock()
+    if left > 0 and #pids > 0 and now > next_kill then
+      next_kill = now + roll(20) / 10 * o.interval
       process.stop(pids[roll(#pids)], "kill")
       left = left - 1
       if left % 5 == 0 then process.stop(leader, "kill") end
     end
     local how, number = process.ended(leader)
-    if how == "exit" and number == 0 then return kills - left end
-    if how then leader = start(out, words) end
+    if how == "exit" and number == 0 then return o.kills - left end
+    if how then leader = start(out, o.pause, words) end
   end
   process.stop(leader, "kill")
   t.ok(false, "the sweep did not end: " .. (slurp(out .. "/said") or ""))
@@ -99,17 +101,19 @@ local function contents(out)
   return table.concat(lines, "\n")
 end
 
--- By hand, ten minutes: ORRERY_KILLS=50 ORRERY_SECONDS=600 ORRERY_SEEDS=60
--- ORRERY_PAUSE=0.1.
+-- By hand, ten minutes and more: ORRERY_KILLS=50 ORRERY_INTERVAL=11
+-- ORRERY_SEEDS=200 ORRERY_STEP=0.1.
 test("workers killed at random lose no trial and double none", function()
   local quiet, out = folder(), folder()
-  local kills = setting("ORRERY_KILLS", 10)
-  local seconds = setting("ORRERY_SECONDS", 60)
+  local o = { kills = setting("ORRERY_KILLS", 10),
+    interval = setting("ORRERY_INTERVAL", 0.3),
+    pause = setting("ORRERY_STEP", 0.01) }
+  o.patience = 120 + 4 * o.kills * o.interval
   local seeds = math.tointeger(setting("ORRERY_SEEDS", 3))
-  local sweep = { "seed=1.." .. seeds, "-j", "2",
-    "pause=" .. setting("ORRERY_PAUSE", 0.01) }
-  run(quiet, sweep)
-  local killed = disturbed(out, sweep, kills, seconds)
+  local sweep = { "seed=1.." .. seeds, "-j", "2" }
+  t.equal({ wait(start(quiet, 0, sweep), 600) }, { "exit", 0 },
+    slurp(quiet .. "/said"))
+  local killed = disturbed(out, sweep, o)
   t.ok(killed > 0)
   io.stdout:write(("# %d workers killed\n"):format(killed))
   t.equal(#read_all(out), 2 * seeds)
@@ -121,10 +125,8 @@ end)
 
 test("the second of two sweeps side by side repeats nothing", function()
   local out = folder()
-  local words = { "seed=1..2", "pause=0.01", "-j", "2" }
-  local first = start(out, words)
-  local second = assert(process.spawn({ interpreter, script, "out=" .. out,
-    "seed=1..2", "pause=0.01" }, out .. "/said2"))
+  local first = start(out, 0.01, { "seed=1..2", "-j", "2" })
+  local second = start(out, 0.01, { "seed=1..2" }, "said2")
   t.equal({ wait(first, 60) }, { "exit", 0 }, slurp(out .. "/said"))
   t.equal({ wait(second, 60) }, { "exit", 0 }, slurp(out .. "/said2"))
   local list = read_all(out)
@@ -136,8 +138,7 @@ end)
 
 test("Ctrl-C stops the workers and says how to go on", function()
   local out = folder()
-  local words = { "seed=1..2", "pause=0.2", "-j", "2" }
-  local leader = start(out, words)
+  local leader = start(out, 0.2, { "seed=1..2", "-j", "2" })
   local since = orrery.clock()
   while #workers(read_all(out)) < 2 and orrery.clock() - since < 60 do
     orrery.sleep(0.02)

@@ -51,6 +51,7 @@ local function start(pool, record)
         record:path "output.txt")
     end
     if not pid then error("experiment: " .. why, 0) end
+    record.resumes = record:resumable()
     pool.progress:begins(record)
     table.insert(pool.workers, { record = record, pid = pid,
       began = orrery.clock() })

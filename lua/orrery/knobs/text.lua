@@ -86,7 +86,14 @@ end
 ---@return string text
 function text.listing(parsed)
   local n = #parsed.trials
-  local lines = { ("%d trial%s"):format(n, n == 1 and "" or "s") }
+  local lines, rungs = { ("%d trial%s"):format(n, n == 1 and "" or "s") }, {}
+  for i, value in ipairs(parsed.rungs and parsed.rungs.values or {}) do
+    rungs[i] = parsed.rungs.knob .. "=" .. values.show(value)
+  end
+  if rungs[2] then
+    lines[1] = lines[1] .. "; the best go on with "
+      .. table.concat(rungs, ", then ", 2)
+  end
   for i, trial in ipairs(parsed.trials) do
     lines[#lines + 1] = ("%4d  %s"):format(i, text.label(parsed, trial))
   end

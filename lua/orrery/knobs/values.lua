@@ -8,10 +8,9 @@ values.builtin = {
   seed = { 1, "seed of every random stream", min = 0 },
   threads = { 0, "threads to compute with, 0 for the default", min = 0 },
   out = { "runs", "folder of the store and of the run folders" },
-  samples = { 0, "how often to draw what is written lr=log:1e-4..1e-2 or "
-    .. "x=lin:0..1", min = 0, max = 10000 },
-  halve = { "", "knob whose values are rising budgets: the best settings of "
-    .. "one go on with the next" },
+  samples = { 0, "draws of knobs written lr=log:1e-4..1e-2, x=lin:0..1",
+    min = 0, max = 10000 },
+  halve = { "", "knob that is a budget, epochs=1,3,9: the best go on" },
   by = { "", "result that halve compares, smallest best, or max:RESULT" },
 }
 local builtin_names = { "seed", "threads", "out", "samples", "halve", "by" }

@@ -50,6 +50,12 @@ end
 
 function Record:path(name) return self.folder .. "/" .. name end
 
+--- Did an earlier process leave a checkpoint?
+---@return boolean
+function Record:resumable()
+  return orrery.fs.exists(self:path "checkpoint.safetensors")
+end
+
 --- Takes over what the store has of it.
 function Record:refresh(row)
   row = row or self.store:row(self.key)
@@ -82,7 +88,7 @@ function Record:begin(tell)
   local made, why = orrery.fs.mkdir(self.folder)
   if not made then error("experiment: " .. tostring(why), 0) end
   self.status, self.message, self.trace, self.values = "running", nil, nil, {}
-  self.resumes = orrery.fs.exists(self:path "checkpoint.safetensors")
+  self.resumes = self:resumable()
   if not self.resumes then
     self.images, self.image_names, self.tables = {}, {}, {}
     self.seconds = nil
