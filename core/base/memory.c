@@ -148,9 +148,10 @@ static void *alloc_otherwise(size_t bytes) {
     if (stats.live_bytes + size <= limit) block = take(size, class_index);
   }
   if (!block) {
-    orr_set_error("memory: %zu bytes are not to be had (%zu are in use); "
-                  "use smaller batches or free tensors",
-                  bytes, stats.live_bytes);
+    orr_set_error("memory: %zu bytes are not to be had (%zu of at most %zu are "
+                  "in use); use smaller batches, free tensors or raise "
+                  "memory_limit",
+                  bytes, stats.live_bytes, orr_memory_limit());
     return NULL;
   }
   return lend(block, size, class_index);

@@ -296,7 +296,7 @@ ORR_DEFINE_OP(movedim,
 static orr_tensor *masked_scatter_compose(orr_call *c) {
   orr_tensor *x, *mask, *source = c->x[2];
   if (!orr_spread_two(c, &x, &mask)) return NULL;
-  orr_tensor *at = ORR(nonzero, mask);
+  orr_tensor *at = ORR(flatnonzero, mask);
   if (!at) return NULL;
   if (at->count > source->count) {
     orr_fail(c,

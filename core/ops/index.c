@@ -402,24 +402,26 @@ ORR_DEFINE_OP(scatter_add,
 // ---- masks
 
 // The one op whose shape depends on data: it cannot be recorded for replay.
-static bool nonzero_shape(orr_call *c) {
+static bool flatnonzero_shape(orr_call *c) {
   int64_t n = 0;
   for (int64_t i = 0; i < c->x[0]->count; i++) n += orr_get(c->x[0], i) != 0;
   return orr_out(c, 0, ORR_I64, 1, &n);
 }
 
-static bool nonzero_forward(orr_call *c) {
+static bool flatnonzero_forward(orr_call *c) {
   int64_t *y = orr_data(c->y[0]);
   for (int64_t i = 0; i < c->x[0]->count; i++)
     if (orr_get(c->x[0], i) != 0) *y++ = i + 1;
   return true;
 }
 
-ORR_DEFINE_OP(nonzero,
+ORR_DEFINE_OP(flatnonzero,
               .doc = "Positions, in row-major order and from 1, of the elements "
-                     "that are not 0 -> int64 [M].",
-              .params = {ANY("x")}, .shape = nonzero_shape,
-              .forward = nonzero_forward,
+                     "that are not 0 -> int64 [M]; argwhere gives them by "
+                     "axes.",
+              .torch = "",
+              .params = {ANY("x")}, .shape = flatnonzero_shape,
+              .forward = flatnonzero_forward,
               .flags = ORR_STRIDED_OK | ORR_NO_GRAD,
               .samples = {"{ {3,4} }", "{ {0,4} }", "{ {} }"});
 
@@ -427,7 +429,7 @@ static orr_tensor *masked_select_compose(orr_call *c) {
   orr_tensor *x, *mask;
   if (!orr_spread_two(c, &x, &mask)) return NULL;
   const int64_t size[1] = {x->count};
-  return ORR(index_select, orr_reshape_to(x, 1, size), ORR(nonzero, mask),
+  return ORR(index_select, orr_reshape_to(x, 1, size), ORR(flatnonzero, mask),
              .attr = {0});
 }
 

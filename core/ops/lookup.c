@@ -15,7 +15,7 @@
 
 static orr_tensor *argwhere_compose(orr_call *c) {
   const orr_tensor *x = c->x[0];
-  orr_tensor *flat = ORR(nonzero, c->x[0]);
+  orr_tensor *flat = ORR(flatnonzero, c->x[0]);
   if (!flat) return NULL;
   const int64_t size[] = {flat->count, x->rank};
   orr_tensor *y = orr_keep(orr_empty(ORR_I64, 2, size));
@@ -32,7 +32,7 @@ static orr_tensor *argwhere_compose(orr_call *c) {
 
 ORR_DEFINE_OP(argwhere,
     .doc = "The positions, from 1 along each axis, of the elements that are "
-           "not 0 -> int64 [M, axes]. nonzero gives row-major positions.",
+           "not 0 -> int64 [M, axes]. flatnonzero gives row-major positions.",
     .params = {ANY("x")}, .compose = argwhere_compose, .flags = ORR_NO_GRAD,
     .samples = {"{ {3,4} }", "{ {2,3,4}, ints = { x = {0,1} } }", "{ {0,4} }",
         "{ {} }"});

@@ -171,7 +171,7 @@ local function from_mask(x, mask)
         x:shape_str(), mask:shape_str()))
     end
   end
-  return mask:nonzero(), mask:dim()
+  return mask:flatnonzero(), mask:dim()
 end
 
 -- Positions over the first #indices axes merged: (i - 1) n2 + j ...

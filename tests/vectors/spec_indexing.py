@@ -177,9 +177,9 @@ def _(r):
   return call(r.mask(a), r.tensor(b), r.tensor(c)), torch.where
 
 
-@op("nonzero")
+@op("flatnonzero")
 def _(r):
-  # Ours are positions in row-major order, which take and index_select read.
+  # Positions in row-major order, which take and index_select read.
   x = r.integers(r.shape(), -1, 1)
   return call(x), x.flatten().nonzero().flatten() + 1
 

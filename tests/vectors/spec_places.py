@@ -184,3 +184,9 @@ def _(r):
   p = r.choice([1, 2, 3])
   x, y = r.tensor(a, 1, 3), r.tensor(b, -3, 0.5)
   return call(x, y, p), torch.dist(x, y, p)
+
+
+@op("nonzero")
+def _(r):
+  x = few(r, r.shape())
+  return call(x), torch.nonzero(x) + 1
