@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_THREADS 64
+#define MAX_THREADS ORR_MAX_THREADS
 // The gaps between the parallel ops of a training step are shorter than this.
 #define SPIN_NS 300000
 
@@ -41,6 +41,10 @@ static struct {
 static atomic_bool interrupt_asked;
 static int interrupts_held;
 static _Thread_local bool inside_chunk;
+static _Thread_local int thread_index;
+
+int orr_thread_index(void) { return thread_index; }
+bool orr_inside_chunk(void) { return inside_chunk; }
 
 void orr_interrupt(void) { atomic_store(&interrupt_asked, true); }
 void orr_clear_interrupt(void) { atomic_store(&interrupt_asked, false); }
@@ -104,8 +108,8 @@ static bool spin(unsigned seen) {
   }
 }
 
-static void *worker(void *unused) {
-  (void)unused;
+static void *worker(void *index) {
+  thread_index = (int)(intptr_t)index;
   unsigned seen = 0;
   for (;;) {
     if (!spin(seen)) sleep_until_work(seen);
@@ -136,7 +140,8 @@ static void start_workers(void) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (pool.started < pool.wanted - 1 &&
-         !pthread_create(&pool.thread[pool.started], NULL, worker, NULL))
+         !pthread_create(&pool.thread[pool.started], NULL, worker,
+                         (void *)(intptr_t)(pool.started + 1)))
     pool.started++;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -16,6 +16,13 @@ typedef void orr_range_fn(void *context, int64_t begin, int64_t end);
 void orr_parallel_range(int64_t n, int64_t grain, orr_range_fn *fn,
                         void *context);
 
+// Who runs this: 0 the caller, from 1 on the workers; below ORR_MAX_THREADS.
+#define ORR_MAX_THREADS 64
+int orr_thread_index(void);
+// True in a chunk that shares its orr_parallel with other threads: no
+// allocation there.
+bool orr_inside_chunk(void);
+
 // Between these two, interrupts wait: for updates that must not stop halfway.
 void orr_hold_interrupts(void);
 void orr_resume_interrupts(void);

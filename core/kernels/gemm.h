@@ -1,4 +1,4 @@
-// gemm.h -- matrix products on one-thread OpenBLAS tiles.
+// gemm.h -- matrix products on tiles that the threads share.
 #ifndef ORR_GEMM_H
 #define ORR_GEMM_H
 #include "../orrery.h"

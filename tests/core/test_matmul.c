@@ -6,10 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "../../core/base/threads.h"
 #include "../../core/kernels/gemm.h"
+#include "../../core/kernels/gemm_kernels.h"
 #include "../../core/ops/op.h"
 
 static uint32_t seed = 7;
@@ -57,6 +61,121 @@ static void sizes_around_the_tiles(void **state) {
       compare(vx, y, ORR(matmul, vx, y));
       orr_scope_end(mark);
     }
+}
+
+static double number(orr_dtype d, const void *x, int64_t i) {
+  return d == ORR_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+
+static void *numbers(orr_dtype d, int64_t n) {
+  void *x = malloc((size_t)n * orr_dtype_size(d));
+  for (int64_t i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    const double y = (double)(seed >> 8) / 8388608.0 - 1;
+    if (d == ORR_F32)
+      ((float *)x)[i] = (float)y;
+    else
+      ((double *)x)[i] = y;
+  }
+  return x;
+}
+
+// Packs a and b, each stored along or across, and multiplies: c between a row
+// and a column of elements that must stay as they are.
+static void run_kernel(orr_dtype d, const orr_gemm_kernel *kernel, int64_t m,
+                       int64_t n, int64_t k, bool ta, bool tb, double beta) {
+  const size_t size = orr_dtype_size(d);
+  const int64_t ld = n + 1, panels = m / kernel->rows + 1;
+  void *a = numbers(d, m * k), *b = numbers(d, n * k);
+  void *c = numbers(d, (m + 1) * ld), *was = numbers(d, (m + 1) * ld);
+  memcpy(was, c, (size_t)((m + 1) * ld) * size);
+  void *rows = malloc((size_t)(panels * kernel->rows * k) * size + 64);
+  void *cols =
+      malloc((size_t)((n / kernel->cols + 1) * kernel->cols * k) * size);
+  kernel->pack_rows(ta, m, k, a, ta ? m : k, rows);
+  kernel->pack_cols(!tb, n, k, b, tb ? k : n, cols);
+  kernel->block(m, n, k, rows, cols, c, ld, 0.5, beta);
+  const double tol = d == ORR_F32 ? 3e-6 : 1e-14;
+  for (int64_t i = 0; i <= m; i++)
+    for (int64_t j = 0; j <= n; j++) {
+      const double before = number(d, was, i * ld + j);
+      const double got = number(d, c, i * ld + j);
+      double sum = beta * before, scale = fabs(before) + 1;
+      if (i == m || j == n) {
+        assert_true(got == before);
+        continue;
+      }
+      for (int64_t l = 0; l < k; l++) {
+        const double p = number(d, a, ta ? l * m + i : i * k + l) *
+            number(d, b, tb ? j * k + l : l * n + j);
+        sum += 0.5 * p;
+        scale += fabs(p);
+      }
+      assert_true(fabs(got - sum) <= tol * scale);
+    }
+  free(a), free(b), free(c), free(was), free(rows), free(cols);
+}
+
+static void kernels_of_every_processor(void **state) {
+  (void)state;
+  static const int64_t size[][3] = {{1, 1, 1},    {12, 32, 16}, {6, 8, 17},
+                                    {25, 65, 3},  {11, 31, 40}, {4, 17, 33},
+                                    {96, 16, 21}, {37, 9, 50},  {13, 260, 5}};
+  for (int d = ORR_F32; d <= ORR_F64; d++)
+    for (int kind = 0; orr_gemm_kernel_of((orr_dtype)d, kind); kind++)
+      for (size_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (int form = 0; form < 8; form++)
+          run_kernel((orr_dtype)d, orr_gemm_kernel_of((orr_dtype)d, kind),
+                     size[i][0], size[i][1], size[i][2], form & 1, form & 2,
+                     form & 4 ? -0.75 : 0);
+  assert_null(orr_gemm_kernel_of(ORR_F32, 9));
+}
+
+// Large enough for several tiles and slices: packed for all of them, or by
+// each tile when memory is short, by one thread or two.
+static void one_result_however_it_is_shared(void **state) {
+  (void)state;
+  const int before = orr_threads();
+  for (int d = ORR_F32; d <= ORR_F64; d++)
+    for (int form = 0; form < 4; form++) {
+      const size_t mark = orr_scope_begin();
+      const int64_t m = 290, n = 530, k = d == ORR_F32 ? 800 : 420;
+      orr_tensor *x =
+          orr_keep(filled((orr_dtype)d, 2,
+                          form & 1 ? (int64_t[]){k, m} : (int64_t[]){m, k}));
+      orr_tensor *y =
+          orr_keep(filled((orr_dtype)d, 2,
+                          form & 2 ? (int64_t[]){n, k} : (int64_t[]){k, n}));
+      if (form & 1) x = orr_transpose_last(x);
+      if (form & 2) y = orr_transpose_last(y);
+      orr_tensor *z[3];
+      orr_set_threads(1);
+      z[0] = ORR(matmul, x, y);
+      compare(x, y, z[0]);
+      orr_set_threads(2);
+      z[1] = ORR(matmul, x, y);
+      z[2] = orr_keep(orr_empty((orr_dtype)d, 2, (int64_t[]){m, n}));
+      orr_memory_fail_after(1);
+      orr_gemm_run((orr_dtype)d,
+                   &(orr_gemm){.ta = form & 1,
+                               .tb = form & 2,
+                               .m = m,
+                               .n = n,
+                               .k = k,
+                               .a = orr_data(x),
+                               .b = orr_data(y),
+                               .c = orr_data(z[2]),
+                               .lda = form & 1 ? m : k,
+                               .ldb = form & 2 ? k : n,
+                               .ldc = n,
+                               .alpha = 1});
+      orr_memory_fail_after(0);
+      for (int i = 1; i < 3; i++)
+        assert_memory_equal(orr_data(z[0]), orr_data(z[i]),
+                            (size_t)(m * n) * orr_dtype_size((orr_dtype)d));
+      orr_scope_end(mark);
+    }
+  orr_set_threads(before);
 }
 
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -134,6 +253,8 @@ static void batches_broadcast(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sizes_around_the_tiles),
+      cmocka_unit_test(kernels_of_every_processor),
+      cmocka_unit_test(one_result_however_it_is_shared),
       cmocka_unit_test(two_threads_end_together),
       cmocka_unit_test(strided_operands),
       cmocka_unit_test(batches_broadcast),
