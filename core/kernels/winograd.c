@@ -4,9 +4,13 @@
 //   y = A'[(G w G') . (B' x B)]A     w = G'[(A y A') . (B' x B)]G
 //
 // where ' transposes and . multiplies the 36 elements one by one, summed over
-// channels (over tiles for w). So there are 36 products of matrices
+// channels (over tiles for w). The gradient of the image is a convolution with
+// the kernel turned round, or the adjoint of all steps, x = B[...]B' with A y A'
+// in place of B' x B, whose overlapping patches are added: that has as many
+// tiles as y, fewer than x where there was no padding. So there are 36 products
+// of matrices
 //
-//   Y[f] = W[f] X[f]    X[f] = W[f]' Y[f], w turned round    W[f] = Y[f] X[f]'
+//   Y[f] = W[f] X[f]    X[f] = W[f]' Y[f]    W[f] = Y[f] X[f]'
 //
 // between transforms that run over many tiles, or many channels, side by
 // side: a line of STRIP floats per element. Tiles are worked off in blocks
@@ -63,6 +67,19 @@ TRANSFORM(image_to_plane) {  // B'
     OUT(3) = c + d;
     OUT(4) = c - d;
     OUT(5) = 4 * (IN(1) - IN(3)) + (IN(5) - IN(3));
+  }
+}
+
+TRANSFORM(plane_to_image) {  // B
+  COLUMNS {
+    const float a = IN(1) + IN(2), b = IN(1) - IN(2);
+    const float c = IN(3) + IN(4), d = 2 * (IN(3) - IN(4));
+    OUT(0) = 4 * IN(0);
+    OUT(1) = 4 * (IN(5) - b) - d;
+    OUT(2) = -5 * IN(0) - 4 * a - c;
+    OUT(3) = b + d - 5 * IN(5);
+    OUT(4) = IN(0) + a + c;
+    OUT(5) = IN(5);
   }
 }
 
@@ -212,6 +229,32 @@ static void give_tiles(const tiles *s, const float *from, float bias,
   }
 }
 
+// Adds elements j of `run` neighbours, the first at column x0 of a row of w.
+ORR_CLONES static void add_row(const float *restrict from, int64_t w,
+                               int64_t x0, int64_t run, float *restrict row) {
+  for (int64_t j = 0; j < 6; j++, x0++, from += STRIP) {
+    const int64_t lo = x0 < 0 ? ceil_div(-x0, 4) : 0;
+    const int64_t hi = w > x0 ? min64(run, ceil_div(w - x0, 4)) : 0;
+    for (int64_t t = lo; t < hi; t++) row[x0 + 4 * t] += from[t];
+  }
+}
+
+// Adds 6 x 6 patches [first, last) to one channel of the images.
+static void add_patches(const tiles *s, const float *from, int64_t image,
+                        int64_t h, int64_t w, int64_t ph, int64_t pw,
+                        int64_t first, int64_t last, float *x) {
+  for (int64_t run, t = first; t < last; t += run, from += run) {
+    const int64_t tx = t % s->across, ty = t / s->across % s->down;
+    float *to = x + t / s->across / s->down * image;
+    run = min64(s->across - tx, last - t);
+    for (int64_t i = 0; i < 6; i++) {
+      const int64_t iy = 4 * ty + i - ph;
+      if (iy >= 0 && iy < h)
+        add_row(from + 6 * i * STRIP, w, 4 * tx - pw, run, to + iy * w);
+    }
+  }
+}
+
 // ------------------------------------------------------------ planes
 
 // 36 matrices of rows x columns. Strides that are multiples of 4096 bytes
@@ -246,12 +289,18 @@ static void fetch(const planes *p, int64_t r, int64_t first, int64_t n,
   }
 }
 
+// Whether the gradient of the image is better the adjoint of all steps.
+static bool spreads(const orr_conv *g) {
+  return cut(g->n, g->oh, g->ow).count < cut(g->n, g->h, g->w).count;
+}
+
 bool orr_winograd_fits(const orr_conv *g, bool to_x) {
   if (g->kh != 3 || g->kw != 3 || g->sh != 1 || g->sw != 1 || g->dh != 1 ||
       g->dw != 1 || g->groups != 1 || g->c < MIN_CHANNELS ||
       g->k < MIN_CHANNELS)
     return false;
-  const int64_t h = to_x ? g->h : g->oh, w = to_x ? g->w : g->ow;
+  const bool by_x = to_x && !spreads(g);
+  const int64_t h = by_x ? g->h : g->oh, w = by_x ? g->w : g->ow;
   const int64_t saved =
       9 * g->n * g->oh * g->ow - PLANES * cut(g->n, h, w).count;
   return saved >= max64(MIN_SAVED, g->c * g->k / 32);
@@ -272,8 +321,9 @@ typedef struct plan {
   int64_t images, ph, pw;
   const float *weight;
   float *new_weight;
-  bool turn;            // the kernel turned round
-  tiles s;              // of the out side
+  bool turn;            // channels of the weight swapped,
+  bool spread;          // its kernel not turned round: patches are added
+  tiles s;              // of the out side, of the in side if spread
   int64_t first, last;  // tiles of this block
   planes a, b, c;       // c = a b, transposed as below
   bool tb;
@@ -308,17 +358,44 @@ static void out_channel(void *context, int64_t k) {
   }
 }
 
-// The out side as a factor, for the weight.
-static void cotangent_channel(void *context, int64_t k) {
-  const plan *p = context;
-  const side *y = &p->out;
+// y as a factor, into planes `to`.
+static void take_cotangent(const plan *p, const side *y, int64_t k,
+                           const planes *to) {
   float tile[16 * STRIP], plane[PLANES * STRIP];
   for (int64_t t = p->first; t < p->last; t += STRIP) {
     const int64_t n = min64(STRIP, p->last - t);
     take_tiles(&p->s, y->read + k * y->h * y->w, y->channels * y->h * y->w,
                y->h, y->w, 0, 0, 4, t, t + n, tile);
     both_ways(tile_to_plane, n, 4, 6, tile, plane);
-    store(&p->a, k, t - p->first, n, plane);
+    store(to, k, t - p->first, n, plane);
+  }
+}
+
+static void cotangent_channel(void *context, int64_t k) {
+  const plan *p = context;
+  take_cotangent(p, &p->out, k, &p->a);
+}
+
+static void spread_in_channel(void *context, int64_t k) {
+  const plan *p = context;
+  take_cotangent(p, &p->in, k, &p->b);
+}
+
+static void spread_out_channel(void *context, int64_t c) {
+  const plan *p = context;
+  const side *x = &p->out;
+  const int64_t size = x->h * x->w, image = x->channels * size;
+  float patch[PLANES * STRIP], plane[PLANES * STRIP];
+  float *to = x->write + c * size;
+  if (p->first == 0)
+    for (int64_t n = 0; n < p->images; n++)
+      for (int64_t i = 0; i < size; i++)
+        to[n * image + i] = x->bias ? x->bias[c] : 0;
+  for (int64_t t = p->first; t < p->last; t += STRIP) {
+    const int64_t n = min64(STRIP, p->last - t);
+    fetch(&p->c, c, t - p->first, n, plane);
+    both_ways(plane_to_image, n, 6, 6, plane, patch);
+    add_patches(&p->s, patch, image, x->h, x->w, p->ph, p->pw, t, t + n, to);
   }
 }
 
@@ -330,6 +407,7 @@ static void weight_rows(void *context, int64_t chunk) {
   const int64_t r0 = chunk * WEIGHT_ROWS;
   const int64_t rows = min64(WEIGHT_ROWS, p->m - r0);
   const int64_t down = p->turn ? 9 : p->k * 9, right = p->turn ? p->m * 9 : 9;
+  const bool flip = p->turn && !p->spread;
   float kernel[WEIGHT_ROWS][9 * STRIP], plane[PLANES * STRIP];
   for (int64_t c = 0; c < p->k; c += STRIP) {
     const int64_t n = min64(STRIP, p->k - c);
@@ -337,7 +415,7 @@ static void weight_rows(void *context, int64_t chunk) {
       for (int64_t r = 0; r < rows; r++) {
         const float *w = p->weight + (r0 + r) * down + (c + i) * right;
         for (int64_t e = 0; e < 9; e++)
-          kernel[r][(p->turn ? 8 - e : e) * STRIP + i] = w[e];
+          kernel[r][(flip ? 8 - e : e) * STRIP + i] = w[e];
       }
     for (int64_t r = 0; r < rows; r++) {
       both_ways(weight_to_plane, n, 3, 6, kernel[r], plane);
@@ -410,7 +488,8 @@ static float *allocate(plan *p, size_t *bytes) {
 
 // out = conv(in, weight), whichever they are.
 static bool convolve(plan *p) {
-  p->s = cut(p->images, p->out.h, p->out.w);
+  const side *tiled = p->spread ? &p->in : &p->out;
+  p->s = cut(p->images, tiled->h, tiled->w);
   const int64_t block = min64(block_tiles(p), p->s.count);
   p->m = p->out.channels, p->k = p->in.channels;
   p->a = make_planes(p->m, p->k);
@@ -423,9 +502,9 @@ static bool convolve(plan *p) {
   for (; p->first < p->s.count && !orr_stopping(); p->first = p->last) {
     p->last = min64(p->first + block, p->s.count);
     p->n = whole(p->last - p->first);
-    orr_parallel(p->k, in_channel, p);
+    orr_parallel(p->k, p->spread ? spread_in_channel : in_channel, p);
     multiply_all(p);
-    orr_parallel(p->m, out_channel, p);
+    orr_parallel(p->m, p->spread ? spread_out_channel : out_channel, p);
   }
   orr_free(memory, bytes);
   return true;
@@ -448,13 +527,15 @@ bool orr_winograd_y(const orr_conv *g, const float *x, const float *weight,
 
 bool orr_winograd_x(const orr_conv *g, const float *y, const float *weight,
                     const float *bias, float *x) {
+  const bool spread = spreads(g);
   plan p = {
       .in = {.read = y, .channels = g->k, .h = g->oh, .w = g->ow},
       .out = {.write = x, .channels = g->c, .h = g->h, .w = g->w, .bias = bias},
-      .ph = 2 - g->ph,
-      .pw = 2 - g->pw,
+      .ph = spread ? g->ph : 2 - g->ph,
+      .pw = spread ? g->pw : 2 - g->pw,
       .weight = weight,
       .turn = true,
+      .spread = spread,
       .images = g->n};
   return convolve(&p);
 }

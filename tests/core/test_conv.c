@@ -160,18 +160,32 @@ static double terms_of(const orr_conv *g, int what) {
 
 // Errors are held to the stated bound times the products an element sums, or
 // the root of their number when signs are random.
+static void run_winograd(const orr_conv *g, int what, const trio *t,
+                         float *got) {
+  const float *y = t->narrow[0], *x = t->narrow[1], *w = t->narrow[2];
+  bool ok = false;
+  if (what == TO_Y) ok = orr_winograd_y(g, x, w, NULL, got);
+  if (what == TO_X) ok = orr_winograd_x(g, y, w, NULL, got);
+  if (what == TO_W) ok = orr_winograd_w(g, x, y, got);
+  assert_true(ok);
+}
+
 static void compare_winograd(const orr_conv *g, int what, double lowest) {
   trio t = random_trio(g, lowest);
-  const float *y = t.narrow[0], *x = t.narrow[1], *w = t.narrow[2];
-  bool ok = false;
-  if (what == TO_Y) ok = orr_winograd_y(g, x, w, NULL, t.got);
-  if (what == TO_X) ok = orr_winograd_x(g, y, w, NULL, t.got);
-  if (what == TO_W) ok = orr_winograd_w(g, x, y, t.got);
-  assert_true(ok);
+  const size_t bytes = (size_t)t.count[what] * sizeof(float);
+  float *again = malloc(bytes);
+  const int before = orr_threads();
+  orr_set_threads(1);
+  run_winograd(g, what, &t, t.got);
+  orr_set_threads(3);
+  run_winograd(g, what, &t, again);
+  orr_set_threads(before);
+  assert_memory_equal(t.got, again, bytes);
   const double n = terms_of(g, what), scale = lowest < 0 ? sqrt(n) : n / 10;
   const double *wanted = exact(g, what, &t);
   for (int64_t i = 0; i < t.count[what]; i++)
     assert_true(fabs(t.got[i] - wanted[i]) <= ORR_WINOGRAD_ERROR * scale);
+  free(again);
   free_trio(&t);
 }
 
