@@ -420,12 +420,20 @@ ORR_API void orr_program_free(orr_program *p);
 // Whether what was found while recording still is so: which tensors require
 // grad, and which have a gradient.
 ORR_API bool orr_program_holds(const orr_program *p);
-// Fills result with a returned reference each. After a failure parameters are
-// as after an eager step that failed there, and leaves whose gradient it would
-// have set without reading it have none.
+// While recording: each run ends there, and fails, when t, of one element, is
+// not finite. Gives the element.
+ORR_API bool orr_program_check(orr_tensor *t, double *value);
+// Fills result with a returned reference each. A run that fails, at whatever
+// row, leaves all that was there before as it was: parameters, optimiser
+// state, running statistics, streams; but leaves whose gradient it would have
+// set without reading it have none.
 ORR_API bool orr_program_run(orr_program *p, orr_tensor *const *argument,
                              int numbers, const double *number,
                              orr_tensor **result);
+// For tests: an interrupt after that many more rows of runs; 0 none.
+ORR_API void orr_program_interrupt_after(int64_t rows);
+// The check, counted from 0, that ended the last run, and what it saw; or -1.
+ORR_API int orr_program_stopped(const orr_program *p, double *value);
 ORR_API int orr_program_results(const orr_program *p);
 // Options of the i-th optimiser step from now on, by the pointer of its kind;
 // false when the update would be another one.

@@ -17,7 +17,8 @@ static bool writes_outside(const orr_program *p, const orr_step_row *row) {
 }
 
 static bool is_wanted(const orr_program *p, const orr_step_row *row) {
-  if (row->stream || row->kind == ORR_ROW_UPDATE) return true;
+  if (row->stream || row->kind == ORR_ROW_UPDATE || row->kind == ORR_ROW_CHECK)
+    return true;
   if (writes_outside(p, row)) return true;
   for (int i = 0; i < row->ny; i++)
     if (orr_buffer_under(p, row->y[i])->needed) return true;
@@ -66,6 +67,8 @@ static void find_lifetimes(orr_program *p) {
     live_at(p, row->nx, row->x, i);
     live_at(p, row->ny, row->y, i);
   }
+  for (size_t i = 0; i < p->buffers.count; i++)
+    if (orr_buffer_at(p, i)->to_end) orr_buffer_at(p, i)->last = p->rows.count;
 }
 
 // ---- results that lie over what dies as they are made
@@ -207,9 +210,31 @@ bool orr_program_settle(orr_program *p) {
   return true;
 }
 
+// ---- where the section at the end begins, and the streams before it
+
+static bool add_stream(orr_program *p, orr_stream *stream) {
+  const orr_program_stream *s = p->streams.items;
+  for (size_t i = 0; i < p->streams.count; i++)
+    if (s[i].stream == stream) return true;
+  orr_program_stream *fresh = orr_list_add(&p->streams);
+  if (fresh) *fresh = (orr_program_stream){.stream = stream};
+  return fresh != NULL;
+}
+
+static bool look_through(orr_program *p) {
+  p->late = p->rows.count;
+  for (size_t i = 0; i < p->rows.count; i++) {
+    const orr_step_row *row = orr_row_at(p, i);
+    if (row->late && i < p->late) p->late = i;
+    if (row->stream && !add_stream(p, row->stream)) return false;
+  }
+  return true;
+}
+
 bool orr_program_plan(orr_program *p) {
   drop_dead_rows(p);
-  if (!orr_program_cluster(p)) return false;
+  if (!orr_program_order(p) || !orr_program_cluster(p) || !look_through(p))
+    return false;
   find_lifetimes(p);
   overwrite_dying(p);
   return plan_memory(p);

@@ -26,6 +26,7 @@ typedef struct orr_buffer {
   bool leaves;         // ROW: goes out, so it has memory of its own
   bool needed;         // by a row that is kept
   bool covered;        // what a row makes lies over it in the end
+  bool to_end;         // what it holds lasts until the run is over
   size_t first, last;  // rows between which it lives
   size_t home;         // the buffer whose memory it lies in, or itself
   size_t offset;       // in the arena
@@ -40,6 +41,7 @@ typedef enum {
   ORR_ROW_CLIP,
   ORR_ROW_MARK,
   ORR_ROW_SWAP,
+  ORR_ROW_CHECK,
   ORR_ROW_CLUSTER
 } orr_row_kind;
 
@@ -48,6 +50,8 @@ typedef struct orr_cluster orr_cluster;
 typedef struct orr_step_row {
   orr_row_kind kind;
   bool dead, direct;
+  bool late;   // of the section at the end that cannot fail
+  bool keeps;  // COPY: of what a later row writes, for a run that fails
   orr_site site;
   int nx, ny;
   orr_tensor **x, **y;  // headers, NULL where an input is absent; one block
@@ -91,6 +95,12 @@ typedef struct orr_mark {
   uint64_t seed, counter;
 } orr_mark;
 
+// A stream that rows draw from or move, and where it was when a run began.
+typedef struct orr_program_stream {
+  orr_stream *stream;  // a row's
+  orr_mark before;
+} orr_program_stream;
+
 struct orr_program {
   orr_list rows;       // orr_step_row *
   orr_list buffers;    // orr_buffer
@@ -100,8 +110,14 @@ struct orr_program {
   orr_list numbers;    // double, of the run
   orr_list results;    // orr_tensor *, headers
   orr_list updates;    // orr_step_row *, borrowed
+  orr_list kept;       // likewise: rows that keep
+  orr_list streams;    // orr_program_stream
   orr_mark *marks;
-  int mark_count;
+  int mark_count, check_count;
+  size_t late;       // the first row of the section at the end
+  size_t kept_done;  // in the run under way
+  int stopped_at;    // the check that ended the last run; -1 none
+  double stopped_by;
   char *arena;  // where its buffers were last put
   size_t arena_bytes, leaving_bytes;
   size_t dead_rows, updates_done;
@@ -117,7 +133,12 @@ void orr_arena_join(void);
 void orr_arena_leave(void);
 char *orr_arena_get(size_t bytes);
 
+// In one block with room for its headers, which are NULL.
+orr_step_row *orr_row_new(orr_row_kind kind, int nx, int ny);
 void orr_row_free(orr_step_row *row);
+
+// Puts what is written outside at the end, and rows that keep what cannot be.
+bool orr_program_order(orr_program *p);
 
 // ---- clusters: elementwise rows that are done together, block by block
 

@@ -113,27 +113,13 @@ static bool note_guard(orr_program *p, orr_tensor *t) {
 
 // ---- rows
 
-static size_t block_bytes(int nx, int ny) {
-  return (size_t)(nx + ny) * sizeof(orr_tensor *);
-}
-
 static orr_step_row *add_row(orr_program *p, orr_row_kind kind, int nx,
                              int ny) {
-  orr_step_row *row = orr_alloc_zero(sizeof *row);
-  if (!row) return NULL;
-  orr_step_row **slot = orr_list_add(&p->rows);
-  row->x = slot ? orr_alloc_zero(block_bytes(nx, ny) + 1) : NULL;
-  if (!row->x) {
-    if (slot) p->rows.count--;
-    orr_free(row, sizeof *row);
-    return NULL;
-  }
-  row->kind = kind;
-  row->site = orr_current_site();
-  row->nx = nx;
-  row->ny = ny;
-  row->y = row->x + nx;
-  return *slot = row;
+  orr_step_row *row = orr_row_new(kind, nx, ny);
+  orr_step_row **slot = row ? orr_list_add(&p->rows) : NULL;
+  if (slot) return *slot = row;
+  if (row) orr_row_free(row);
+  return NULL;
 }
 
 static bool fill(orr_program *p, orr_tensor **to, int n,
@@ -317,6 +303,22 @@ bool orr_note_clip(int n, orr_tensor *const *grad, double max_norm,
   row->o.max_norm = max_norm;
   return fill(p, row->x, n, grad) && fill(p, row->y, n, grad) &&
       fill(p, row->y + n, 1, &norm);
+}
+
+bool orr_program_check(orr_tensor *t, double *value) {
+  if (!orr_recorder_now)
+    return orr_set_error("compile: no step is being recorded; begin one first");
+  if (t->count != 1 || !orr_dtype_is_float(t->dtype))
+    return orr_set_error("compile: a check is of one floating element");
+  orr_program *p = orr_recorder_now->program;
+  if (!orr_note_allowed()) return false;
+  orr_step_row *row = add_row(p, ORR_ROW_CHECK, 1, 0);
+  if (!row || !fill(p, row->x, 1, &t)) return false;
+  row->mark = p->check_count++;
+  orr_kernel_begin();
+  *value = orr_get(t, 0);
+  orr_kernel_end();
+  return true;
 }
 
 // ---- gradients that tensors carry

@@ -1,4 +1,5 @@
 // replay.c -- a recorded step is done again.
+#include <math.h>
 #include <string.h>
 
 #include "../base/random.h"
@@ -12,13 +13,31 @@ orr_program *orr_program_new(void) {
   orr_program *p = orr_alloc_zero(sizeof *p);
   if (!p) return NULL;
   orr_arena_join();
-  p->rows.size = p->updates.size = sizeof(orr_step_row *);
+  p->stopped_at = -1;
+  p->streams.size = sizeof(orr_program_stream);
+  p->rows.size = p->updates.size = p->kept.size = sizeof(orr_step_row *);
   p->buffers.size = sizeof(orr_buffer);
   p->leaves.size = sizeof(orr_program_leaf);
   p->guards.size = sizeof(orr_program_guard);
   p->numbers.size = sizeof(double);
   p->arguments.size = p->results.size = sizeof(orr_tensor *);
   return p;
+}
+
+orr_step_row *orr_row_new(orr_row_kind kind, int nx, int ny) {
+  orr_step_row *row = orr_alloc_zero(sizeof *row);
+  if (!row) return NULL;
+  row->x = orr_alloc_zero((size_t)(nx + ny) * sizeof *row->x + 1);
+  if (!row->x) {
+    orr_free(row, sizeof *row);
+    return NULL;
+  }
+  row->kind = kind;
+  row->site = orr_current_site();
+  row->nx = nx;
+  row->ny = ny;
+  row->y = row->x + nx;
+  return row;
 }
 
 void orr_row_free(orr_step_row *row) {
@@ -34,6 +53,8 @@ static void free_rows(orr_program *p) {
   for (size_t i = 0; i < p->rows.count; i++) orr_row_free(orr_row_at(p, i));
   orr_list_free(&p->rows);
   orr_list_free(&p->updates);
+  orr_list_free(&p->kept);
+  orr_list_free(&p->streams);
 }
 
 static void free_headers(orr_list *list) {
@@ -128,6 +149,14 @@ static void swap_mark(orr_program *p, orr_step_row *row) {
   orr_stream_set(s, there.seed, there.counter);
 }
 
+static bool check_row(orr_program *p, const orr_step_row *row) {
+  const double value = orr_get(row->x[0], 0);
+  if (isfinite(value)) return true;
+  p->stopped_at = row->mark;
+  p->stopped_by = value;
+  return orr_set_error("compile: a value that is checked is %g", value);
+}
+
 static bool run_row(orr_program *p, orr_step_row *row) {
   switch (row->kind) {
   case ORR_ROW_CALL:
@@ -137,6 +166,7 @@ static bool run_row(orr_program *p, orr_step_row *row) {
   case ORR_ROW_INPLACE:
     return orr_compute_inplace(&row->call, row->y[0], row->direct);
   case ORR_ROW_COPY:
+    p->kept_done += row->keeps;
     return orr_copy_between(row->y[0], row->x[0]);
   case ORR_ROW_UPDATE:
     return update_row(row);
@@ -146,6 +176,8 @@ static bool run_row(orr_program *p, orr_step_row *row) {
     orr_cluster_run(row->cluster);
     for (int i = 0; i < row->ny; i++) row->y[i]->storage->version++;
     return true;
+  case ORR_ROW_CHECK:
+    return check_row(p, row);
   case ORR_ROW_MARK:
     orr_stream_get(row->stream, &p->marks[row->mark].seed,
                    &p->marks[row->mark].counter);
@@ -156,18 +188,62 @@ static bool run_row(orr_program *p, orr_step_row *row) {
   }
 }
 
+static int64_t interrupt_countdown;
+
+void orr_program_interrupt_after(int64_t rows) { interrupt_countdown = rows; }
+
+static bool run_one(orr_program *p, size_t i) {
+  orr_step_row *row = orr_row_at(p, i);
+  if (row->dead) return true;
+  const size_t mark = orr_scope_begin();
+  const bool ok = run_row(p, row);
+  orr_scope_end(mark);
+  if (interrupt_countdown && --interrupt_countdown == 0) orr_interrupt();
+  return ok;
+}
+
 static bool run_rows(orr_program *p) {
-  for (size_t i = 0; i < p->rows.count; i++) {
-    orr_step_row *row = orr_row_at(p, i);
-    if (row->dead) continue;
-    const size_t mark = orr_scope_begin();
-    const bool ok = run_row(p, row);
-    orr_scope_end(mark);
-    if (!ok) return false;
-    p->updates_done += row->kind == ORR_ROW_UPDATE;
+  for (size_t i = 0; i < p->late; i++) {
+    if (!run_one(p, i)) return false;
     if (orr_stopping()) return orr_set_error("interrupted");
   }
   return true;
+}
+
+// Updates are made ready, then done together; nothing after them can fail.
+static bool run_late_rows(orr_program *p) {
+  size_t i = p->late;
+  bool ok = true;
+  orr_hold_interrupts();
+  orr_steps_join();
+  for (; ok && i < p->rows.count && orr_row_at(p, i)->kind == ORR_ROW_UPDATE;
+       i++)
+    ok = run_one(p, i);
+  orr_steps_end(ok);
+  for (; ok && i < p->rows.count; i++) ok = run_one(p, i);
+  orr_resume_interrupts();
+  if (ok) p->updates_done = p->updates.count;
+  return ok;
+}
+
+// ---- back to where a run began
+
+static void note_streams(const orr_program *p) {
+  orr_program_stream *s = p->streams.items;
+  for (size_t i = 0; i < p->streams.count; i++)
+    orr_stream_get(s[i].stream, &s[i].before.seed, &s[i].before.counter);
+}
+
+static void put_back(const orr_program *p) {
+  const orr_program_stream *s = p->streams.items;
+  for (size_t i = 0; i < p->streams.count; i++)
+    orr_stream_set(s[i].stream, s[i].before.seed, s[i].before.counter);
+  for (size_t i = 0; i < p->kept_done; i++) {
+    const orr_step_row *row = ((orr_step_row **)p->kept.items)[i];
+    orr_storage *to = row->x[0]->storage;
+    memcpy(to->data, row->y[0]->storage->data, (size_t)row->x[0]->count);
+    to->version++;
+  }
 }
 
 // ---- a run
@@ -278,45 +354,63 @@ static orr_tensor *released(const orr_program *p, const orr_tensor *h,
   return orr_tensor_view(s, h->dtype, h->rank, h->size, h->stride, offset);
 }
 
-// All is made before the first is given out.
-static bool give_out(const orr_program *p, orr_tensor *const *argument,
-                     orr_tensor **result) {
-  const size_t n = p->results.count, m = p->leaves.count;
-  orr_program_leaf *leaf = p->leaves.items;
-  const size_t bytes = (m + 1) * sizeof(orr_tensor *);
-  orr_tensor **gradient = orr_alloc_zero(bytes);
-  bool ok = gradient != NULL;
-  for (size_t i = 0; ok && i < n; i++)
+// What goes out is made while the run can still fail, and then given out.
+static bool make_results(const orr_program *p, orr_tensor *const *argument,
+                         orr_tensor **result, orr_tensor **gradient) {
+  const orr_program_leaf *leaf = p->leaves.items;
+  bool ok = true;
+  for (size_t i = 0; ok && i < p->results.count; i++)
     ok = (result[i] = released(p, ((orr_tensor **)p->results.items)[i],
                                argument)) != NULL;
-  for (size_t i = 0; ok && i < m; i++)
+  for (size_t i = 0; ok && i < p->leaves.count; i++)
     if (leaf[i].gradient)
       ok = (gradient[i] = released(p, leaf[i].gradient, argument)) != NULL;
-  for (size_t i = 0; ok && i < m; i++)
-    if (leaf[i].set) orr_set_grad(leaf[i].leaf, gradient[i]);
-  for (size_t i = 0; gradient && i < m; i++) orr_release(gradient[i]);
-  if (gradient) orr_free(gradient, bytes);
-  for (size_t i = 0; !ok && i < n; i++) {
-    orr_release(result[i]);
-    result[i] = NULL;
+  return ok;
+}
+
+static void release_all(orr_tensor **t, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    orr_release(t[i]);
+    t[i] = NULL;
   }
+}
+
+static bool run(orr_program *p, orr_tensor *const *argument,
+                orr_tensor **result) {
+  const size_t n = p->leaves.count, bytes = (n + 1) * sizeof(orr_tensor *);
+  const orr_program_leaf *leaf = p->leaves.items;
+  orr_tensor **gradient = orr_alloc_zero(bytes);
+  const bool ok = gradient && bind_buffers(p) && run_rows(p) &&
+      make_results(p, argument, result, gradient) && run_late_rows(p);
+  for (size_t i = 0; ok && i < n; i++)
+    if (leaf[i].set) orr_set_grad(leaf[i].leaf, gradient[i]);
+  if (!ok) release_all(result, p->results.count);
+  if (gradient) release_all(gradient, n);
+  if (gradient) orr_free(gradient, bytes);
   return ok;
 }
 
 bool orr_program_run(orr_program *p, orr_tensor *const *argument, int numbers,
                      const double *number, orr_tensor **result) {
   for (size_t i = 0; i < p->results.count; i++) result[i] = NULL;
-  p->updates_done = 0;
+  p->updates_done = p->kept_done = 0;
+  p->stopped_at = -1;
   if (orr_recorder_now)
     return orr_set_error("compile: a step is being recorded; end it first");
   if (!orr_program_settle(p) || !bind_arguments(p, argument) ||
       !bind_numbers(p, numbers, number))
     return false;
+  note_streams(p);
   drop_gradients(p);
-  const bool ok =
-      bind_buffers(p) && run_rows(p) && give_out(p, argument, result);
+  const bool ok = run(p, argument, result);
+  if (!ok) put_back(p);
   unbind(p);
   return ok;
+}
+
+int orr_program_stopped(const orr_program *p, double *value) {
+  *value = p->stopped_by;
+  return p->stopped_at;
 }
 
 // ---- what there is to know
@@ -337,7 +431,8 @@ bool orr_program_row_at(const orr_program *p, size_t i, orr_program_row *out) {
     const orr_step_row *row = orr_row_at(p, k);
     if (row->dead || i-- > 0) continue;
     static const char *const names[] =
-        {"", "", "copy_", "update", "clip_grad_norm", "mark", "swap", ""};
+        {"",     "",     "copy_", "update", "clip_grad_norm",
+         "mark", "swap", "check", ""};
     const orr_cluster *c = row->cluster;
     *out = (orr_program_row){.name = c ? orr_cluster_name(c)
                                  : row->kind <= ORR_ROW_INPLACE

@@ -73,6 +73,12 @@ static int looked_at(lua_State *L) {
   return 1;
 }
 
+// interrupt_after(n): for tests, after n more rows of runs; 0 switches it off.
+static int interrupt_after(lua_State *L) {
+  orr_program_interrupt_after(orr_check_int(L, 1, "n"));
+  return 0;
+}
+
 // refuse(what): raises when a step is being recorded.
 static int refuse(lua_State *L) {
   orr_refuse_recorded(L, orr_check_text(L, 1, "what"));
@@ -108,6 +114,26 @@ static double *read_numbers(lua_State *L, int index, int *n) {
   return list;
 }
 
+// check(t) -> its one element; from now on each run ends where it is not finite
+static int check(lua_State *L) {
+  double v;
+  orr_clear_error();
+  if (!orr_program_check(orr_check_tensor(L, 1), &v)) return orr_raise(L);
+  lua_pushnumber(L, v);
+  return 1;
+}
+
+// Nothing, the number of the check that ended the run, and what it saw.
+static int push_stop(lua_State *L, const orr_program *p) {
+  double v;
+  const int check = orr_program_stopped(p, &v);
+  orr_clear_error();
+  lua_pushnil(L);
+  lua_pushinteger(L, check + 1);
+  lua_pushnumber(L, v);
+  return 3;
+}
+
 // program:run(arguments, numbers) -> results, as a list
 static int run(lua_State *L) {
   orr_program *p = orr_check_program(L, 1);
@@ -127,7 +153,10 @@ static int run(lua_State *L) {
   }
   orr_clear_error();
   orr_site_state(L);
-  if (!orr_program_run(p, list, m, numbers, y)) return orr_raise(L);
+  if (!orr_program_run(p, list, m, numbers, y)) {
+    double v;
+    return orr_program_stopped(p, &v) < 0 ? orr_raise(L) : push_stop(L, p);
+  }
   for (int i = 0; i < results; i++) *slot[i] = y[i];
   lua_settop(L, out);
   orr_collect(L);
@@ -189,10 +218,17 @@ void orr_open_compile(lua_State *L) {
                                      {"updates_done", updates_done},
                                      {"free", program_free},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] =
-      {{"begin", begin},         {"finish", finish}, {"cancel", cancel},
-       {"recording", recording}, {"number", number}, {"value", value},
-       {"looked_at", looked_at}, {"refuse", refuse}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"begin", begin},
+                                       {"finish", finish},
+                                       {"cancel", cancel},
+                                       {"recording", recording},
+                                       {"number", number},
+                                       {"value", value},
+                                       {"check", check},
+                                       {"interrupt_after", interrupt_after},
+                                       {"looked_at", looked_at},
+                                       {"refuse", refuse},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, ORR_PROGRAM_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

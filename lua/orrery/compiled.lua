@@ -63,6 +63,7 @@ local function record(self, key, given, tensors)
   assert(facts.updates == #notes.updates, "an optimiser step was not noted")
   table.insert(self.kept, 1, { key = key, program = made, shapes = shapes,
     updates = notes.updates, modules = notes.modules, watched = notes.watched,
+    checks = notes.checks,
     peak_bytes = facts.peak_bytes })
   for i = #self.kept, self.limit + 1, -1 do
     table.remove(self.kept, i).program:free()
@@ -95,14 +96,15 @@ local counted = { __close = function(entry)
 end }
 
 local function replay(entry, tensors, numbers)
-  local list
+  local list, check, seen
   for _, w in ipairs(entry.watched) do
     numbers[#numbers + 1] = w.owner[w.name]
   end
   do
     local _ <close> = entry
-    list = entry.program:run(tensors, numbers)
+    list, check, seen = entry.program:run(tensors, numbers)
   end
+  if check then entry.checks[check](seen) end
   return values.build_all(entry.shapes, list)
 end
 

@@ -8,7 +8,7 @@ local recording = { notes = nil }  -- notes: of the recording under way
 --- Starts the notes of a recording.
 function recording.begin()
   recording.notes = { updates = {}, counts = {}, modules = {}, seen = {},
-    numbers = {}, watched = {} }
+    numbers = {}, watched = {}, checks = {} }
   return recording.notes
 end
 
@@ -20,6 +20,17 @@ function recording.number(owner, name)
   if not notes then return owner[name] end
   notes.watched[#notes.watched + 1] = { owner = owner, name = name }
   return program.number(owner[name])
+end
+
+--- While a step is recorded: has it, and each run of it, end with
+--- report(value), which raises, when a tensor of one element is not finite.
+--- Then nothing is changed yet, and the run leaves nothing changed.
+function recording.check(t, report)
+  if not recording.notes then return end
+  local checks = recording.notes.checks
+  checks[#checks + 1] = report
+  local value = program.check(t)
+  if value - value ~= 0 then report(value) end
 end
 
 -- Whether parameters that took different numbers of steps need updates of

@@ -40,8 +40,7 @@ function train.run(opts) return Run.new(opts) end
 ---   max_norm    clip the joint norm of the gradients
 ---   compile     true: `step` and the update are recorded once and replayed,
 ---               with the same bits (orrery.compile). It may not read values
----               or `state`, and a loss that is not finite is noticed after
----               its update
+---               or `state`
 ---   checkpoint  { path =, every = steps, seconds = } or a path; without
 ---               either, at the end of each epoch
 ---   resume      true: go on from the checkpoint when there is one

@@ -30,6 +30,14 @@ Run.__index = Run
 ---@field extra table  the user's own; saved and restored with the rest
 ---@field stop boolean  set it to end after this step
 
+local function check_finite(self, name, value)
+  if value == value and math.abs(value) ~= math.huge then return end
+  blame("train: diverged: %s is %s at step %d (epoch %d); lower the learning "
+    .. "rate, or clip gradients with max_norm", name,
+    value ~= value and "nan" or tostring(value), self.state.step + 1,
+    self.state.epoch)
+end
+
 --- See orrery.train.loop for the options.
 ---@return orrery.train.Run
 function Run.new(given)
@@ -39,7 +47,9 @@ function Run.new(given)
   self.stream = orrery.default_generator()
   self.meter = Meter.new()
   self.owed = {}
-  self.compiled = o.compile and minimizing.compiled(self) or nil
+  self.compiled = o.compile and minimizing.compiled(self, function(loss)
+    check_finite(self, "loss", loss)
+  end) or nil
   self.state = { step = 0, epoch = 1, history = {}, extra = o.extra or {},
     stop = false }
   self.recorder = current.recorder(function() return settings.plain(o) end)
@@ -79,13 +89,6 @@ local function guard(self)
     self.stream:set_state(default)
     if place then self.loader:back(place) end
   end })
-end
-
-local function check_finite(self, name, value)
-  if value == value and math.abs(value) ~= math.huge then return end
-  blame("train: diverged: %s is %s at step %d (epoch %d); lower the learning "
-    .. "rate, or clip gradients with max_norm", name, tostring(value),
-    self.state.step + 1, self.state.epoch)
 end
 
 local function plain_numbers(metrics)

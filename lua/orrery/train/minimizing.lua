@@ -1,6 +1,8 @@
 --- A training loop's update, by itself or recorded together with the loss.
 local orrery = require "orrery"
 local blame = require "orrery.blame"
+local options = require "orrery.options"
+local recording = require "orrery.recording"
 
 local minimizing = {}
 
@@ -20,10 +22,15 @@ local unseen = setmetatable({}, { __index = function(_, name)
     .. "compile out", tostring(name))
 end })
 
---- Loss and update as one recorded step: fn(batch) -> loss, metrics, norm.
-function minimizing.compiled(self)
+--- Loss and update as one recorded step: fn(batch) -> loss, metrics, norm. A
+--- loss that is not finite is given to report(loss), which raises, before the
+--- update.
+function minimizing.compiled(self, report)
   return orrery.compile(function(batch)
     local loss, metrics = self.opts.step(batch, unseen)
+    if options.is_tensor(loss) and loss:numel() == 1 then
+      recording.check(loss, report)
+    end
     return loss, metrics, minimizing.update(self, loss)
   end)
 end
