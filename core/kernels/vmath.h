@@ -95,6 +95,33 @@ ORR_INLINE float orr_erff(float x) {
   return a < 1.0f ? near : copysignf(1.0f - orr_expf(-q), x);
 }
 
+// x = n pi/2 + r, |r| <= pi/4, in double with pi/2 in two parts: n times the
+// first, of 33 bits, is exact up to ORR_TURNS_MOST. Sine and cosine of r by
+// Cephes' polynomials; n tells which of them, and the sign.
+#define ORR_TURNS_MOST 1e6f
+ORR_INLINE float orr_turned(float x, double quarter) {
+  const double magic = 6755399441055744.0, d = (double)x;  // 1.5 * 2^52
+  const double n = d * 0.63661977236758134 + magic - magic;
+  const double rest = d - n * 0x1.921fb544p+0 - n * 0x1.0b4611a626331p-34;
+  const float r = (float)rest, z = r * r;
+  const int32_t k = (int32_t)(n + quarter);
+  float s = -1.9515295891e-4f;
+  s = s * z + 8.3321608736e-3f;
+  s = s * z - 1.6666654611e-1f;
+  s = s * z * r + r;
+  float c = 2.443315711809948e-5f;
+  c = c * z - 1.388731625493765e-3f;
+  c = c * z + 4.166664568298827e-2f;
+  c = c * z * z - 0.5f * z + 1.0f;
+  const float y = k & 1 ? c : s;
+  return k & 2 ? -y : y;
+}
+// For |x| up to ORR_TURNS_MOST, and NaN.
+ORR_INLINE float orr_sinf(float x) {
+  return x == 0.0f ? x : orr_turned(x, 0);  // -0 too
+}
+ORR_INLINE float orr_cosf(float x) { return orr_turned(x, 1); }
+
 // x = 2^e m, sqrt(1/2) <= m < sqrt(2); log m by Cephes' polynomial.
 ORR_INLINE float orr_logf(float x) {
   const float big = x < FLT_MIN ? x * 8388608.0f : x;  // 2^23
@@ -191,8 +218,6 @@ ORR_INLINE double orr_softplus(double x) {
 #define v_expm1(X) V_GENERIC(X, orr_expm1f, expm1)
 #define v_sqrt(X) V_GENERIC(X, sqrtf, sqrt)
 #define v_abs(X) V_GENERIC(X, fabsf, fabs)
-#define v_sin(X) V_GENERIC(X, sinf, sin)
-#define v_cos(X) V_GENERIC(X, cosf, cos)
 #define v_tan(X) V_GENERIC(X, tanf, tan)
 #define v_asin(X) V_GENERIC(X, asinf, asin)
 #define v_acos(X) V_GENERIC(X, acosf, acos)

@@ -6,6 +6,8 @@
 // Integer inputs are computed as float32. GRAD fills v->gx[0].
 #define UNARY(NAME, GRAIN, EXPR, EXTRA, DOC, ...) \
   ORR_MAP1(NAME, GRAIN, EXPR)                     \
+  DEFINE_UNARY(NAME, EXTRA, DOC, __VA_ARGS__)
+#define DEFINE_UNARY(NAME, EXTRA, DOC, ...) \
   ORR_DEFINE_OP(NAME, .doc = DOC, .params = {{"x"}}, .shape = unary_shape, \
                 .forward = NAME##_forward, .vjp = NAME##_vjp,            \
                 .flags = FLAGS | (EXTRA), .samples = {__VA_ARGS__});
@@ -66,15 +68,50 @@ static void reciprocal_vjp(orr_vjp *v) {
 UNARY(reciprocal, ORR_GRAIN_CHEAP, 1 / x, ORR_DROPS_X | ORR_KEEPS_Y,
       "1 / x, elementwise.", "{ {3,4}, low = 0.5, high = 3 }", "{ {0,4} }")
 
+ORR_CLONES static int any_far(int64_t n, const float *x, int64_t step) {
+  int far = 0;
+  if (step == 1)
+    for (int64_t i = 0; i < n; i++) far |= fabsf(x[i]) > ORR_TURNS_MOST;
+  else
+    for (int64_t i = 0; i < n; i++) far |= fabsf(x[i * step]) > ORR_TURNS_MOST;
+  return far;
+}
+
+// Elements too large for the vector form are the C library's, and only where
+// there are some is each asked; what becomes of an element depends on it alone.
+#define TURNS(NAME)                                                            \
+  ORR_LOOP1(NAME##_near, float, float, orr_##NAME##f(x))                       \
+  static void NAME##_f32(int64_t n, char *const *p, const int64_t *s,          \
+                         const double *attr) {                                 \
+    const float *x = (const float *)(const void *)p[1];                        \
+    float *y = (float *)(void *)p[0];                                          \
+    if (!any_far(n, x, s[1])) {                                                \
+      NAME##_near(n, p, s, attr);                                              \
+      return;                                                                  \
+    }                                                                          \
+    for (int64_t i = 0; i < n; i++) {                                          \
+      const float v = x[i * s[1]];                                             \
+      y[i * s[0]] = fabsf(v) > ORR_TURNS_MOST ? NAME##f(v) : orr_##NAME##f(v); \
+    }                                                                          \
+  }                                                                            \
+  ORR_LOOP1(NAME##_f64, double, double, NAME(x))                               \
+  static bool NAME##_forward(orr_call *c) {                                    \
+    return orr_run_loop(c,                                                     \
+                        c->x[0]->dtype == ORR_F32 ? NAME##_f32 : NAME##_f64,   \
+                        ORR_GRAIN_DEAR);                                       \
+  }
+TURNS(sin)
+TURNS(cos)
+
 static void sin_vjp(orr_vjp *v) { v->gx[0] = times(v, ORR(cos, v->x[0])); }
-UNARY(sin, ORR_GRAIN_DEAR, v_sin(x), 0, "Sine (radians), elementwise.",
-      "{ {3,4}, low = -4, high = 4 }", "{ {0,4} }")
+DEFINE_UNARY(sin, 0, "Sine (radians), elementwise.",
+             "{ {3,4}, low = -4, high = 4 }", "{ {0,4} }")
 
 static void cos_vjp(orr_vjp *v) {
   v->gx[0] = ORR(neg, times(v, ORR(sin, v->x[0])));
 }
-UNARY(cos, ORR_GRAIN_DEAR, v_cos(x), 0, "Cosine (radians), elementwise.",
-      "{ {3,4}, low = -4, high = 4 }", "{ {0,4} }")
+DEFINE_UNARY(cos, 0, "Cosine (radians), elementwise.",
+             "{ {3,4}, low = -4, high = 4 }", "{ {0,4} }")
 
 // 1 + tan^2
 static void tan_vjp(orr_vjp *v) {

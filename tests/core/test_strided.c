@@ -93,10 +93,33 @@ static void any_number_of_threads_gives_the_same_bits(void **state) {
   orr_scope_end(mark);
 }
 
+// Sines of large numbers are computed another way, others beside them not.
+static void a_sine_does_not_depend_on_its_neighbours(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  const int64_t n = 1000;
+  orr_tensor *x = random_tensor(ORR_F32, 1, &n);
+  for (int64_t i = 0; i < n; i++) ORR_F32P(x)[i] *= 1000;
+  orr_tensor *sine = ORR(sin, x), *cosine = ORR(cos, x);
+  ORR_F32P(x)[300] = -1e30f;
+  ORR_F32P(x)[301] = INFINITY;
+  orr_tensor *s = ORR(sin, x), *c = ORR(cos, x);
+  for (int64_t i = 0; i < n; i++) {
+    if (i == 300 || i == 301) continue;
+    assert_memory_equal(ORR_F32P(s) + i, ORR_F32P(sine) + i, sizeof(float));
+    assert_memory_equal(ORR_F32P(c) + i, ORR_F32P(cosine) + i, sizeof(float));
+  }
+  assert_true(fabs(orr_get(s, 300) - sin((double)-1e30f)) < 1e-7);
+  assert_true(fabs(orr_get(c, 300) - cos((double)-1e30f)) < 1e-7);
+  assert_true(isnan(orr_get(s, 301)) && isnan(orr_get(c, 301)));
+  orr_scope_end(mark);
+}
+
 int main(void) {
 #define TEST(NAME) cmocka_unit_test_teardown(NAME, check_clean)
   const struct CMUnitTest tests[] = {
       TEST(sums_and_copies_agree_with_plain_loops),
+      TEST(a_sine_does_not_depend_on_its_neighbours),
       TEST(any_number_of_threads_gives_the_same_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

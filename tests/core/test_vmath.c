@@ -53,6 +53,8 @@ static void within_four_ulp(void **state) {
   scan("exp", orr_expf, exp, -INFINITY, INFINITY, 4);
   scan("expm1", orr_expm1f, expm1, -INFINITY, INFINITY, 4);
   scan("erf", orr_erff, erf, -INFINITY, INFINITY, 4);
+  scan("sin", orr_sinf, sin, -1e6, 1e6, 4);
+  scan("cos", orr_cosf, cos, -1e6, 1e6, 4);
   scan("log", orr_logf, log, -INFINITY, INFINITY, 4);
   scan("log1p", orr_log1pf, log1p, -1, INFINITY, 4);
   scan("tanh", orr_tanhf, tanh, -INFINITY, INFINITY, 4);
@@ -71,6 +73,8 @@ static void special_values(void **state) {
   assert_true(isnan(orr_expm1f(NAN)) && isnan(orr_erff(NAN)));
   assert_true(orr_erff(inf) == 1 && orr_erff(-inf) == -1);
   assert_true(orr_erff(0) == 0 && signbit(orr_erff(-0.0f)));
+  assert_true(signbit(orr_sinf(-0.0f)) && orr_cosf(0) == 1);
+  assert_true(isnan(orr_sinf(NAN)) && isnan(orr_cosf(NAN)));
   assert_true(orr_logf(0) == -inf && orr_logf(inf) == inf);
   assert_true(isnan(orr_logf(-1)) && isnan(orr_logf(NAN)));
   assert_true(orr_logf(1) == 0);
