@@ -170,6 +170,39 @@ ORR_DEFINE_OP(index_copy,
         "'index_copy: x is [2, 3] and index has 2 positions but source is "
         "[3, 3]; source must be like x with that many along axis 1' }"});
 
+// Places in row-major order: scatter along the one axis of a flat x.
+static orr_tensor *put_compose(orr_call *c) {
+  const orr_tensor *x = c->x[0], *index = c->x[1], *source = c->x[2];
+  if (index->count != source->count) {
+    orr_fail(c, "index has %lld elements but source %lld; match them",
+             (long long)index->count, (long long)source->count);
+    return NULL;
+  }
+  orr_tensor *flat = orr_reshape_to(c->x[0], 1, &x->count);
+  orr_tensor *at = orr_reshape_to(c->x[1], 1, &index->count);
+  orr_tensor *from = orr_reshape_to(c->x[2], 1, &source->count);
+  orr_tensor *y = c->attr[0] != 0 ? ORR(scatter_add, flat, at, from)
+                                  : ORR(scatter, flat, at, from);
+  return orr_reshape_to(y, x->rank, x->size);
+}
+
+ORR_DEFINE_OP(put, .torch = "torch.Tensor.put",
+    .doc = "x with source written at row-major positions, where take would "
+           "read, or with accumulate added there. Without it the last of "
+           "elements that meet stays.",
+    .params = {ANY("x"), INDEX, ANY("source"),
+        {"accumulate", ORR_BOOL, .doc = "adds; elements that meet add up"}},
+    .compose = put_compose,
+    .samples = {"{ {3,4}, {2,2}, {4}, accumulate = true, ints = { index = "
+                "{1,12} } }",
+        "{ {3,4}, {1}, {1}, ints = { index = {1,12} } }",
+        "{ {}, {1}, {1}, ints = { index = {1,1} } }",
+        "{ {3}, {0}, {0}, ints = { index = {1,3} } }",
+        "{ {3,4}, {2}, {3}, ints = { index = {1,12} }, error = 'put: index has "
+        "2 elements but source 3; match them' }",
+        "{ {3}, {1}, {1}, ints = { index = {4,4} }, error = 'put: index holds "
+        "4 at element 1 but axis 1 of [3] has positions 1 to 3' }"});
+
 static orr_tensor *index_fill_compose(orr_call *c) {
   const orr_tensor *x = c->x[0];
   if (!orr_want_axis(c, 0, x->rank) || !orr_want_rank(c, 1, 1)) return NULL;

@@ -164,6 +164,58 @@ ORR_DEFINE_OP(scatter_reduce,
         "{ {5}, {2}, {3}, axis = 1, ints = { index = {1,5} }, error = "
         "'scatter_reduce: index is [2] but source is [3]; match them' }"});
 
+// Whole slices: scatter_reduce with the same index in each.
+static orr_tensor *index_reduce_compose(orr_call *c) {
+  const orr_tensor *x = c->x[0], *index = c->x[1], *source = c->x[2];
+  char a[128], b[128];
+  if (!orr_want_axis(c, AXIS, x->rank) || !orr_want_rank(c, 1, 1)) return NULL;
+  const int axis = (int)c->attr[AXIS];
+  bool ok = source->rank == x->rank;
+  int64_t line[ORR_MAX_RANK];
+  for (int i = 0; ok && i < x->rank; i++) {
+    ok = source->size[i] == (i == axis ? index->count : x->size[i]);
+    line[i] = i == axis ? index->count : 1;
+  }
+  if (!ok) {
+    orr_fail(c,
+             "x is %s and index has %lld positions but source is %s; source "
+             "must be like x with that many along axis %d",
+             orr_shape_text(x, a, sizeof a), (long long)index->count,
+             orr_shape_text(source, b, sizeof b), axis + 1);
+    return NULL;
+  }
+  orr_tensor *at = orr_reshape_to(c->x[1], x->rank, line);
+  at = orr_expand_to(at, x->rank, source->size);
+  return ORR(scatter_reduce, c->x[0], at, c->x[2],
+             .attr = {axis, c->attr[REDUCE] + PROD, c->attr[INCLUDE]});
+}
+
+ORR_DEFINE_OP(index_reduce,
+    .torch = "torch.Tensor.index_reduce",
+    .doc = "x with the slices of source that meet at a position of one axis "
+           "multiplied, averaged, or the largest or smallest of them taken; "
+           "with what x holds there, if included.",
+    .params = {{"x", .want = ORR_WANT_ANY},
+        {"axis", ORR_AXIS, .required = true, .doc = "along which"},
+        {"index", .want = ORR_WANT_INT, .doc = "[M], positions from 1"},
+        {"source", .want = ORR_WANT_ANY, .doc = "like x, M along the axis"},
+        {"reduce", ORR_CHOICE, .choices = "prod|mean|amax|amin",
+            .doc = "what becomes of them"},
+        {"include_self", ORR_BOOL, .def = 1, .doc = "x's slice is one"}},
+    .compose = index_reduce_compose,
+    .samples = {"{ {5,3}, {4}, {4,3}, axis = 1, " INDICES,
+        "{ {2,5}, {9}, {2,9}, axis = 2, reduce = 'mean', " INDICES,
+        "{ {2,5}, {9}, {2,9}, axis = -1, reduce = 'prod', include_self = "
+        "false, " INDICES,
+        "{ {5,2}, {7}, {7,2}, axis = 1, reduce = 'amax', distinct = true, "
+        INDICES,
+        "{ {5}, {7}, {7}, axis = 1, reduce = 'amin', include_self = false, "
+        "distinct = true, " INDICES,
+        "{ {5}, {0}, {0}, axis = 1, " INDICES,
+        "{ {5,3}, {4}, {4,2}, axis = 1, ints = { index = {1,5} }, error = "
+        "'index_reduce: x is [5, 3] and index has 4 positions but source is "
+        "[4, 2]; source must be like x with that many along axis 1' }"});
+
 // ---- renorm: p, axis, maxnorm
 
 static orr_tensor *renorm_compose(orr_call *c) {

@@ -70,7 +70,7 @@ for name in pairs(set [[
   elsewhere[name] = false
 end
 local only_functions = set [[atleast_1d atleast_2d atleast_3d combinations
-  empty_like randint_like std_mean trapz var_mean]]  -- methods here only
+  empty_like gradient randint_like std_mean trapz var_mean]]  -- methods here only
 local only_methods = set [[divide_ multiply_ sgn_ subtract_ true_divide_
   arctan2_ backward]]  -- functions here too
 

@@ -138,6 +138,7 @@ require "orrery.creating"
 require "orrery.several"
 require "orrery.inplace"
 require "orrery.variants"
+require "orrery.sampled"
 require "orrery.aliases"  -- last: names of all that
 
 return orrery

@@ -27,10 +27,11 @@ for _, name in ipairs { "addbmm", "addcdiv", "addcmul", "addmm", "addmv",
   "bitwise_or", "bitwise_right_shift", "bitwise_xor", "celu", "clamp_max",
   "clamp_min", "copysign", "cumprod", "cumsum", "deg2rad", "eq", "float_power",
   "fmax", "fmin", "gcd", "ge", "gt", "heaviside", "i0", "index_copy",
-  "index_fill", "index_put", "lcm", "ldexp", "le", "lerp", "logical_and",
-  "logical_not", "logical_or", "logical_xor", "logit", "lt", "masked_fill",
-  "masked_scatter", "mvlgamma", "ne", "put", "rad2deg", "relu6", "renorm",
-  "scatter_reduce", "selu", "sinc", "threshold", "tril", "triu", "xlogy" } do
+  "index_fill", "index_put", "index_reduce", "lcm", "ldexp", "le", "lerp",
+  "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "lt",
+  "masked_fill", "masked_scatter", "mvlgamma", "ne", "put", "rad2deg", "relu6",
+  "renorm", "scatter_reduce", "selu", "sinc", "threshold", "tril", "triu",
+  "xlogy" } do
   local fn = methods[name] or orrery.functional[name]
   if fn and not methods[name .. "_"] then
     --- Writes the result of the function without _ over x; returns x.

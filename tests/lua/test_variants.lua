@@ -118,3 +118,51 @@ t.test("unique_consecutive compares neighbouring rows", function()
   t.equal(run, int { 1, 1, 2, 3 })
   t.equal(counts, int { 2, 1, 1 })
 end)
+
+t.test("gradient is exact for parabolas, at uneven points too", function()
+  local at = f64 { 0, 0.5, 2, 3, 3.25 }
+  local x = at * at - at * 3
+  local slope = at * 2 - 3
+  t.near(x:gradient { spacing = { at }, edge_order = 2 }, slope, 1e-12)
+  t.near(x:gradient({ spacing = { at } }):narrow(1, 2, 3), slope:narrow(1, 2,
+    3), 1e-12)
+  local grid = f64 { { 1, 2, 4 }, { 3, 4, 6 } }
+  local down, across = grid:gradient { spacing = 2 }
+  t.equal(down, f64 { { 1, 1, 1 }, { 1, 1, 1 } })
+  t.equal(across, f64 { { 0.5, 0.75, 1 }, { 0.5, 0.75, 1 } })
+  t.equal(int({ 1, 4, 9 }):gradient(), orrery.tensor { 3, 4, 5 })
+  t.fails("gradient: axis 1 of [2] has size 2; at least 3 are wanted",
+    orrery.gradient, f64 { 1, 2 }, { edge_order = 2 })
+  t.fails("gradient: spacing has 1 entries for 2 axes; give one for each",
+    orrery.gradient, grid, { spacing = { 1 } })
+end)
+
+t.test("histogram counts between edges, the last one included", function()
+  local x = f64 { 0, 0.5, 1, 1.5, 2, 3, -1, 0 / 0 }
+  local counts, edges = x:histogram(f64 { 0, 1, 2 })
+  t.equal(counts, f64 { 2, 3 })
+  t.equal(edges, f64 { 0, 1, 2 })
+  t.equal((x:narrow(1, 1, 5):histogram(4, { range = { 0, 2 } })),
+    f64 { 1, 1, 1, 2 })
+  t.near(x:narrow(1, 1, 5):histogram(2, { density = true }), f64 { 0.4, 0.6 },
+    1e-15)
+  t.equal((f64({ 3, 3 }):histogram(2, { weight = f64 { 0.5, 2 } })),
+    f64 { 0, 2.5 })
+  t.equal(select(2, f64({ 3 }):histogram(1)), f64 { 2.5, 3.5 })
+  t.fails("histogram: the range is 2 to 1; give two finite numbers that grow",
+    orrery.histogram, x, 2, { range = { 2, 1 } })
+end)
+
+t.test("put writes in row-major order, index_reduce folds slices", function()
+  local x = f64 { { 1, 2 }, { 3, 4 } }
+  t.equal(x:put(int { 4, 1 }, f64 { 9, 8 }), f64 { { 8, 2 }, { 3, 9 } })
+  t.equal(x:put(int { 2, 2 }, f64 { 1, 1 }, { accumulate = true }),
+    f64 { { 1, 4 }, { 3, 4 } })
+  local y = x:clone()
+  y:put_(int { 3 }, f64 { 0 })
+  t.equal(y, f64 { { 1, 2 }, { 0, 4 } })
+  t.equal(x:index_reduce(1, int { 2, 2 }, f64 { { 5, 1 }, { 2, 2 } },
+    { reduce = "amax" }), f64 { { 1, 2 }, { 5, 4 } })
+  t.equal(x:index_reduce(2, int { 1 }, f64 { { 3 }, { 5 } }, { reduce = "mean",
+    include_self = false }), f64 { { 3, 2 }, { 5, 4 } })
+end)

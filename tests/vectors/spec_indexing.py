@@ -103,6 +103,30 @@ def _(r):
           lambda x, _, y: torch.index_copy(x, axis, at, y))
 
 
+@op("put", cases=24)
+def _(r):
+  x = r.tensor(r.shape(zero=False))
+  n = r.int(0, 5)
+  add = r.chance()
+  at = (r.labels([n], x.numel()) if add else
+        torch.from_numpy(r.random.permutation(x.numel())[:n].copy()))
+  y = r.tensor(list(at.shape))
+  return (call(x, at + 1, y, accumulate=add or None),
+          lambda x, _, y: x.put(at, y, accumulate=add))
+
+
+@op("index_reduce", cases=32)
+def _(r):
+  shape, axis = target(r)
+  at = along(r, shape, axis)
+  how, own = r.each(["prod", "mean", "amax", "amin"]), r.chance()
+  x, y = r.distinct(shape), slices(r, shape, axis, at)
+  y = r.distinct(list(y.shape), -1.9, 2.1)
+  return (call(x, one(axis), at + 1, y, reduce=how, include_self=own),
+          lambda x, _, y: torch.index_reduce(x, axis, at, y, how,
+                                             include_self=own))
+
+
 @op("index_fill", cases=34)
 def _(r):
   shape, axis = target(r)

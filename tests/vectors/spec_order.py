@@ -155,3 +155,22 @@ def _(r):
   low, high = r.number_in(-2, 0), r.number_in(0.5, 2)
   return (call(x, bins=bins, min=low, max=high),
           torch.histc(x, bins, low, high))
+
+
+@op("histogram", cases=28)
+def _(r):
+  x = r.tensor(r.shape(1), -2, 2, grad=False)
+  weight = r.tensor(list(x.shape), 0, 1, grad=False) if r.chance() else None
+  density = r.chance(0.3) and x.numel() > 0
+  more = {"weight": weight, "density": density}
+  if r.chance():
+    edges = r.values(sorted(r.distinct([r.int(2, 7)]).tolist()), grad=False)
+    density = more["density"] = False  # nothing may lie inside
+    return (call(x, edges, weight=weight),
+            torch.histogram(x, edges, **more))
+  bins = r.int(1, 7)
+  if x.numel() and r.chance():
+    return (call(x, bins, **more), torch.histogram(x, bins, **more))
+  low, high = r.number_in(-3, -2), r.number_in(2, 3)
+  return (call(x, bins, range=[low, high], **more),
+          torch.histogram(x, bins, range=(low, high), **more))

@@ -137,3 +137,22 @@ def _(r):
   x = r.tensor(shape, 0.2, 2)
   return (call(x, p=p, axis=one(axis), maxnorm=most),
           lambda x: torch.renorm(x, p, axis, most))
+
+
+@op("gradient", cases=30)
+def _(r):
+  order = r.int(1, 2)
+  x = r.tensor([r.int(order + 1, 5) for _ in range(r.int(1, 3))])
+  axes = r.axes(x.shape) if r.chance() else None
+  every_axis = range(x.dim()) if axes is None else axes
+  ours = {"axis": one(axes), "edge_order": order}
+  theirs = {"dim": axes, "edge_order": order}
+  if r.number % 3 == 0:
+    return call(x, **ours), torch.gradient(x, **theirs)
+  if r.number % 3 == 1:
+    gaps = [r.number_in(0.25, 2) for _ in every_axis]
+  else:
+    gaps = [r.values(sorted(r.distinct([x.size(a)]).tolist()), grad=False)
+            for a in every_axis]
+  return (call(x, spacing=gaps, **ours),
+          torch.gradient(x, spacing=gaps, **theirs))
