@@ -326,7 +326,7 @@ static void x_chunk(void *context, int64_t chunk) {
   const char *y =
       p->y + (size_t)((first * g->k + group * p->kg) * p->pixels) * p->es;
   char *col = orr_slot_take(&p->slots), *slot = col;
-  for (int64_t i = 0; i < images; i++)
+  for (int64_t i = 0; i < images && !p->direct; i++)
     TYPED(p->d, fill_bias, cn, p->pixels_in, (const void *)bias,
           (void *)(x + (size_t)i * image_in));
   int64_t ldb = p->pixels;
@@ -339,8 +339,17 @@ static void x_chunk(void *context, int64_t chunk) {
   for (int64_t r0 = 0; r0 < g->oh && !orr_interrupted(); r0 += p->rows) {
     const int64_t r1 = min64(r0 + p->rows, g->oh);
     const int64_t ld = images * (r1 - r0) * g->ow;
-    product(p, true, false, cn * p->kk, ld, p->kg, a, depth,
-            y + (size_t)(r0 * g->ow) * p->es, ldb, 0, col, ld);
+    const char *b = y + (size_t)(r0 * g->ow) * p->es;
+    if (p->direct) {
+      char *to = x + (size_t)(r0 * g->ow) * p->es;
+      product(p, true, false, cn, ld, p->kg, a, depth, b, ldb, 0, to,
+              p->pixels_in);
+      TYPED(p->d, add_bias, cn, ld, (const void *)to, p->pixels_in,
+            (const void *)bias, (void *)to, p->pixels_in);
+      continue;
+    }
+    product(p, true, false, cn * p->kk, ld, p->kg, a, depth, b, ldb, 0, col,
+            ld);
     for (int64_t i = 0; i < images; i++)
       TYPED(p->d, col2im, g,
             (const void *)(col + (size_t)(i * p->pixels) * p->es), ld, cn, r0,
@@ -353,6 +362,8 @@ static bool run_x(orr_dtype d, const orr_conv *g, const void *y, const void *w,
                   const void *bias, void *x) {
   plan p = make_plan(d, g, g->c / g->groups * g->kh * g->kw);
   p.y = y, p.w = w, p.out = x, p.bias = bias;
+  p.direct = is_product(g) && p.pixels >= 64;
+  if (p.direct) p.images = 1, p.image_blocks = g->n;
   cut_channels(&p, p.ck, p.kk, p.image_blocks * g->groups, 1);
   const int64_t ld = p.images * p.rows * g->ow;
   const int64_t scratch = (p.part * p.kk + (p.images > 1 ? p.kg : 0)) * ld;

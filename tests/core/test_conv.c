@@ -466,6 +466,26 @@ static void transposed_is_the_adjoint(void **state) {
   orr_scope_end(mark);
 }
 
+// The adjoint of a 1 x 1 convolution is a product of matrices, plus its bias.
+static void transposed_of_one_pixel_is_a_product(void **state) {
+  (void)state;
+  const size_t mark = orr_scope_begin();
+  orr_tensor *x = random_tensor(ORR_F64, 4, (int64_t[]){2, 3, 9, 31});
+  orr_tensor *w = random_tensor(ORR_F64, 4, (int64_t[]){3, 5, 1, 1});
+  orr_tensor *b = random_tensor(ORR_F64, 1, (int64_t[]){5});
+  orr_tensor *y =
+      ORR(conv_transpose2d, x, w, b, .attr = {1, 1, 0, 0, 0, 0, 1, 1, 1});
+  assert_non_null(y);
+  for (int64_t i = 0; i < y->count; i++) {
+    const int64_t pixel = i % 279, k = i / 279 % 5, n = i / 279 / 5;
+    double wanted = orr_get(b, k);
+    for (int64_t c = 0; c < 3; c++)
+      wanted += orr_get(x, (n * 3 + c) * 279 + pixel) * orr_get(w, c * 5 + k);
+    near(orr_get(y, i), wanted, 1e-12);
+  }
+  orr_scope_end(mark);
+}
+
 static void run_out_of_memory(const int64_t *xs, const int64_t *ws) {
   const size_t mark = orr_scope_begin();
   orr_tensor *x = random_tensor(ORR_F32, 4, xs);
@@ -511,6 +531,7 @@ int main(void) {
       T(bits_do_not_depend_on_threads),
       T(gradients_of_both_orders),
       T(transposed_is_the_adjoint),
+      T(transposed_of_one_pixel_is_a_product),
       T(nothing_is_left_when_memory_runs_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
