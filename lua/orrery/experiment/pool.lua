@@ -73,8 +73,10 @@ local function ended(pool, worker, how, number)
     store:lost(record.id, worker.pid, "interrupted",
       ("its worker was ended by signal %d"):format(number))
   elseif number ~= 0 then
-    store:lost(record.id, worker.pid, "failed",
-      last_line(record:path "output.txt") or "its worker failed")
+    local said = last_line(record:path "output.txt") or "its worker failed"
+    local stopped = said:find("interrupted", 1, true)
+    store:lost(record.id, worker.pid, stopped and "interrupted" or "failed",
+      stopped and "stopped before its end" or said)
   end
   record:refresh()
   if record.status == "running" then
