@@ -32,6 +32,7 @@ orr_stream *orr_check_stream(lua_State *L, int index) {
 // Generator(seed?): its own stream; seed 0 when absent.
 static int generator(lua_State *L) {
   uint64_t seed = (uint64_t)orr_opt_int(L, 1, "seed", 0);
+  orr_refuse_recorded(L, "making a generator starts it afresh");
   orr_stream **slot = new_slot(L);
   *slot = orr_stream_new(seed);
   return *slot != NULL ? 1 : orr_raise(L);

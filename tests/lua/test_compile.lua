@@ -45,10 +45,10 @@ local function call_of(sample, arguments, names, generator)
         leaves[#leaves + 1] = own[name]
       end
     end
-    local call = samples.gather(sample.record, own)
     for _, p in ipairs(sample.record.params) do
-      if p.kind == "generator" then call[p.name] = generator end
+      if p.kind == "generator" then own[p.name] = generator end
     end
+    local call = samples.gather(sample.record, own)
     local out, loss = { samples.callable(sample.record)(call) }, nil
     for _, y in ipairs(out) do
       if y.requires_grad then

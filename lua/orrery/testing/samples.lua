@@ -204,7 +204,7 @@ function samples.gather(record, arguments)
   for _, p in ipairs(record.params) do
     if p.kind == "tensors" then call[p.name] = call[p.name] or {} end
     if p.kind == "generator" then
-      call[p.name] = orrery.Generator(20)
+      call[p.name] = arguments[p.name] or orrery.Generator(20)
     end
   end
   return call
