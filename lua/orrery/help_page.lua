@@ -69,8 +69,9 @@ for name in pairs(set [[
   trim true_divide_ version write_image]]) do
   elsewhere[name] = false
 end
+-- Methods here only.
 local only_functions = set [[atleast_1d atleast_2d atleast_3d combinations
-  empty_like gradient randint_like std_mean trapz var_mean]]  -- methods here only
+  empty_like gradient randint_like std_mean trapz var_mean]]
 local only_methods = set [[divide_ multiply_ sgn_ subtract_ true_divide_
   arctan2_ backward]]  -- functions here too
 

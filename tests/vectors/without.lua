@@ -2,8 +2,9 @@
 local random = "draws numbers: the streams differ"
 
 return {
-  bernoulli = random, dropout = random, exponential = random,
-  gumbel = random, gumbel_softmax = random, multinomial = random, rand = random,
+  bernoulli = random, binomial = random, dropout = random, exponential = random,
+  gumbel = random, gumbel_softmax = random, multinomial = random,
+  poisson = random, rand = random,
   rand_like = random, randint = random, randn = random, randn_like = random,
   randperm = random,
 }
