@@ -233,7 +233,8 @@ static bool look_through(orr_program *p) {
 
 bool orr_program_plan(orr_program *p) {
   drop_dead_rows(p);
-  if (!orr_program_order(p) || !orr_program_cluster(p) || !look_through(p))
+  if (!orr_program_merge(p) || !orr_program_order(p) ||
+      !orr_program_cluster(p) || !look_through(p))
     return false;
   find_lifetimes(p);
   overwrite_dying(p);

@@ -52,6 +52,7 @@ typedef struct orr_step_row {
   bool dead, direct;
   bool late;   // of the section at the end that cannot fail
   bool keeps;  // COPY: of what a later row writes, for a run that fails
+  bool again;  // of a checkpoint's second time
   orr_site site;
   int nx, ny;
   orr_tensor **x, **y;  // headers, NULL where an input is absent; one block
@@ -139,6 +140,8 @@ void orr_row_free(orr_step_row *row);
 
 // Puts what is written outside at the end, and rows that keep what cannot be.
 bool orr_program_order(orr_program *p);
+// Leaves out rows that repeat earlier ones.
+bool orr_program_merge(orr_program *p);
 
 // ---- clusters: elementwise rows that are done together, block by block
 

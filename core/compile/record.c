@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../autograd/checkpoint.h"
 #include "program.h"
 
 struct orr_recorder {
@@ -117,7 +118,11 @@ static orr_step_row *add_row(orr_program *p, orr_row_kind kind, int nx,
                              int ny) {
   orr_step_row *row = orr_row_new(kind, nx, ny);
   orr_step_row **slot = row ? orr_list_add(&p->rows) : NULL;
-  if (slot) return *slot = row;
+  if (slot) {
+    const orr_segment *segment = orr_current_segment();
+    row->again = segment && orr_segment_goes_again(segment);
+    return *slot = row;
+  }
   if (row) orr_row_free(row);
   return NULL;
 }

@@ -362,6 +362,105 @@ t.test("an interrupt stops a cluster", function()
   t.ok(same(step(x), (x * 2 + 1):exp()))
 end)
 
+-- ---- rows that repeat others
+
+local function count(names, name)
+  local n = 0
+  for _, other in ipairs(names) do n = n + (other == name and 1 or 0) end
+  return n
+end
+
+t.test("what was worked out before is not worked out again", function()
+  local w = orrery.randn(4, 4)
+  local function fn(x)
+    return x:matmul(w):relu():matmul(w) + x:matmul(w):relu():matmul(w)
+  end
+  local x = orrery.randn(3, 4)
+  local names, step = rows_of(fn, x)
+  t.equal(names, { "matmul", "relu", "matmul", "add" })
+  t.ok(same(step(x), fn(x)))
+end)
+
+t.test("other options, inputs or places of them are other rows", function()
+  local function fn(x, y)
+    return x:sum(1) + x:sum(2) + y:sum(1) + x:transpose(1, 2):cumsum(1)
+      + x:cumsum(1)
+  end
+  local x, y = orrery.randn(3, 3), orrery.randn(3, 3)
+  local names, step = rows_of(fn, x, y)
+  t.equal({ count(names, "sum"), count(names, "cumsum") }, { 3, 2 })
+  t.ok(same(step(x, y), fn(x, y)))
+end)
+
+t.test("a row is done again after something was written over", function()
+  local w, copy = orrery.ones(2, 2), nil
+  local function fn(x)
+    local y = x:matmul(w)
+    orrery.no_grad(function() w:add_(1) end)
+    copy = x * 1
+    local z = copy:cumsum(1)
+    copy[1]:mul_(2)
+    return y, x:matmul(w), z, copy:cumsum(1)
+  end
+  local x = orrery.randn(2, 2)
+  local step = orrery.compile(fn)
+  for k = 1, 3 do
+    w:fill_(k)
+    local got = { step(x) }
+    w:fill_(k)
+    local wanted = { fn(x) }
+    for i = 1, 4 do t.ok(same(got[i], wanted[i])) end
+  end
+end)
+
+t.test("what is written over later does not stand for others", function()
+  for which = 1, 2 do
+    local function fn(x)
+      local made = { x:cumsum(1), x:cumsum(1) }
+      made[which][1]:mul_(3)
+      return made[1] * 2, made[2] * 2
+    end
+    local step = orrery.compile(fn)
+    for _ = 1, 2 do
+      local x = orrery.randn(3, 2)
+      local got, wanted = { step(x) }, { fn(x) }
+      t.ok(same(got[1], wanted[1]) and same(got[2], wanted[2]))
+    end
+  end
+end)
+
+t.test("equal results are tensors of their own", function()
+  local step = orrery.compile(function(x) return x:cumsum(1), x:cumsum(1) end)
+  for _ = 1, 2 do
+    local a, b = step(orrery.ones(3))
+    a:add_(1)
+    t.equal(b:tolist(), { 1, 2, 3 })
+  end
+end)
+
+t.test("each draw is another", function()
+  local step = orrery.compile(function(x)
+    return orrery.randn_like(x) * 2, orrery.randn_like(x) * 2
+  end)
+  for _ = 1, 2 do
+    local a, b = step(orrery.zeros(4))
+    t.ok(not same(a, b))
+  end
+end)
+
+t.test("what a checkpoint drops is done again", function()
+  local w = orrery.randn { 4, 4, requires_grad = true }
+  local function layers(x) return x:matmul(w):tanh():matmul(w) end
+  local function products(fn)
+    return count(rows_of(function(x)
+      return orrery.grad((fn(x) ^ 2):sum(), w)[1]
+    end, orrery.ones(3, 4)), "matmul")
+  end
+  t.equal(products(layers), 5)
+  -- The second product is not needed again.
+  t.equal(products(function(x) return orrery.checkpoint(layers, x) end), 6)
+end)
+
 -- ---- whole training steps
 
 local source = os.getenv "ORRERY_SOURCE_DIR" or "."
