@@ -3,8 +3,10 @@
 #include "lapack.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <string.h>
 
+#include "../base/threads.h"
 #include "gemm.h"
 
 // Each character argument has its length at the end of the list.
@@ -18,6 +20,16 @@ extern void dgetrs_(const char *trans, const int *n, const int *nrhs,
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
                     const int *lda, double *w, double *work, const int *lwork,
                     int *iwork, const int *liwork, int *info, size_t, size_t);
+extern void dsytrd_(const char *uplo, const int *n, double *a, const int *lda,
+                    double *d, double *e, double *tau, double *work,
+                    const int *lwork, int *info, size_t);
+extern void dstedc_(const char *compz, const int *n, double *d, double *e,
+                    double *z, const int *ldz, double *work, const int *lwork,
+                    int *iwork, const int *liwork, int *info, size_t);
+extern void dormtr_(const char *side, const char *uplo, const char *trans,
+                    const int *m, const int *n, const double *a, const int *lda,
+                    const double *tau, double *c, const int *ldc, double *work,
+                    const int *lwork, int *info, size_t, size_t, size_t);
 extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a,
                     const int *lda, double *s, double *u, const int *ldu,
                     double *vt, const int *ldvt, double *work, const int *lwork,
@@ -80,7 +92,58 @@ size_t orr_lapack_eigh_work(int n) {
   return (size_t)eigh_lwork(n) + 3 + 5 * (size_t)n;
 }
 
+// What dsyevd does, taken apart: a = q t q^T with t tridiagonal, t = z w z^T,
+// and then q z, of which the threads share the columns.
+enum { EIGH_APART = 256, EIGH_COLUMNS = 128, EIGH_BLOCK = 32 };
+
+typedef struct eigh_job {
+  int n;
+  const double *a, *tau;
+  double *z, *work;
+} eigh_job;
+
+static void multiply_q(void *context, int64_t chunk) {
+  const eigh_job *j = context;
+  const int first = (int)chunk * EIGH_COLUMNS;
+  const int cols = min(EIGH_COLUMNS, j->n - first);
+  // What dormtr asks for: as many columns, and room for its triangles.
+  const int lwork = EIGH_COLUMNS * EIGH_BLOCK + 65 * 64;
+  int info = 0;
+  orr_blas_enter();
+  dormtr_("L", "L", "N", &j->n, &cols, j->a, &j->n, j->tau,
+          j->z + (size_t)first * (size_t)j->n, &j->n, j->work + chunk * lwork,
+          &lwork, &info, 1, 1, 1);
+  orr_blas_leave();
+}
+
+static int eigh_apart(int n, double *a, double *w, double *work) {
+  const size_t size = (size_t)n * (size_t)n;
+  double *e = work, *tau = e + n, *z = tau + n, *rest = z + size;
+  const int lwork = eigh_lwork(n) - (int)size - 2 * n, liwork = 3 + 5 * n;
+  int *iwork = (int *)(void *)(work + eigh_lwork(n));
+  int info = 0;
+  orr_blas_enter();
+  dsytrd_("L", &n, a, &n, w, e, tau, rest, &lwork, &info, 1);
+  dstedc_("I", &n, w, e, z, &n, rest, &lwork, iwork, &liwork, &info, 1);
+  orr_blas_leave();
+  if (info) return info;
+  eigh_job job = {n, a, tau, z, rest};
+  orr_parallel((n + EIGH_COLUMNS - 1) / EIGH_COLUMNS, multiply_q, &job);
+  memcpy(a, z, size * sizeof *a);
+  return 0;
+}
+
+// dsyevd scales what would leave the range of float64 when squared.
+static bool of_medium_size(int n, const double *a) {
+  double most = 0;
+  for (int64_t c = 0; c < n; c++)
+    for (int64_t r = c; r < n; r++)
+      if (fabs(a[c * n + r]) > most) most = fabs(a[c * n + r]);
+  return most > 1e-140 && most < 1e140;
+}
+
 int orr_lapack_eigh(int n, double *a, double *w, double *work) {
+  if (n >= EIGH_APART && of_medium_size(n, a)) return eigh_apart(n, a, w, work);
   const int lda = at_least_1(n), lwork = eigh_lwork(n), liwork = 3 + 5 * n;
   int info = 0;
   int *iwork = (int *)(void *)(work + lwork);
@@ -132,14 +195,18 @@ void orr_lapack_qr(int m, int n, double *a, double *r, double *work) {
 
 void orr_lapack_product(bool ta, bool tb, int m, int n, int k, const double *a,
                         const double *b, double *c) {
-  if (!m || !n) return;
-  if (!k) {
-    memset(c, 0, sizeof *c * (size_t)m * (size_t)n);
-    return;
-  }
-  orr_blas_enter();
-  cblas_dgemm(CblasColMajor, ta ? CblasTrans : CblasNoTrans,
-              tb ? CblasTrans : CblasNoTrans, m, n, k, 1, a, ta ? k : m, b,
-              tb ? n : k, 0, c, m);
-  orr_blas_leave();
+  // By columns, what gemm calls rows: c^T = op(b)^T op(a)^T.
+  orr_gemm_run(ORR_F64,
+               &(orr_gemm){.ta = tb,
+                           .tb = ta,
+                           .m = n,
+                           .n = m,
+                           .k = k,
+                           .a = b,
+                           .b = a,
+                           .c = c,
+                           .lda = at_least_1(tb ? n : k),
+                           .ldb = at_least_1(ta ? k : m),
+                           .ldc = at_least_1(m),
+                           .alpha = 1});
 }

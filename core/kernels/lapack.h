@@ -1,5 +1,6 @@
-// lapack.h -- LAPACK on one float64 matrix, stored by columns without gaps,
-// on the calling thread. Safe inside an orr_parallel chunk.
+// lapack.h -- LAPACK on one float64 matrix, stored by columns without gaps.
+// The threads share large products, of eigenvectors too; all else is the
+// calling thread's. Safe inside an orr_parallel chunk.
 //
 // A routine that can fail returns 0, or what LAPACK saw (> 0: the pivot, the
 // leading block, or that an iteration did not end).

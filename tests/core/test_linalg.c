@@ -1,5 +1,10 @@
 // test_linalg.c -- large matrices with known factors, shapes at LAPACK's
 // different paths, and what is left behind when memory is short.
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../core/base/threads.h"
+#include "../../core/kernels/lapack.h"
 #include "check.h"
 
 typedef double entry_fn(int64_t i, int64_t j);
@@ -69,6 +74,36 @@ static void string_has_known_frequencies(void **state) {
   }
   near(orr_get(ORR(det, x), 0), (double)n + 1, 1e-12);
   orr_scope_end(mark);
+}
+
+// Large enough to be taken apart, of ordinary size and not; by threads 1, 2.
+static void vectors_of_a_long_string(void **state) {
+  (void)state;
+  enum { N = 300 };
+  const int before = orr_threads();
+  const double scale[] = {1, 1e-200, 1e200};
+  double *v[2], *back = malloc(N * N * sizeof *back), w[N];
+  double *work = malloc(orr_lapack_eigh_work(N) * sizeof *work);
+  v[0] = malloc(N * N * sizeof *back), v[1] = malloc(N * N * sizeof *back);
+  for (int s = 0; s < 3; s++) {
+    for (int t = 0; t < 2; t++) {
+      orr_set_threads(t + 1);
+      for (int i = 0; i < N * N; i++) v[t][i] = scale[s] * string(i / N, i % N);
+      assert_int_equal(orr_lapack_eigh(N, v[t], w, work), 0);
+    }
+    assert_memory_equal(v[0], v[1], N * N * sizeof *back);
+    for (int k = 0; k < N; k++)
+      near(w[k] / scale[s],
+           2 - 2 * cos(3.14159265358979323846 * (k + 1) / (N + 1)), 1e-13);
+    orr_lapack_product(true, false, N, N, N, v[0], v[0], back);
+    for (int i = 0; i < N * N; i++)
+      near(back[i], identity(i / N, i % N), 1e-12);
+    for (int i = 0; i < N * N; i++) v[1][i] *= w[i / N] / scale[s];
+    orr_lapack_product(false, true, N, N, N, v[1], v[0], back);
+    for (int i = 0; i < N * N; i++) near(back[i], string(i / N, i % N), 1e-12);
+  }
+  free(v[0]), free(v[1]), free(back), free(work);
+  orr_set_threads(before);
 }
 
 static void rebuild(int64_t batch, int64_t m, int64_t n) {
@@ -162,9 +197,9 @@ static void failures_name_the_entry(void **state) {
 #define T(NAME) cmocka_unit_test_teardown(NAME, check_clean)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      T(random_walk_has_known_factors),  T(string_has_known_frequencies),
-      T(svd_and_qr_rebuild_every_shape), T(a_failed_allocation_leaves_nothing),
-      T(failures_name_the_entry),
+      T(random_walk_has_known_factors),      T(string_has_known_frequencies),
+      T(vectors_of_a_long_string),           T(svd_and_qr_rebuild_every_shape),
+      T(a_failed_allocation_leaves_nothing), T(failures_name_the_entry),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
