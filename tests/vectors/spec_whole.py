@@ -18,9 +18,12 @@ composed = "the spec makes it of others: PyTorch's own takes floats only"
 weighted = "a layer's weights are floats; PyTorch's is slow and wraps"
 truncated = "PyTorch drops the fraction of each mean"
 wrapped = "in PyTorch differences and sums of uint8 wrap first"
+none = "PyTorch takes them only where it computes nothing"
 single = "PyTorch takes them where it does not average"
 FLOATS_ONLY = {
-    "adaptive_avg_pool2d": composed, "alpha_dropout": composed,
+    "adaptive_avg_pool1d": none, "adaptive_avg_pool2d": composed,
+    "group_norm": none, "instance_norm": none,
+    "alpha_dropout": composed,
     "avg_pool1d": truncated, "avg_pool2d": truncated,
     "batch_norm": composed, "cholesky": composed, "conv1d": weighted,
     "conv2d": weighted, "conv_transpose1d": weighted,
@@ -30,9 +33,11 @@ FLOATS_ONLY = {
     "eigh": composed, "eigvalsh": composed,
     "feature_alpha_dropout": composed, "hardsigmoid": composed,
     "hardswish": composed, "hinge_embedding_loss": single,
+    "inner uint8": "PyTorch's of one column is int64, or fails",
     "kl_normal": composed, "l1_loss": single, "linear": weighted,
     "local_response_norm": truncated, "log_softmax": composed,
-    "lu": composed, "modulated_conv2d": composed, "softmax": composed,
+    "lu": composed, "lu_factor": composed, "matrix_rank": none,
+    "modulated_conv2d": composed, "softmax": composed,
     "softmin": composed, "solve_triangular": composed,
     "trapezoid": "PyTorch's of an empty axis stays whole, of others not",
     "lp_pool1d": truncated, "lp_pool2d": truncated,
@@ -68,8 +73,9 @@ class Whole(spec.Generator):
     return least, most
 
   def number_in(self, low, high):
-    if not self.rounded:
-      return super().number_in(low, high)
+    if not self.rounded:  # without a fraction a number counts as whole
+      v = super().number_in(low, high)
+      return int(v) if v == int(v) else v
     return self.int(int(numpy.ceil(low)), int(numpy.floor(high)))
 
   def values(self, array, grad=True):
