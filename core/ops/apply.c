@@ -298,6 +298,7 @@ static bool apply_single(const orr_op *op, const orr_args *args,
   const size_t mark = orr_scope_begin();
   orr_args batch = *args;
   bool ok = true;
+  for (int i = 0; i < ORR_MAX_OUTPUT; i++) y[i] = NULL;
   for (int i = 0; i < inputs_of(op)->n; i++)
     if (args->x[i] && args->x[i]->rank == op->batched - 1)
       ok = (batch.x[i] = ORR(unsqueeze, args->x[i], .attr = {0})) && ok;

@@ -99,6 +99,21 @@ t.test("layers take an example alone as a batch of one", function()
     places))
 end)
 
+t.test("an example alone fails cleanly when memory is short", function()
+  local image, weight = orrery.ones(2, 4, 4), orrery.ones(3, 2, 3, 3)
+  local before = orrery.live()
+  for n = 1, 12 do
+    orrery.fail_after(n)
+    pcall(F.max_pool2d_with_indices, image, 2)
+    pcall(F.conv2d, image, weight)
+    orrery.fail_after(0)
+  end
+  collectgarbage()
+  collectgarbage()
+  t.ok(orrery.live() <= before, "no tensor is left over")
+  t.equal({ F.conv2d(image, weight):shape() }, { 3, 2, 2 })
+end)
+
 t.test("adaptive max pools say where the maxima are; unpooling uses it",
   function()
     local x = rand(2, 3, 4, 6) + 3
