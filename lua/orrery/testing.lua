@@ -32,24 +32,32 @@ local function fail(message, ...)
 end
 t.fail = fail
 
---- Live tensors, once everything unreachable is gone. Twice: what a finaliser
---- lets go of is collected by the next round.
-local function live()
-  collectgarbage()
-  collectgarbage()
+-- Live tensors when the test before this one had ended well.
+local ended
+
+--- Live tensors, once everything unreachable is gone, in as many rounds as it
+--- takes to come to `wanted`, at most two: what a finaliser lets go of is
+--- collected by the next.
+local function live(wanted)
+  for _ = 1, 2 do
+    if orrery.live() == wanted then break end
+    collectgarbage()
+  end
   return (orrery.live())
 end
 
 --- Runs `fn`, then checks that no tensor of it is left.
 local function checked(fn)
   return function()
-    local before = live()
+    local before = ended or live()
+    ended = nil
     fn()
-    local after = live()
+    local after = live(before)
     if after ~= before then
       error(("the test left %d tensors alive that were not before; drop them, "
         .. "or find who holds them"):format(after - before), 0)
     end
+    ended = after
   end
 end
 

@@ -88,6 +88,18 @@ local function of_tensor(fn)
   end
 end
 
+-- Differences of a function of many numbers are right, but take seconds.
+local function of_few(fn)
+  return function(f, xs, ...)
+    for _, x in ipairs(type(xs) == "table" and xs or { xs }) do
+      if orrery.is_tensor(x) and pcall(x.numel, x) and x:numel() > 100 then
+        return
+      end
+    end
+    return fn(f, xs, ...)
+  end
+end
+
 local plain = {
   { "tensor", orrery.tensor, function()
     return { { { 1, 2 }, { 3, 4 } }, { dtype = "float64" } } end },
@@ -119,7 +131,7 @@ local plain = {
     return { function(x) return x * x end, ones(2), ones(2) } end },
   { "jvp", orrery.jvp, function()
     return { function(x) return x * x end, ones(2), ones(2) } end },
-  { "gradcheck", orrery.gradcheck, function()
+  { "gradcheck", of_few(orrery.gradcheck), function()
     return { cube, { ones(2) }, { tol = 1e-6, step = 1e-5 } } end },
   { "Generator", orrery.Generator, function() return { 7 } end,
     function(g) orrery.rand(2, { generator = g }) end },
