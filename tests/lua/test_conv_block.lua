@@ -172,8 +172,8 @@ t.test("Upsample by lines or by repeating, to a size or by a factor", function()
   t.equal(tostring(nn.Upsample { size = 4, mode = "bilinear" }),
     'Upsample({ size = 4, mode = "bilinear" })')
   t.fails("upsample: give either size or scale_factor", nn.Upsample, {})
-  t.fails('upsample: mode is "cubic"; use nearest, nearest-exact, bilinear, '
-    .. "bicubic or area", nn.Upsample, { size = 2, mode = "cubic" })
+  t.fails('upsample: mode is "cubic"; use nearest, nearest-exact, linear, '
+    .. "bilinear, bicubic or area", nn.Upsample, { size = 2, mode = "cubic" })
 end)
 
 t.test("Bilinear is a' W b for each output", function()
