@@ -99,12 +99,14 @@ ORR_INLINE float orr_erff(float x) {
 // first, of 33 bits, is exact up to ORR_TURNS_MOST. Sine and cosine of r by
 // Cephes' polynomials; n tells which of them, and the sign.
 #define ORR_TURNS_MOST 1e6f
-ORR_INLINE float orr_turned(float x, double quarter) {
+ORR_INLINE float orr_turned(float x, uint64_t quarter) {
   const double magic = 6755399441055744.0, d = (double)x;  // 1.5 * 2^52
-  const double n = d * 0.63661977236758134 + magic - magic;
+  const double t = d * 0.63661977236758134 + magic, n = t - magic;
   const double rest = d - n * 0x1.921fb544p+0 - n * 0x1.0b4611a626331p-34;
   const float r = (float)rest, z = r * r;
-  const int32_t k = (int32_t)(n + quarter);
+  uint64_t bits;  // its last are those of n
+  memcpy(&bits, &t, sizeof bits);
+  const uint32_t k = (uint32_t)(bits + quarter);
   float s = -1.9515295891e-4f;
   s = s * z + 8.3321608736e-3f;
   s = s * z - 1.6666654611e-1f;
