@@ -17,13 +17,10 @@
 
 #include "../base/threads.h"
 #include "elementwise.h"
-#include "micro.h"
-#include "slots.h"
+#include "implicit_source.h"
 
 enum {
-  KERNEL = 16,            // of an axis, at most
   ROWS = ORR_MICRO_ROWS,  // of a tile
-  LANE = ORR_MICRO_LANE,
   PANEL = LANE * ORR_MICRO_LANES,
   SOURCE = 1 << 16,  // floats of a chunk's copy aimed at: a part of the L2
   LEAST = 192,       // positions of a chunk, where there are that many
@@ -33,20 +30,7 @@ enum {
 };
 #define MOST_WORK 2e8  // multiplications of a chunk: some ms
 
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // ------------------------------------------------------------ passes
-
-// One axis of a pass: position t reads in[step t + shift[i]] for tap i, which
-// is element tap[i] of the kernel, and is written to out[first + apart t].
-typedef struct axis {
-  int taps;
-  int64_t tap[KERNEL], shift[KERNEL];
-  int64_t positions, step, first, apart;
-  int64_t least, most;  // shifts
-} axis;
 
 static void add_tap(axis *a, int64_t tap, int64_t shift) {
   a->least = a->taps ? min64(a->least, shift) : shift;
@@ -75,28 +59,6 @@ static axis adjoint_axis(int64_t size, int64_t kernel, int64_t stride,
   return a;
 }
 
-typedef struct image {
-  int64_t channels, group, h, w;  // group: channels of a group
-} image;
-
-enum { PASSES = 4 };  // of an axis: its stride, in the adjoint
-
-// Passes are pairs of one along each axis. `fused`: the two along rows are
-// computed side by side and written between each other.
-typedef struct plan {
-  const orr_conv *g;
-  bool adjoint, fused;
-  int64_t down, across;
-  axis y[PASSES], x[PASSES];
-  image in, out;
-  const float *read, *weight, *bias;
-  float *write, *packed;
-  int64_t to_out, to_in;        // in the weight, from a channel to the next
-  int64_t tiles, first_packed;  // of a group's channels
-  int64_t images, rows, image_blocks, row_blocks, part, parts;
-  orr_slots slots;
-} plan;
-
 static void find_passes(plan *p) {
   const orr_conv *g = p->g;
   p->down = p->adjoint ? g->sh : 1;
@@ -111,19 +73,6 @@ static void find_passes(plan *p) {
   for (int64_t q = 0; q < p->across; q++)
     p->x[q] = adjoint_axis(g->w, g->kw, g->sw, g->pw, g->dw, q);
   p->fused = p->across == 2 && p->x[0].positions == p->x[1].positions;
-}
-
-// What all passes along an axis read.
-static axis all_of(const axis *a, int64_t passes) {
-  axis all = a[0];
-  for (int64_t q = 1; q < passes; q++) {
-    all.positions = max64(all.positions, a[q].positions);
-    if (!a[q].taps) continue;
-    all.least = all.taps ? min64(all.least, a[q].least) : a[q].least;
-    all.most = all.taps ? max64(all.most, a[q].most) : a[q].most;
-    all.taps += a[q].taps;
-  }
-  return all;
 }
 
 // ------------------------------------------------------------ weights
@@ -174,114 +123,6 @@ static void pack_channels(void *context, int64_t chunk) {
           }
       }
   }
-}
-
-// ------------------------------------------------------------ the source
-
-// A chunk's copy of the image: [channel][image][row rest][row][column rest]
-// [column], rests of the division by the steps; from shifts `top` and `left`.
-typedef struct source {
-  int64_t images, first_row, rows;  // of positions
-  int64_t top, left, down, across;  // shifts and steps
-  int64_t high, wide;               // of a plane
-  int64_t image, channel;           // floats of one
-  float *at;
-} source;
-
-static source make_source(const plan *p, int64_t images, int64_t first_row,
-                          int64_t rows) {
-  const axis y = all_of(p->y, p->down), x = all_of(p->x, p->across);
-  source s = {.images = images, .first_row = first_row, .rows = rows};
-  s.top = y.least, s.left = x.least, s.down = y.step, s.across = x.step;
-  s.high = rows + (y.most - y.least) / y.step;
-  s.wide = x.positions + (x.most - x.least) / x.step;
-  s.image = s.high * s.wide * y.step * x.step;
-  // Odd in lanes: strides that are powers of two fight for cache sets.
-  s.channel = (ceil_div(images * s.image, LANE) | 1) * LANE;
-  return s;
-}
-
-typedef float lane __attribute__((vector_size(4 * LANE)));
-typedef float any_lane
-    __attribute__((vector_size(4 * LANE), aligned(4), may_alias));
-
-// What take_rows reads from: rows of an image of h x w, within `begin` and
-// `end` of all that may be read.
-typedef struct view {
-  const float *image, *begin, *end;
-  int64_t h, w;
-} view;
-
-typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-
-#define EVEN(I) (I), (I) + 2, (I) + 4, (I) + 6, (I) + 8, (I) + 10, (I) + 12
-
-// Every step-th of a row's elements, `wide` of them, those in [lo, hi) inside
-// the image; zeros elsewhere. With `room` around the row whole lanes are copied:
-// what is too much the next row overwrites.
-static inline __attribute__((always_inline)) void take_row(
-    const float *restrict from, int64_t lo, int64_t hi, int64_t step,
-    int64_t wide, bool room, float *restrict to) {
-  if (room && step == 1)
-    for (int64_t i = 0; i < wide; i += LANE)
-      *(any_lane *)(to + i) = *(const any_lane *)(from + i);
-  else if (room)
-    for (int64_t i = 0; i < wide; i += LANE) {
-      const lane a = *(const any_lane *)(from + 2 * i);
-      const lane b = *(const any_lane *)(from + 2 * i + LANE);
-      *(any_lane *)(to + i) =
-          __builtin_shufflevector(a, b, EVEN(0), 14, EVEN(16), 30);
-    }
-  else
-    for (int64_t i = lo; i < hi; i++) to[i] = from[step * i];
-  for (int64_t i = 0; i < lo; i++) to[i] = 0;
-  for (int64_t i = hi; i < wide; i++) to[i] = 0;
-}
-
-// Rows `down` apart, the columns of each rest after those of the last.
-ORR_CLONES static void take_rows(const view *v, const source *s, int64_t row,
-                                 float *to) {
-  const int64_t step = s->across, wide = s->wide;
-  int64_t lo[PASSES], hi[PASSES];
-  for (int64_t q = 0; q < step; q++) {
-    const int64_t column = s->left + q;
-    lo[q] = min64(wide, column < 0 ? ceil_div(-column, step) : 0);
-    hi[q] = min64(wide, ceil_div(max64(v->w - column, 0), step));
-    hi[q] = max64(lo[q], hi[q]);
-  }
-  for (int64_t r = 0; r < s->high; r++, row += s->down) {
-    const float *from = v->image + row * v->w;
-    const bool inside = row >= 0 && row < v->h;
-    const bool room = step <= 2 && inside && from + s->left >= v->begin &&
-        from + s->left + (wide + LANE + 1) * step <= v->end;
-    for (int64_t q = 0; q < step; q++, to += wide)
-      if (inside)
-        take_row(from + s->left + q, lo[q], hi[q], step, wide, room, to);
-      else
-        for (int64_t i = 0; i < wide; i++) to[i] = 0;
-  }
-}
-
-static void fill_source(const plan *p, const source *s, int64_t n0,
-                        int64_t c0) {
-  const image *in = &p->in;
-  const int64_t plane = in->h * in->w, row = s->first_row * s->down + s->top;
-  view v = {.begin = p->read, .h = in->h, .w = in->w};
-  v.end = v.begin + p->g->n * in->channels * plane;
-  for (int64_t c = 0; c < in->group; c++)
-    for (int64_t n = 0; n < s->images; n++) {
-      v.image = v.begin + ((n0 + n) * in->channels + c0 + c) * plane;
-      float *to = s->at + c * s->channel + n * s->image;
-      for (int64_t q = 0; q < s->down; q++)
-        take_rows(&v, s, row + q, to + q * s->across * s->high * s->wide);
-    }
-}
-
-// Where position 0 of a tap lies in a channel of the source.
-static int64_t tap_at(const source *s, int64_t row, int64_t column) {
-  const int64_t dy = row - s->top, dx = column - s->left;
-  const int64_t row_of = dy % s->down * s->high + dy / s->down;
-  return (row_of * s->across + dx % s->across) * s->wide + dx / s->across;
 }
 
 // ------------------------------------------------------------ panels
@@ -358,6 +199,8 @@ ORR_CLONES static void pack_panel(const source *s, int64_t channels,
         *(any_lane *)(to + n->at[r]) = *(const any_lane *)(from + n->from[r]);
     }
 }
+
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
 // n neighbours, plus a bias; the last lanes of fewer overlap.
 static inline __attribute__((always_inline)) void give_run(
@@ -484,7 +327,7 @@ static void set_offsets(work *w, half *h) {
   int32_t *a_at = h->a_at, *b_at = h->b_at, *tap = h->tap;
   for (int i = 0; i < y->taps; i++)
     for (int j = 0; j < x->taps; j++)
-      *tap++ = (int32_t)tap_at(&w->s, y->shift[i], x->shift[j]);
+      *tap++ = (int32_t)orr_implicit_tap(&w->s, y->shift[i], x->shift[j]);
   for (int64_t c = 0; c < p->in.group; c++)
     for (int i = 0; i < y->taps; i++)
       for (int j = 0; j < x->taps; j++) {
@@ -589,11 +432,11 @@ static void run_chunk(void *context, int64_t chunk) {
   const int64_t block = chunk / p->parts / p->g->groups;
   const int64_t n0 = block / p->row_blocks * p->images;
   const int64_t r0 = block % p->row_blocks * p->rows;
-  w.s = make_source(p, min64(p->images, p->g->n - n0), r0, p->rows);
+  w.s = orr_implicit_source(p, min64(p->images, p->g->n - n0), r0, p->rows);
   w.write = p->write + n0 * out->channels * out->h * out->w;
   float *slot = orr_slot_take(&p->slots);
   lay_out(&w, slot);
-  fill_source(p, &w.s, n0, w.group * p->in.group);
+  orr_implicit_fill(p, &w.s, n0, w.group * p->in.group);
   for (int64_t i = 0; i < p->down; i++)
     for (int64_t j = 0; j < (p->fused ? 1 : p->across); j++) run_pass(&w, i, j);
   orr_slot_give(&p->slots, slot);
@@ -604,8 +447,9 @@ static void run_chunk(void *context, int64_t chunk) {
 // Positions a chunk covers: whole images when they are small, some rows of
 // one when they are large.
 static void cut(plan *p) {
-  const axis y = all_of(p->y, p->down), x = all_of(p->x, p->across);
-  const source s = make_source(p, 1, 0, 1);
+  const axis y = orr_implicit_axes(p->y, p->down),
+             x = orr_implicit_axes(p->x, p->across);
+  const source s = orr_implicit_source(p, 1, 0, 1);
   const int64_t wide = max64(x.positions, 1), high = max64(y.positions, 1);
   const int64_t copy = s.wide * y.step * x.step * p->in.group;
   const double work = (double)p->in.group * (double)p->g->kh *
@@ -644,7 +488,7 @@ static bool convolve(plan *p) {
   p->packed = bytes ? orr_alloc(bytes) : NULL;
   if (bytes && !p->packed) return false;
   const int64_t chunks = p->image_blocks * p->row_blocks * g->groups * p->parts;
-  const source s = make_source(p, p->images, 0, p->rows);
+  const source s = orr_implicit_source(p, p->images, 0, p->rows);
   const scratch l = scratch_of(p, &s);
   const size_t each = (size_t)floats_of(&l) * sizeof(float);
   const bool ok = orr_slots_open(&p->slots, each, chunks);
