@@ -47,6 +47,10 @@ tests pkg:cmocka                 libcmocka-dev    libcmocka-devel cmocka cmocka
 tests lua:busted.core            lua-busted       luarocks     luarocks luarocks
 tests lua:dkjson                 lua-dkjson       -            -       -
 tests np:umath                   python3-numpy    python3-numpy python-numpy numpy
+tests cmd:chromium/chromium-browser/google-chrome chromium chromium chromium -
+tests cmd:node                   nodejs           nodejs       nodejs  node
+tests cmd:npm                    npm              npm          npm     -
+tests node:playwright-core       -                -            -       -
 tests cmd:luacheck               lua-check        luarocks     luacheck luacheck
 tests cmd:clang-format           clang-format     clang-tools-extra clang clang-format
 '
@@ -69,10 +73,14 @@ has_tables() {
   return 1
 }
 
+# What npm brings is in the cache folder: nothing is written into the tree.
+modules=${XDG_CACHE_HOME:-${HOME-}/.cache}/orrery
+
 # has KIND:NAME[/NAME...]: is any of the names there?
 has() {
   kind=${1%%:*} names=${1#*:}
   [ "$kind" = js ] && { [ -e "/usr/share/javascript/$names" ]; return; }
+  [ "$kind" = node ] && { [ -e "$modules/node_modules/$names" ]; return; }
   [ "$kind" = np ] && { has_tables; return; }
   old_ifs=$IFS IFS=/
   for name in $names; do
@@ -143,6 +151,12 @@ case " $groups " in *" tests "*)
     for rock in busted luacheck; do
       has "cmd:$rock" || $as_root luarocks --lua-version=5.4 install $rock
     done
+  fi
+  # Drives the system's browser; brings none of its own.
+  if ! has node:playwright-core && command -v npm >/dev/null; then
+    echo "setup: npm install playwright-core"
+    npm install --prefix "$modules" --no-audit --no-fund --silent \
+      playwright-core@1.55.0
   fi ;;
 esac
 
