@@ -122,6 +122,9 @@ ORR_API bool orr_write_idx(const char *who, const char *path, orr_tensor *t,
 // takes [H, W], and floats, where 0 is black and 1 white.
 ORR_API orr_tensor *orr_read_png(orr_input *in);
 ORR_API bool orr_write_png(const char *who, const char *path, orr_tensor *t);
+// The same file in a block of *size bytes (orr_alloc).
+ORR_API bool orr_encode_png(const char *who, const char *name, orr_tensor *t,
+                            void **data, size_t *size);
 
 // JPEG as uint8 [C, H, W], C = 1 (grey) or 3 (RGB; CMYK is converted). EXIF is
 // not looked at. Writing takes what PNG takes, without a fourth channel;

@@ -107,28 +107,24 @@ orr_tensor *orr_read_png(orr_input *in) {
 
 // ---------------------------------------------------------------- writing
 
-static bool encode(orr_output *out, const uint8_t *pixels, size_t bytes,
-                   struct spng_ihdr *h) {
+// The file in a block of libspng's own (for free); NULL when it fails.
+static void *encode(const uint8_t *pixels, size_t bytes, struct spng_ihdr *h,
+                    size_t *size, int *code) {
   spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
-  size_t size;
-  int code = ctx ? 0 : SPNG_EMEM;
   void *png = NULL;
-  if (!code) code = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
-  if (!code) code = spng_set_ihdr(ctx, h);
-  if (!code)
-    code = spng_encode_image(ctx, pixels, bytes, SPNG_FMT_PNG,
-                             SPNG_ENCODE_FINALIZE);
-  if (!code) png = spng_get_png_buffer(ctx, &size, &code);
+  *code = ctx ? 0 : SPNG_EMEM;
+  if (!*code) *code = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
+  if (!*code) *code = spng_set_ihdr(ctx, h);
+  if (!*code)
+    *code = spng_encode_image(ctx, pixels, bytes, SPNG_FMT_PNG,
+                              SPNG_ENCODE_FINALIZE);
+  if (!*code) png = spng_get_png_buffer(ctx, size, code);
   spng_ctx_free(ctx);
-  bool ok = png && orr_output_write(out, png, size);
-  if (!png)
-    orr_io_fail(out->who, out->path, "cannot be made: %s", spng_strerror(code));
-  // libspng's own allocation, which it hands over.
-  free(png);
-  return ok;
+  return png;
 }
 
-bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
+bool orr_encode_png(const char *who, const char *name, orr_tensor *t,
+                    void **data, size_t *size) {
   int rank = orr_rank(t);
   int64_t channels;
   if (!orr_pixels_fit(who, t, "1, 3 or 4", "PNG", INT32_MAX, &channels))
@@ -142,21 +138,23 @@ bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
                                   : SPNG_COLOR_TYPE_TRUECOLOR_ALPHA,
   };
   size_t bytes = (size_t)orr_count(t);
-  orr_output out;
   orr_tensor *c = orr_contiguous(t);
   uint8_t *pixels = c ? orr_alloc(bytes) : NULL;
-  bool ok = pixels && orr_output_file(&out, who, path);
-  if (ok) {
+  void *png = NULL;
+  int code = 0;
+  *data = NULL;
+  if (pixels) {
     orr_pixels_interleave(c, channels, pixels);
-    ok = encode(&out, pixels, bytes, &h);
-    if (ok)
-      ok = orr_output_commit(&out);
-    else
-      orr_output_drop(&out);
+    png = encode(pixels, bytes, &h, size, &code);
+    if (!png)
+      orr_io_fail(who, name, "cannot be made: %s", spng_strerror(code));
+    else if ((*data = orr_alloc(*size)))
+      memcpy(*data, png, *size);
+    free(png);
+    orr_free(pixels, bytes);
   }
-  if (pixels) orr_free(pixels, bytes);
   orr_release(c);
-  return ok;
+  return *data != NULL;
 }
 
 #else
@@ -168,11 +166,23 @@ orr_tensor *orr_read_png(orr_input *in) {
   return NULL;
 }
 
-bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
+bool orr_encode_png(const char *who, const char *name, orr_tensor *t,
+                    void **data, size_t *size) {
   (void)t;
-  return orr_io_fail(who, path,
+  (void)data;
+  (void)size;
+  return orr_io_fail(who, name,
                      "is to be a picture, but this build has no "
                      "libspng; build it with -Dpng=enabled");
 }
 
 #endif
+
+bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
+  void *data;
+  size_t size;
+  if (!orr_encode_png(who, path, t, &data, &size)) return false;
+  bool ok = orr_write_file(who, path, data, size);
+  orr_free(data, size);
+  return ok;
+}

@@ -15,6 +15,8 @@
 typedef struct holder {
   orr_input in;
   orr_bundle bundle;
+  void *block;
+  size_t block_size;
 #ifdef ORR_HAVE_JSON
   json_t *json;
 #endif
@@ -24,6 +26,8 @@ static int free_holder(lua_State *L) {
   holder *h = luaL_checkudata(L, 1, HOLDER);
   orr_input_close(&h->in);
   orr_bundle_clear(&h->bundle);
+  if (h->block) orr_free(h->block, h->block_size);
+  h->block = NULL;
 #ifdef ORR_HAVE_JSON
   json_decref(h->json);
   h->json = NULL;
@@ -99,6 +103,35 @@ static int write_tensor(lua_State *L) {
   default:
     return done(L, orr_write_idx(who, path, t, lua_toboolean(L, 5)));
   }
+}
+
+// png_bytes(who, tensor) -> string: what a file of it would hold
+static int png_bytes(lua_State *L) {
+  const char *who = luaL_checkstring(L, 1);
+  orr_tensor *t = orr_check_tensor(L, 2);
+  holder *h = push_holder(L);
+  if (!orr_encode_png(who, "picture", t, &h->block, &h->block_size)) {
+    h->block = NULL;
+    return failed(L);
+  }
+  lua_pushlstring(L, h->block, h->block_size);
+  orr_free(h->block, h->block_size);
+  h->block = NULL;
+  return 1;
+}
+
+// png_pixels(who, string) -> tensor
+static int png_pixels(lua_State *L) {
+  size_t n;
+  const char *who = luaL_checkstring(L, 1), *png = luaL_checklstring(L, 2, &n);
+  holder *h = push_holder(L);
+  orr_tensor **slot = orr_push_slot(L);
+  orr_input_memory(&h->in, who, "picture", png, n);
+  *slot = orr_read_png(&h->in);
+  orr_input_close(&h->in);
+  if (!*slot) return failed(L);
+  orr_collect(L);
+  return 1;
 }
 
 // read_bundle(kind, who, path) -> names, tensors, texts by name
@@ -312,6 +345,8 @@ void orr_open_io(lua_State *L) {
   static const luaL_Reg functions[] = {{"is_tensor", is_tensor},
                                        {"read_tensor", read_tensor},
                                        {"write_tensor", write_tensor},
+                                       {"png_bytes", png_bytes},
+                                       {"png_pixels", png_pixels},
                                        {"read_bundle", read_bundle},
                                        {"write_bundle", write_bundle},
                                        {"read_file", read_file},

@@ -172,13 +172,16 @@ static int is_terminal(lua_State *L) {
                     name);
 }
 
-// terminal_size() -> columns, rows; nil when stdout is no terminal.
+// terminal_size() -> columns, rows, width and height in pixels (0 where the
+// terminal does not say); nothing when stdout is no terminal.
 static int terminal_size(lua_State *L) {
   struct winsize w = {0};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col == 0) return 0;
   lua_pushinteger(L, w.ws_col);
   lua_pushinteger(L, w.ws_row);
-  return 2;
+  lua_pushinteger(L, w.ws_xpixel);
+  lua_pushinteger(L, w.ws_ypixel);
+  return 4;
 }
 
 static const char *instruction_set(void) {

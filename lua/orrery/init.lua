@@ -21,7 +21,7 @@ local orrery = core
 --- Functions that live in a submodule but are called from here.
 local homes = {
   save = "io", load = "io", read_image = "io", write_image = "io",
-  help = "help",
+  help = "help", show = "show",
   jacobian = "derivatives", hessian = "derivatives", hvp = "derivatives",
   vjp = "derivatives", jvp = "derivatives",
   gradcheck = "gradient_checks", gradgradcheck = "gradient_checks",

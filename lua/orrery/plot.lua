@@ -5,6 +5,7 @@
 ---
 --- A chart is described by plain tables and drawn when it is saved, as PNG or
 --- SVG by the file's ending. Without gnuplot `save` returns nil and says so.
+local Figure = require "orrery.plot.figure"
 local gnuplot = require "orrery.plot.gnuplot"
 local plot = {}
 
@@ -14,20 +15,6 @@ local plot = {}
 ---@field name? string  shown in the legend
 ---@field sd? number[]  draws the band y - sd .. y + sd
 ---@field labels? any[]  written beside the points
-
----@class orrery.plot.Figure
----@field kind string  "line" "scatter" "bar" "heat"
----@field series orrery.plot.Series[]
----@field title? string
----@field xlabel? string
----@field ylabel? string
----@field log_x? boolean
----@field log_y? boolean
----@field ymin? number  where the y axis starts
----@field square? boolean  one unit is as long in x as in y
----@field size? integer[]  width and height in pixels
-local Figure = {}
-Figure.__index = Figure
 
 -- Plain list of numbers (or names) from a list or a tensor of any shape.
 local function list(v, who, name)
@@ -68,7 +55,7 @@ local function figure(kind, options, who)
     "square", "size", "caption", "ymin" } do
     fig[key] = options[key]
   end
-  return setmetatable(fig, Figure)
+  return Figure.new(fig)
 end
 
 local function with_series(kind, options, who)
@@ -157,19 +144,6 @@ end
 ---@return boolean ok
 ---@return string? why  a sentence when not
 function plot.available() return gnuplot.available() end
-
---- Writes the chart.
----@param path string  ends in .png or .svg
----@return boolean? ok  nil when it could not
----@return string? message
-function Figure:save(path)
-  local format = path:match "%.(%a+)$"
-  if format ~= "png" and format ~= "svg" then
-    error(("plot: %s ends in neither .png nor .svg; name it so"):format(path),
-      2)
-  end
-  return gnuplot.draw(self, format, path)
-end
 
 plot.grid = require "orrery.plot.grid"
 return plot

@@ -95,8 +95,10 @@ entry(functions, "sleep", { "seconds: number" }, {}, "Waits that long.")
 entry(functions, "getpid", {}, { "integer" }, "The process' number.")
 entry(functions, "isatty", { "file?: string" }, { "boolean" },
   "Whether stdout (or stdin, stderr) is a terminal.")
-entry(functions, "terminal_size", {}, { "integer?", "integer?" },
-  "Columns and rows of the terminal; nothing when stdout is none.")
+entry(functions, "terminal_size", {},
+  { "integer?", "integer?", "integer?", "integer?" },
+  "Columns and rows of the terminal, its width and height in pixels (0 when "
+  .. "it does not say); nothing when stdout is none.")
 entry(functions, "machine", {}, { "table" },
   "Facts about the machine: cores, threads, instructions, blas, blas_core, "
   .. "sanitized (built with AddressSanitizer).")

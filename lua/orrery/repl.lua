@@ -100,13 +100,28 @@ function Session:protect(text, f, ...)
   return false
 end
 
+-- Told by its name, so that nothing of plot loads for what is none.
+local function is_figure(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table"
+    and rawget(meta, "__name") == "orrery.plot.Figure"
+end
+
+-- Figures are drawn, other values written.
 function Session:show(results)
-  local texts, long = {}, false
+  local texts, figures, long = {}, {}, false
   for i = 2, results.n do
-    texts[#texts + 1] = pretty(results[i])
-    long = long or texts[#texts]:find "\n"
+    if is_figure(results[i]) then
+      figures[#figures + 1] = results[i]
+    else
+      texts[#texts + 1] = pretty(results[i])
+      long = long or texts[#texts]:find "\n"
+    end
   end
   if #texts > 0 then self:say(table.concat(texts, long and "\n" or "   ")) end
+  for _, figure in ipairs(figures) do
+    require "orrery.show".show(figure, nil, self.write)
+  end
 end
 
 --- Runs one entry and prints what it gives.

@@ -51,11 +51,16 @@ local function slug(name) return (name:gsub("[^%w._-]+", "_")) end
 --- A picture: a tensor of images (see plot.grid), a grid, or a chart. Where
 --- pictures or charts are off it is left out, and the log says so once.
 ---@param name string
----@param image orrery.Tensor|orrery.plot.Picture|orrery.plot.Figure
+---@param image orrery.Tensor|orrery.plot.Figure
 ---@param options? table  step: one picture per step is kept, not the last
 ---  alone; the rest is for plot.grid
 function Log:image(name, image, options)
-  if type(image) == "userdata" then image = plot.grid(image, options) end
+  if type(image) == "userdata" then
+    local of_grid = {}
+    for key, value in pairs(options or {}) do of_grid[key] = value end
+    of_grid.step = nil
+    image = plot.grid(image, of_grid)
+  end
   if options and options.step then
     name = ("%s, %s %s"):format(name, self.step, options.step)
   end

@@ -146,14 +146,13 @@ local function heat(fig, add)
   add "plot $z matrix using ($1+1):($2+1):3 with image notitle"
 end
 
-local function script(fig, format, path)
+local function script(fig, format)
   local lines = {}
   local function add(text) lines[#lines + 1] = text end
   local size = fig.size or (fig.square and { 620, 540 } or { 720, 440 })
   add(("set terminal %s noenhanced size %d,%d font 'DejaVu Sans,11' %s"):format(
     format == "png" and "pngcairo" or "svg", size[1], size[2],
     format == "png" and "background rgb 'white'" or "background 'white'"))
-  add("set output " .. quote(path))
   add "set datafile missing 'NaN'"
   add "set border 3 lc rgb '#555555'"
   add "set tics nomirror"
@@ -184,35 +183,43 @@ local function script(fig, format, path)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Runs gnuplot; the file appears whole or not at all.
----@param fig orrery.plot.Figure
----@param format "png"|"svg"
----@param path string
----@return boolean? ok
----@return string? message
-function gnuplot.draw(fig, format, path)
-  local ok, why = gnuplot.available()
-  if not ok then return nil, why end
-  local part, log = path .. ".part", path .. ".log"
-  -- Tells a folder that is not there from gnuplot's own troubles.
-  local file, message = io.open(part, "wb")
-  if not file then return nil, "plot: " .. message end
-  file:close()
-  local child = io.popen(("'%s' 2>'%s'"):format(found:gsub("'", "'\\''"),
-    log:gsub("'", "'\\''")), "w")
-  if not child then return nil, missing end
-  child:write(script(fig, format, part), "exit\n")
-  ok = child:close()
+-- Runs gnuplot on a script; what it draws comes back through a pipe.
+local function run(text)
+  local name = os.tmpname()
+  local log = name .. ".log"
+  local _ <close> = setmetatable({}, { __close = function()
+    os.remove(name)
+    os.remove(log)
+  end })
+  local file, why = io.open(name, "w")
+  if not file then return nil, why end
+  file:write(text):close()
+  local child = io.popen(("'%s' '%s' 2>'%s'"):format(
+    found:gsub("'", "'\\''"), name, log), "r")
+  if not child then return nil, "it cannot be started" end
+  local bytes = child:read "a"
+  local ok = child:close()
+  if ok and bytes and #bytes > 0 then return bytes end
+  if require "orrery.core".interrupted() then return nil, "interrupted" end
   local notes = io.open(log, "r")
   local said = notes and notes:read "a" or ""
   if notes then notes:close() end
-  os.remove(log)
-  if ok then ok, why = os.rename(part, path) else why = nil end
-  if ok then return true end
-  os.remove(part)
   said = said:gsub("^.*\n(%S[^\n]*)\n*$", "%1"):gsub("%s+", " ")
-  return nil, ("plot: gnuplot could not draw %s: %s"):format(path,
-    why or (said ~= "" and said or "it stopped"))
+  return nil, said:find "%S" and said or "it stopped"
+end
+
+--- Draws a chart.
+---@param fig orrery.plot.Figure
+---@param format "png"|"svg"
+---@return string? bytes
+---@return string? why
+function gnuplot.draw(fig, format)
+  local ok, why = gnuplot.available()
+  if not ok then return nil, why end
+  local bytes
+  bytes, why = run(script(fig, format))
+  if bytes then return bytes end
+  return nil, "plot: gnuplot could not draw this: " .. why
 end
 
 return gnuplot

@@ -15,18 +15,12 @@ end
 --- How pictures can be drawn in this terminal.
 ---@return string
 function doctor.graphics()
-  local function has(name, pattern)
-    local value = os.getenv(name) or ""
-    return value:find(pattern) ~= nil
-  end
-  if not core.isatty "stdout" then return "none: no terminal" end
-  if has("TMUX", ".") then return "half-blocks (inside tmux)" end
-  if has("KITTY_WINDOW_ID", ".") or has("TERM", "kitty") then return "kitty" end
-  if has("TERM_PROGRAM", "iTerm") then return "iTerm2" end
-  if has("TERM", "sixel") or has("TERM", "mlterm") or has("TERM", "foot") then
-    return "sixel"
-  end
-  return "half-blocks"
+  local t = require "orrery.show.terminal".detect()
+  if t.mode == "none" then return "none: " .. t.why end
+  local name = ({ iterm2 = "iTerm2", symbols = "half-blocks" })[t.mode]
+    or t.mode
+  return ("%s, %d x %d characters of %d x %d pixels"):format(name, t.columns,
+    t.rows, t.cell[1], t.cell[2])
 end
 
 local function readable(path)

@@ -18,7 +18,7 @@ end
 ---@param model orrery.vae.VAE
 ---@param images orrery.Tensor  [N, ...] in [0, 1]
 ---@param columns? integer  16
----@return orrery.plot.Picture
+---@return orrery.plot.Figure
 function pictures.reconstructions(model, images, columns)
   columns = math.min(columns or 16, images:size(1))
   return orrery.no_grad(function()
@@ -35,7 +35,7 @@ end
 --- Images from the prior, always from the same codes.
 ---@param model orrery.vae.VAE
 ---@param n? integer  64
----@return orrery.plot.Picture
+---@return orrery.plot.Figure
 function pictures.samples(model, n)
   return orrery.no_grad(function()
     return grid(model:sample(n or 64, orrery.Generator(1)), 16)
@@ -61,7 +61,7 @@ end
 ---@param image orrery.Tensor  [1, ...]
 ---@param kl_per_latent number[]
 ---@param rows? integer  10
----@return orrery.plot.Picture
+---@return orrery.plot.Figure
 function pictures.traversals(model, image, kl_per_latent, rows)
   local steps = 11
   return orrery.no_grad(function()
@@ -83,7 +83,7 @@ end
 --- 2.5, the second latent upwards.
 ---@param model orrery.vae.VAE
 ---@param side? integer  15
----@return orrery.plot.Picture
+---@return orrery.plot.Figure
 function pictures.plane(model, side)
   side = side or 15
   local codes, step = {}, 5 / (side - 1)

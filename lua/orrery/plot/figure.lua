@@ -1,0 +1,103 @@
+--- What every function of orrery.plot returns: a picture that can be shown,
+--- saved and had as bytes, whatever it is made of.
+---
+--- Charts (series and axes) are drawn by gnuplot when they are asked for;
+--- images (`pixels`) are written by the core.
+local core = require "orrery.core"
+local blame = require "orrery.blame"
+local gnuplot = require "orrery.plot.gnuplot"
+local raw = core._io
+
+---@class orrery.plot.Figure
+---@field kind string  "line" "scatter" "bar" "hist" "heatmap" "image" ...
+---@field series? orrery.plot.Series[]  of a chart
+---@field pixels? orrery.Tensor  of an image: uint8 [H, W] or [C, H, W]
+---@field title? string
+---@field xlabel? string
+---@field ylabel? string
+---@field log_x? boolean
+---@field log_y? boolean
+---@field square? boolean  one unit is as long in x as in y
+---@field size? integer[]  width and height in pixels
+---@field caption? string  what a report writes below
+local Figure = { __name = "orrery.plot.Figure" }
+Figure.__index = Figure
+
+local formats = { png = true, svg = true }
+
+--- Is this a figure?
+---@param value any
+---@return boolean
+function Figure.is(value)
+  return type(value) == "table" and getmetatable(value) == Figure
+end
+
+--- A figure of these fields.
+---@param fields table
+---@return orrery.plot.Figure
+function Figure.new(fields) return setmetatable(fields, Figure) end
+
+-- An image in an SVG: its PNG inside, with square pixels when it is enlarged.
+local function wrapped(fig)
+  local png, why = raw.png_bytes("plot", fig.pixels)
+  if not png then return nil, why end
+  local size = { fig.pixels:shape() }
+  local w, h = size[#size], size[#size - 1]
+  return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+    .. 'viewBox="0 0 %d %d">\n<image width="%d" height="%d" '
+    .. 'style="image-rendering:pixelated" href="data:image/png;base64,%s"/>\n'
+    .. "</svg>\n"):format(w, h, w, h, w, h,
+      require "orrery.report.base64"(png))
+end
+
+--- The picture as a file would hold it.
+---@param format "png"|"svg"
+---@return string? bytes  nil when it cannot be drawn here
+---@return string? why
+function Figure:bytes(format)
+  if not formats[format] then
+    blame("plot: format is %s; give png or svg", tostring(format))
+  end
+  if not self.pixels then return gnuplot.draw(self, format) end
+  if format == "svg" then return wrapped(self) end
+  return raw.png_bytes("plot", self.pixels)
+end
+
+--- Writes the picture; the file appears whole or not at all.
+---@param path string  ends in .png or .svg
+---@return boolean? ok  nil when it could not
+---@return string? why
+function Figure:save(path)
+  local format = tostring(path):match "%.(%w+)$"
+  format = format and format:lower()
+  if not formats[format] then
+    blame("plot: %s ends in neither .png nor .svg; name it so", tostring(path))
+  end
+  local bytes, why = self:bytes(format)
+  if not bytes then return nil, why end
+  return raw.write_file("plot", path, bytes)
+end
+
+--- The picture as pixels.
+---@return orrery.Tensor? pixels  uint8 [C, H, W], C is 1, 3 or 4
+---@return string? why
+function Figure:raster()
+  if self.pixels then
+    return self.pixels:dim() == 2 and self.pixels:unsqueeze(1) or self.pixels
+  end
+  local png, why = self:bytes "png"
+  if not png then return nil, why end
+  return raw.png_pixels("plot", png)
+end
+
+function Figure:__tostring()
+  local parts = { self.kind }
+  if self.title then parts[#parts + 1] = ("%q"):format(self.title) end
+  if self.pixels then
+    local size = { self.pixels:shape() }
+    parts[#parts + 1] = ("%d x %d"):format(size[#size], size[#size - 1])
+  end
+  return ("figure (%s)"):format(table.concat(parts, ", "))
+end
+
+return Figure

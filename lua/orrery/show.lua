@@ -1,0 +1,81 @@
+--- Draws figures and images in the terminal: kitty's and iTerm2's own
+--- protocols, sixels, or coloured half-blocks, whichever it understands.
+---
+---     show(plot.line { y = losses })
+---     show(digits.train.images[{ {1, 32} }])
+---     show(G(z), { range = { -1, 1 }, columns = 8 })
+---
+--- Where nothing can be drawn (a pipe, NO_COLOR, TERM=dumb) the picture goes
+--- into a file and its path is printed. ORRERY_GRAPHICS=kitty, iterm2, sixel,
+--- symbols or none overrules what the terminal is taken for.
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+local Figure = require "orrery.plot.figure"
+
+local show = {}
+
+local function figure_of(value, given)
+  if Figure.is(value) then return value end
+  if options.is_tensor(value) then
+    return require "orrery.plot.pixels".figure("show", value, given)
+  end
+  if type(value) == "table" and (Figure.is(value[1])
+    or options.is_tensor(value[1])) then
+    return require "orrery.plot".grid(value, given)
+  end
+  return blame("show: argument 1 is %s; pass a figure or an image tensor",
+    options.shown(value))
+end
+
+-- Keeps the picture in a file of its own, and says where.
+local function kept(fig)
+  local base = os.tmpname()
+  local path = base .. ".png"
+  local ok, why = fig:save(path)
+  os.remove(base)
+  if not ok then return why end
+  return ("%s: %s"):format(tostring(fig), path)
+end
+
+--- What showing it prints.
+---@param value orrery.plot.Figure|orrery.Tensor|table  as `show` takes it
+---@param terminal? orrery.show.Terminal  the one there is, when absent
+---@return string text  ends in a newline
+function show.text(value, terminal)
+  local fig = figure_of(value)
+  local t = terminal or require "orrery.show.terminal".detect()
+  local text, why
+  if t.mode ~= "none" then
+    text, why = require "orrery.show.draw"(fig, t)
+  end
+  return text or (why or kept(fig)) .. "\n"
+end
+
+local function draw(fig, write)
+  (write or io.write)(show.text(fig))
+end
+
+local sink = draw
+
+--- What shown figures go to instead of the terminal.
+---@param f? fun(figure: orrery.plot.Figure, write?: fun(text: string))  nil:
+---  the terminal again
+---@return function before  what they went to until now
+function show.sink(f)
+  local before = sink
+  sink = f == nil and draw or options.callable("show.sink", "f", f)
+  return before
+end
+
+--- Draws a figure, or images, in the terminal.
+---@param value orrery.plot.Figure|orrery.Tensor|table  a figure; an image
+---  [H, W] or [C, H, W], images [N, C, H, W] or [N, H, W], uint8 or floats
+---  from 0 to 1; a list of those
+---@param given? table  of images: columns, range = { 0, 1 } (what black and
+---  white stand for), padding, background
+---@param write? fun(text: string)  instead of io.write
+function show.show(value, given, write)
+  sink(figure_of(value, given), write)
+end
+
+return show
