@@ -19,10 +19,6 @@ local function figure_of(value, given)
   if options.is_tensor(value) then
     return require "orrery.plot.pixels".figure("show", value, given)
   end
-  if type(value) == "table" and (Figure.is(value[1])
-    or options.is_tensor(value[1])) then
-    return require "orrery.plot".grid(value, given)
-  end
   return blame("show: argument 1 is %s; pass a figure or an image tensor",
     options.shown(value))
 end
@@ -69,8 +65,8 @@ end
 
 --- Draws a figure, or images, in the terminal.
 ---@param value orrery.plot.Figure|orrery.Tensor|table  a figure; an image
----  [H, W] or [C, H, W], images [N, C, H, W] or [N, H, W], uint8 or floats
----  from 0 to 1; a list of those
+---  [H, W] or [C, H, W] (C is 1 or 3), images [N, C, H, W] or [N, H, W], uint8
+---  or floats from 0 to 1
 ---@param given? table  of images: columns, range = { 0, 1 } (what black and
 ---  white stand for), padding, background
 ---@param write? fun(text: string)  instead of io.write

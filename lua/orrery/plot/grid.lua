@@ -4,8 +4,8 @@ local pixels = require "orrery.plot.pixels"
 local blame = require "orrery.blame"
 
 --- Tiles images into rows, left to right, top to bottom.
----@param images orrery.Tensor  [N, C, H, W], [N, H, W], [C, H, W] or [H, W];
----  uint8, or floats in [0, 1]
+---@param images orrery.Tensor  [N, C, H, W] (C is 1, 3 or 4), [N, H, W] or
+---  [H, W]; uint8, or floats in [0, 1]
 ---@param given? table  columns (default: as square as can be), padding = 2
 ---  pixels, background = 255 (grey level between images), scale = 1 (each
 ---  pixel becomes scale x scale), range = { 0, 1 } (what black and white

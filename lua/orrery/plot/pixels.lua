@@ -47,14 +47,9 @@ function pixels.bytes(who, x, range)
   end)
 end
 
--- Is it a picture [C, H, W], rather than many [N, H, W]?
-local function is_one(x)
-  local c = x:size(1)
-  return x:dim() == 3 and (c == 1 or c == 3 or c == 4)
-end
-
---- uint8 [N, C, H, W] from any tensor of images.
-function pixels.batch(who, x, range)
+--- uint8 [N, C, H, W] from any tensor of images. Three axes are [C, H, W]
+--- when the first is 1 or 3, unless `many` says that they are [N, H, W].
+function pixels.batch(who, x, range, many)
   local rank = x:dim()
   if rank < 2 or rank > 4 then
     blame("%s: the tensor is %s; images are [H, W], [C, H, W] or "
@@ -64,7 +59,8 @@ function pixels.batch(who, x, range)
   if rank == 2 then
     x = x:unsqueeze(1):unsqueeze(1)
   elseif rank == 3 then
-    x = x:unsqueeze(is_one(x) and 1 or 2)
+    local one = not many and (x:size(1) == 1 or x:size(1) == 3)
+    x = x:unsqueeze(one and 1 or 2)
   end
   local c = x:size(2)
   if x:numel() == 0 or c ~= 1 and c ~= 3 and c ~= 4 then
@@ -119,13 +115,14 @@ end
 ---@param who string
 ---@param x orrery.Tensor
 ---@param given? table
----@param framed? boolean  a border around a single image too
+---@param many? boolean  three axes are [N, H, W], and one has a border too
 ---@return orrery.plot.Figure
-function pixels.figure(who, x, given, framed)
+function pixels.figure(who, x, given, many)
   local o = checked(who, given)
-  local images = pixels.enlarge(pixels.batch(who, x, o.range), o.scale)
+  local images = pixels.batch(who, x, o.range, many)
+  images = pixels.enlarge(images, o.scale)
   local sheet = images[1]
-  if framed or images:size(1) > 1 then sheet = pixels.tile(images, o) end
+  if many or images:size(1) > 1 then sheet = pixels.tile(images, o) end
   if sheet:size(1) == 1 then sheet = sheet[1] end
   return Figure.new { kind = "image", pixels = sheet:contiguous(),
     title = o.title, caption = o.caption }
