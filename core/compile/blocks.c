@@ -1,61 +1,17 @@
 // blocks.c -- elementwise rows done together, one block of elements after the
 // other, by the loops that do each of them alone: so with the same bits.
-//
-// Each operand of a loop is a slot (a block in the first cache), a tensor
-// outside that is walked through, or a single element. What broadcasts or has
-// strides is first copied into a slot.
-#include <stdio.h>
 #include <string.h>
 
 #include "../base/threads.h"
-#include "program.h"
-
-#define MOST_SLOTS (ORR_CLUSTER_ROWS + ORR_CLUSTER_SPREAD)
-#define MOST_OUTSIDE (ORR_CLUSTER_ROWS * ORR_MAX_OPERAND)
-// Slots of 1,024 to 2,048 floats are best, if the first cache holds all.
-#define SLOTS_GOAL 32768
-#define LEAST_BLOCK 128
-#define MOST_BLOCK 2048
-// Between two slots: their blocks must not lie at equal places of pages.
-#define GAP 192
-#define SCRATCH_BYTES (MOST_SLOTS * (LEAST_BLOCK * 8 + GAP))
-_Static_assert(SCRATCH_BYTES >= SLOTS_GOAL + MOST_SLOTS * GAP, "any will fit");
-// No more chunks than that, however much there is.
-#define MOST_CHUNKS 256
-
-// Operand k lies at table[at[k]] + begin * shift[k] for the block from begin
-// on. The table has the slots first, then what lies outside.
-typedef struct step {
-  orr_loop *loop;
-  const double *attr;
-  int operands;
-  int at[ORR_MAX_OPERAND];
-  int64_t shift[ORR_MAX_OPERAND];   // bytes for an element; 0 in slots
-  int64_t stride[ORR_MAX_OPERAND];  // elements: 1, or 0 for a single one
-  orr_space *space;                 // of a copy into a slot, else NULL
-} step;
-
-struct orr_cluster {
-  int64_t n, block, grain, slot_bytes;
-  int slots, n_outside, n_steps, n_rows;
-  bool owns;  // the rows
-  size_t bytes;
-  orr_step_row **rows;
-  const orr_tensor **outside;  // headers of rows
-  step *steps;
-  orr_space *spaces;
-  char name[96];
-};
-
-// ---- running
+#include "blocks.h"
 
 typedef struct run {
   const orr_cluster *c;
-  char *outside[MOST_OUTSIDE];
+  char *outside[ORR_MOST_OUTSIDE];
 } run;
 
-static void copy_spread(const step *s, char *const *table, int64_t begin,
-                        int64_t end) {
+static void copy_spread(const orr_block_step *s, char *const *table,
+                        int64_t begin, int64_t end) {
   const int64_t back = begin * (int64_t)s->space->element[0];
   char *base[2];
   base[0] = (char *)((uintptr_t)table[s->at[0]] - (uintptr_t)back);
@@ -65,7 +21,7 @@ static void copy_spread(const step *s, char *const *table, int64_t begin,
 
 static void do_block(const orr_cluster *c, char *const *table, int64_t begin,
                      int64_t end) {
-  for (const step *s = c->steps; s < c->steps + c->n_steps; s++) {
+  for (const orr_block_step *s = c->steps; s < c->steps + c->n_steps; s++) {
     if (s->space) {
       copy_spread(s, table, begin, end);
       continue;
@@ -78,10 +34,10 @@ static void do_block(const orr_cluster *c, char *const *table, int64_t begin,
 }
 
 static void do_range(void *context, int64_t begin, int64_t end) {
-  _Alignas(64) char scratch[SCRATCH_BYTES];
+  _Alignas(64) char scratch[ORR_SLOTS_BYTES];
   const run *r = context;
   const orr_cluster *c = r->c;
-  char *table[MOST_SLOTS + MOST_OUTSIDE];
+  char *table[ORR_MOST_SLOTS + ORR_MOST_OUTSIDE];
   for (int i = 0; i < c->slots; i++) table[i] = scratch + i * c->slot_bytes;
   memcpy(table + c->slots, r->outside, (size_t)c->n_outside * sizeof *table);
   for (; begin < end; begin += c->block)
@@ -99,237 +55,13 @@ bool orr_cluster_run(const orr_cluster *c) {
   return true;
 }
 
-// ---- making
-
-// What a member makes, or a copy of what is spread: lives in a slot, or, with
-// slot < 0, outside.
-typedef struct value {
-  int slot, last;  // step that reads it last
-  size_t element;
-} value;
-
-typedef struct builder {
-  const orr_program *p;
-  orr_cluster *c;
-  value values[MOST_SLOTS];  // by row, then the copies
-  int copies;
-  const orr_tensor *copied[ORR_CLUSTER_SPREAD], *copied_for[ORR_CLUSTER_SPREAD];
-} builder;
-
-// While building, `at` is a value, or MOST_SLOTS + index outside.
-static int outside(orr_cluster *c, const orr_tensor *t) {
-  for (int i = 0; i < c->n_outside; i++)
-    if (c->outside[i]->storage == t->storage &&
-        c->outside[i]->offset == t->offset)
-      return MOST_SLOTS + i;
-  c->outside[c->n_outside] = t;
-  return MOST_SLOTS + c->n_outside++;
-}
-
-static int row_that_makes(const orr_cluster *c, const orr_tensor *x,
-                          int before) {
-  for (int i = 0; i < before; i++)
-    if (c->rows[i]->y[0]->storage == x->storage) return i;
-  return -1;
-}
-
-static bool walks_alike(const orr_tensor *a, const orr_tensor *b) {
-  return a->storage == b->storage && a->offset == b->offset &&
-      orr_same_shape(a, b) &&
-      !memcmp(a->stride, b->stride, (size_t)a->rank * sizeof *a->stride);
-}
-
-// The value that is a copy of x, spread as y: made by a step of its own if it
-// is not there.
-static int copy_of(builder *b, const orr_tensor *x, const orr_tensor *y) {
-  orr_cluster *c = b->c;
-  for (int i = 0; i < b->copies; i++)
-    if (walks_alike(b->copied[i], x) && orr_same_shape(b->copied_for[i], y))
-      return c->n_rows + i;
-  orr_space *space = &c->spaces[b->copies];
-  *space = (orr_space){.rank = y->rank};
-  memcpy(space->size, y->size, sizeof y->size);
-  orr_space_add_shape(space, x);
-  space->element[1] = space->element[0];
-  memcpy(space->stride[1], space->stride[0], sizeof space->stride[0]);
-  orr_row_major(y->rank, y->size, space->stride[0]);
-  space->operands = 2;
-  orr_space_merge(space);
-  const int v = c->n_rows + b->copies;
-  b->values[v] = (value){.element = space->element[0]};
-  b->copied[b->copies] = x;
-  b->copied_for[b->copies++] = y;
-  step *s = &c->steps[c->n_steps++];
-  *s = (step){.loop = orr_cast_loop(x->dtype, x->dtype), .operands = 2};
-  s->attr = c->rows[0]->attr;
-  s->space = space;
-  s->at[0] = v;
-  s->at[1] = outside(c, x);
-  return v;
-}
-
-static void set_input(builder *b, step *s, int row, int k) {
-  orr_cluster *c = b->c;
-  const orr_tensor *x = c->rows[row]->x[k], *y = c->rows[row]->y[0];
-  const int64_t element = (int64_t)orr_dtype_size(x->dtype);
-  const int maker = row_that_makes(c, x, row);
-  s->stride[k + 1] = 1;
-  if (maker >= 0 && b->values[maker].slot == 0) {
-    s->at[k + 1] = maker;
-  } else if (maker >= 0 || (x->contiguous && x->count == y->count)) {
-    s->at[k + 1] = outside(c, x);
-    s->shift[k + 1] = element;
-  } else if (x->count == 1) {
-    s->at[k + 1] = outside(c, x);
-    s->stride[k + 1] = 0;
-  } else {
-    s->at[k + 1] = copy_of(b, x, y);
-  }
-}
-
-static void add_member(builder *b, int i) {
-  orr_cluster *c = b->c;
-  const orr_step_row *row = c->rows[i];
-  const size_t element = orr_dtype_size(row->y[0]->dtype);
-  step s = {.loop = row->loop, .attr = row->attr, .operands = row->nx + 1};
-  for (int k = 0; k < row->nx; k++) set_input(b, &s, i, k);
-  const bool stored = orr_buffer_under(b->p, row->y[0])->needed;
-  b->values[i] = (value){.slot = stored ? -1 : 0, .element = element};
-  s.at[0] = stored ? outside(c, row->y[0]) : i;
-  s.shift[0] = stored ? (int64_t)element : 0;
-  s.stride[0] = 1;
-  c->steps[c->n_steps++] = s;
-}
-
-static void find_last_uses(builder *b) {
-  for (int i = 0; i < b->c->n_steps; i++) {
-    const step *s = &b->c->steps[i];
-    for (int k = 0; k < s->operands; k++)
-      if (s->at[k] < MOST_SLOTS) b->values[s->at[k]].last = i;
-  }
-}
-
-// A slot is free again after the last use of what is in it; a result may take
-// the place of an operand of its size that is used for the last time.
-static void give_slots(builder *b) {
-  orr_cluster *c = b->c;
-  int busy_until[MOST_SLOTS];
-  size_t element[MOST_SLOTS] = {0};
-  for (int i = 0; i < c->n_steps; i++) {
-    const step *s = &c->steps[i];
-    if (s->at[0] >= MOST_SLOTS) continue;
-    value *v = &b->values[s->at[0]];
-    int slot = 0;
-    while (slot < c->slots &&
-           (busy_until[slot] > i ||
-            (busy_until[slot] == i && element[slot] != v->element)))
-      slot++;
-    if (slot == c->slots) c->slots++;
-    v->slot = slot;
-    busy_until[slot] = v->last;
-    element[slot] = v->element;
-  }
-  for (step *s = c->steps; s < c->steps + c->n_steps; s++)
-    for (int k = 0; k < s->operands; k++)
-      s->at[k] = s->at[k] < MOST_SLOTS ? b->values[s->at[k]].slot
-                                       : s->at[k] - MOST_SLOTS + c->slots;
-}
-
-static void cut(builder *b) {
-  orr_cluster *c = b->c;
-  size_t element = 1;
-  double each = 0;  // chunks that an element is worth
-  for (int i = 0; i < c->n_rows + b->copies; i++)
-    if (b->values[i].element > element) element = b->values[i].element;
-  for (int i = 0; i < c->n_rows; i++) each += 1 / (double)c->rows[i]->grain;
-  int64_t block = SLOTS_GOAL / ((int64_t)element * (c->slots + !c->slots));
-  block = block > MOST_BLOCK ? MOST_BLOCK : block;
-  c->block = block < LEAST_BLOCK ? LEAST_BLOCK : block & ~(int64_t)63;
-  c->slot_bytes = c->block * (int64_t)element + GAP;
-  int64_t grain = (int64_t)(1 / each);
-  if (grain < c->n / MOST_CHUNKS) grain = c->n / MOST_CHUNKS;
-  c->grain = (grain / c->block + 1) * c->block;
-}
-
-static void name_it(orr_cluster *c) {
-  size_t at = 0;
-  for (int i = 0; i < c->n_rows; i++) {
-    const char *name = c->rows[i]->call.op->name;
-    if (at + strlen(name) + 5 > sizeof c->name) {
-      snprintf(c->name + at, sizeof c->name - at, "+...");
-      return;
-    }
-    at += (size_t)snprintf(c->name + at, sizeof c->name - at, "%s%s",
-                           i ? "+" : "", name);
-  }
-}
-
-static orr_cluster *new_cluster(orr_step_row **rows, int n) {
-  int spread = 0;
-  for (int i = 0; i < n; i++) spread += orr_spread_inputs(rows[i]);
-  orr_cluster *c;
-  const size_t bytes = sizeof *c + (size_t)(n + spread) * sizeof *c->steps +
-      (size_t)spread * sizeof *c->spaces + (size_t)n * sizeof *c->rows +
-      (size_t)(n * ORR_MAX_OPERAND) * sizeof *c->outside;
-  c = orr_alloc_zero(bytes);
-  if (!c) return NULL;
-  c->bytes = bytes;
-  c->steps = (step *)(c + 1);
-  c->spaces = (orr_space *)(c->steps + n + spread);
-  c->rows = (orr_step_row **)(c->spaces + spread);
-  c->outside = (const orr_tensor **)(c->rows + n);
-  memcpy(c->rows, rows, (size_t)n * sizeof *rows);
-  c->n_rows = n;
-  c->n = rows[0]->y[0]->count;
-  return c;
-}
-
-static bool makes(const orr_cluster *c, const orr_tensor *t) {
-  return row_that_makes(c, t, c->n_rows) >= 0;
-}
-
-// What lies outside becomes the row's own inputs and outputs.
-static bool set_ends(orr_step_row *row, const orr_cluster *c) {
-  const int n = c->n_outside;
-  for (int i = 0; i < n; i++) row->ny += makes(c, c->outside[i]);
-  row->nx = n - row->ny;
-  row->x = orr_alloc_zero((size_t)n * sizeof *row->x + 1);
-  if (!row->x) return false;
-  row->y = row->x + row->nx;
-  for (int i = 0, x = 0, y = 0; i < n; i++) {
-    orr_tensor *t = orr_retain((orr_tensor *)(uintptr_t)c->outside[i]);
-    *(makes(c, t) ? &row->y[y++] : &row->x[x++]) = t;
-  }
-  return true;
-}
-
-orr_step_row *orr_cluster_row(const orr_program *p, orr_step_row **rows,
-                              int n) {
-  orr_step_row *row = orr_alloc_zero(sizeof *row);
-  if (!row) return NULL;
-  row->kind = ORR_ROW_CLUSTER;
-  row->site = rows[n - 1]->site;
-  orr_cluster *c = row->cluster = new_cluster(rows, n);
-  if (c) {
-    builder b = {p, c};
-    for (int i = 0; i < n; i++) add_member(&b, i);
-    find_last_uses(&b);
-    give_slots(&b);
-    cut(&b);
-    name_it(c);
-  }
-  if (c && set_ends(row, c)) return row;
-  orr_row_free(row);
-  return NULL;
-}
-
 // Of each block x is read, in its order, by no later step than the one that
 // writes y; of other blocks nothing.
 bool orr_cluster_may_overwrite(const orr_cluster *c, const orr_tensor *x,
                                const orr_tensor *y) {
   int written = -1;
   for (int i = 0; i < c->n_steps; i++) {
-    const step *s = &c->steps[i];
+    const orr_block_step *s = &c->steps[i];
     if (s->at[0] >= c->slots &&
         c->outside[s->at[0] - c->slots]->storage == y->storage)
       written = i;

@@ -134,6 +134,18 @@ void orr_arena_join(void);
 void orr_arena_leave(void);
 char *orr_arena_get(size_t bytes);
 
+// ---- a run: what it is given is put under the headers, and what leaves is
+// taken out before anything is done that cannot be undone
+bool orr_bind_arguments(const orr_program *p, orr_tensor *const *argument);
+bool orr_bind_numbers(const orr_program *p, int n, const double *number);
+bool orr_bind_buffers(orr_program *p);
+void orr_unbind(const orr_program *p);
+// Gradients that the run sets without having read them make room first.
+void orr_drop_gradients(orr_program *p);
+// The results, and the leaves' gradients where they are set.
+bool orr_make_results(const orr_program *p, orr_tensor *const *argument,
+                      orr_tensor **result, orr_tensor **gradient);
+
 // In one block with room for its headers, which are NULL.
 orr_step_row *orr_row_new(orr_row_kind kind, int nx, int ny);
 void orr_row_free(orr_step_row *row);
