@@ -430,6 +430,8 @@ ORR_API bool orr_program_check(orr_tensor *t, double *value);
 ORR_API bool orr_program_run(orr_program *p, orr_tensor *const *argument,
                              int numbers, const double *number,
                              orr_tensor **result);
+// From now on the time of each row is taken, or no longer; from nothing.
+ORR_API void orr_program_time(orr_program *p, bool on);
 // For tests: an interrupt after that many more rows of runs; 0 none.
 ORR_API void orr_program_interrupt_after(int64_t rows);
 // The check, counted from 0, that ended the last run, and what it saw; or -1.
@@ -442,6 +444,11 @@ ORR_API bool orr_program_set_update(orr_program *p, size_t i,
                                     const orr_rmsprop *rmsprop, bool first);
 typedef struct orr_program_facts {
   size_t rows, dead_rows;  // done at each run; dropped
+  size_t merged_rows;      // of those dropped: that repeated another
+  size_t clusters;         // rows that do several ops together
+  size_t overlaid;         // results made where a dying input lay
+  size_t timed_runs;       // that went to the end since timing began
+  int64_t timed_ns;        // of all of them, rows and what lies between
   size_t arena_bytes;      // for what does not leave the step
   size_t peak_bytes;       // with what leaves it
   size_t updates;          // optimiser steps
@@ -452,7 +459,8 @@ typedef struct orr_program_row {
   const char *name;
   orr_site site;
   bool writes_over;
-  int members;          // elementwise ops it does together, else 1
+  int members;          // ops it does together, else 1
+  int64_t ns;           // of all timed runs
   const orr_tensor *y;  // of its shape; NULL none
 } orr_program_row;
 ORR_API bool orr_program_row_at(const orr_program *p, size_t i,

@@ -105,7 +105,7 @@ static void sleep_until_work(unsigned seen) {
   pthread_mutex_unlock(&pool.lock);
 }
 
-static int64_t clock_ns(void) {
+int64_t orr_clock_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -114,12 +114,12 @@ static int64_t clock_ns(void) {
 // True when there is a job, false when the time is up. By the clock: how long
 // a pause takes differs tenfold among processors.
 static bool spin(unsigned seen) {
-  const int64_t until = clock_ns() + SPIN_NS;
+  const int64_t until = orr_clock_ns() + SPIN_NS;
   for (int spins = 1;; spins++) {
     if (atomic_load(&pool.epoch) != seen || atomic_load(&pool.quit))
       return true;
     pause_cpu();
-    if (spins % 64 == 0 && clock_ns() > until) return false;
+    if (spins % 64 == 0 && orr_clock_ns() > until) return false;
     if (spins % 512 == 0) sched_yield();
   }
 }

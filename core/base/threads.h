@@ -29,6 +29,9 @@ void orr_resume_interrupts(void);
 // Whether chunks are being skipped: what was computed may be incomplete.
 bool orr_stopping(void);
 
+// Nanoseconds that never go back, from an arbitrary start.
+int64_t orr_clock_ns(void);
+
 // Elements worth a chunk for cheap (add) and dear (exp) elementwise work.
 #define ORR_GRAIN_CHEAP 16384
 #define ORR_GRAIN_DEAR 4096

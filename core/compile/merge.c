@@ -64,6 +64,7 @@ static void leave_out(merger *m, size_t i, size_t k) {
   const orr_step_row *a = orr_row_at(m->p, k);
   b->dead = true;
   m->p->dead_rows++;
+  m->p->merged_rows++;
   for (int y = 0; y < b->ny; y++) {
     orr_buffer *one = orr_buffer_under(m->p, a->y[y]);
     orr_buffer *other = orr_buffer_under(m->p, b->y[y]);

@@ -104,8 +104,7 @@ static void lie_over(const orr_program *p, size_t b, size_t a) {
   if (over->last > home->last) home->last = over->last;
 }
 
-static void overwrite_in(const orr_program *p, const orr_step_row *row,
-                         size_t at) {
+static void overwrite_in(orr_program *p, const orr_step_row *row, size_t at) {
   for (int i = 0; i < row->ny; i++) {
     const size_t b = row->y[i]->storage->place;
     const orr_buffer *over = orr_buffer_at(p, b);
@@ -117,6 +116,7 @@ static void overwrite_in(const orr_program *p, const orr_step_row *row,
           !may_overwrite(row, row->x[k], row->y[i]))
         continue;
       lie_over(p, b, a);
+      p->overlaid++;
       break;
     }
   }

@@ -119,8 +119,16 @@ int orr_program_stopped(const orr_program *p, double *value) {
 int orr_program_results(const orr_program *p) { return (int)p->results.count; }
 
 orr_program_facts orr_program_describe(const orr_program *p) {
+  size_t clusters = 0;
+  for (size_t i = 0; i < p->rows.count; i++)
+    clusters += orr_row_at(p, i)->kind == ORR_ROW_CLUSTER;
   return (orr_program_facts){.rows = p->rows.count - p->dead_rows,
                              .dead_rows = p->dead_rows,
+                             .merged_rows = p->merged_rows,
+                             .clusters = clusters,
+                             .overlaid = p->overlaid,
+                             .timed_runs = p->timed_runs,
+                             .timed_ns = p->timed_ns,
                              .arena_bytes = p->arena_bytes,
                              .peak_bytes = p->arena_bytes + p->leaving_bytes,
                              .updates = p->updates.count,
@@ -141,7 +149,8 @@ bool orr_program_row_at(const orr_program *p, size_t i, orr_program_row *out) {
                                  : names[row->kind],
                              .site = row->site,
                              .writes_over = row->kind != ORR_ROW_CALL && !c,
-                             .members = c ? orr_cluster_size(c) : 1};
+                             .members = c ? orr_cluster_size(c) : 1,
+                             .ns = row->ns};
     if (row->ny) out->y = row->y[0];
     return true;
   }
@@ -169,4 +178,12 @@ bool orr_program_set_update(orr_program *p, size_t i, const orr_sgd *sgd,
     return false;
   row->o.rmsprop = *rmsprop;
   return true;
+}
+
+void orr_program_time(orr_program *p, bool on) {
+  p->timed = on;
+  p->timed_runs = 0;
+  p->timed_ns = 0;
+  for (size_t i = 0; i < p->rows.count; i++)
+    orr_row_at(p, i)->ns = orr_row_at(p, i)->last_ns = 0;
 }

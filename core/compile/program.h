@@ -53,6 +53,7 @@ typedef struct orr_step_row {
   bool late;   // of the section at the end that cannot fail
   bool keeps;  // COPY: of what a later row writes, for a run that fails
   bool again;  // of a checkpoint's second time
+  int64_t ns, last_ns;  // of all timed runs, and of the last
   orr_site site;
   int nx, ny;
   orr_tensor **x, **y;  // headers, NULL where an input is absent; one block
@@ -121,7 +122,10 @@ struct orr_program {
   double stopped_by;
   char *arena;  // where its buffers were last put
   size_t arena_bytes, leaving_bytes;
-  size_t dead_rows, updates_done;
+  size_t dead_rows, merged_rows, overlaid, updates_done;
+  bool timed;
+  size_t timed_runs;
+  int64_t timed_ns;
 };
 
 orr_program *orr_program_new(void);

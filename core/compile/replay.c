@@ -91,8 +91,10 @@ static bool run_one(orr_program *p, size_t i) {
   orr_step_row *row = orr_row_at(p, i);
   if (row->dead) return true;
   const size_t mark = orr_scope_begin();
+  const int64_t begin = p->timed ? orr_clock_ns() : 0;
   const bool ok = run_row(p, row);
   orr_scope_end(mark);
+  row->last_ns = p->timed ? orr_clock_ns() - begin : 0;
   if (interrupt_countdown && --interrupt_countdown == 0) orr_interrupt();
   return ok;
 }
@@ -105,6 +107,23 @@ static bool run_rows(orr_program *p) {
   return true;
 }
 
+static int64_t updated_by(const orr_step_row *row) {
+  int64_t n = 0;
+  for (int k = 0; k < row->n; k++) n += row->x[k]->count;
+  return n;
+}
+
+// What all updates took together, to each by how many elements it updates.
+static void share_time(const orr_program *p, size_t end, int64_t ns) {
+  int64_t all = 0;
+  for (size_t i = p->late; i < end; i++) all += updated_by(orr_row_at(p, i));
+  for (size_t i = p->late; all && i < end; i++) {
+    orr_step_row *row = orr_row_at(p, i);
+    row->last_ns +=
+        (int64_t)((double)ns * (double)updated_by(row) / (double)all);
+  }
+}
+
 // Updates are made ready, then done together; nothing after them can fail.
 static bool run_late_rows(orr_program *p) {
   size_t i = p->late;
@@ -114,7 +133,9 @@ static bool run_late_rows(orr_program *p) {
   for (; ok && i < p->rows.count && orr_row_at(p, i)->kind == ORR_ROW_UPDATE;
        i++)
     ok = run_one(p, i);
+  const int64_t begin = p->timed ? orr_clock_ns() : 0;
   orr_steps_end(ok);
+  if (p->timed) share_time(p, i, orr_clock_ns() - begin);
   for (; ok && i < p->rows.count; i++) ok = run_one(p, i);
   orr_resume_interrupts();
   if (ok) p->updates_done = p->updates.count;
@@ -165,6 +186,13 @@ static bool run(orr_program *p, orr_tensor *const *argument,
   return ok;
 }
 
+static void count_time(orr_program *p, int64_t ns) {
+  p->timed_runs++;
+  p->timed_ns += ns;
+  for (size_t i = 0; i < p->rows.count; i++)
+    orr_row_at(p, i)->ns += orr_row_at(p, i)->last_ns;
+}
+
 bool orr_program_run(orr_program *p, orr_tensor *const *argument, int numbers,
                      const double *number, orr_tensor **result) {
   for (size_t i = 0; i < p->results.count; i++) result[i] = NULL;
@@ -175,10 +203,12 @@ bool orr_program_run(orr_program *p, orr_tensor *const *argument, int numbers,
   if (!orr_program_settle(p) || !orr_bind_arguments(p, argument) ||
       !orr_bind_numbers(p, numbers, number))
     return false;
+  const int64_t begin = p->timed ? orr_clock_ns() : 0;
   note_streams(p);
   orr_drop_gradients(p);
   const bool ok = run(p, argument, result);
   if (!ok) put_back(p);
   orr_unbind(p);
+  if (ok && p->timed) count_time(p, orr_clock_ns() - begin);
   return ok;
 }

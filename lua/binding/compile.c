@@ -163,25 +163,33 @@ static int run(lua_State *L) {
   return 1;
 }
 
-// program:facts() -> { rows, dead_rows, arena_bytes, peak_bytes, updates }
+static void set_count(lua_State *L, const char *name, size_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+// program:facts() -> a table of what orr_program_facts has; seconds is the time
+// of all timed runs.
 static int facts(lua_State *L) {
   const orr_program_facts f = orr_program_describe(orr_check_program(L, 1));
   lua_newtable(L);
-  lua_pushinteger(L, (lua_Integer)f.rows);
-  lua_setfield(L, -2, "rows");
-  lua_pushinteger(L, (lua_Integer)f.dead_rows);
-  lua_setfield(L, -2, "dead_rows");
-  lua_pushinteger(L, (lua_Integer)f.arena_bytes);
-  lua_setfield(L, -2, "arena_bytes");
-  lua_pushinteger(L, (lua_Integer)f.peak_bytes);
-  lua_setfield(L, -2, "peak_bytes");
-  lua_pushinteger(L, (lua_Integer)f.updates);
-  lua_setfield(L, -2, "updates");
+  set_count(L, "rows", f.rows);
+  set_count(L, "dead_rows", f.dead_rows);
+  set_count(L, "merged_rows", f.merged_rows);
+  set_count(L, "clusters", f.clusters);
+  set_count(L, "overlaid", f.overlaid);
+  set_count(L, "arena_bytes", f.arena_bytes);
+  set_count(L, "peak_bytes", f.peak_bytes);
+  set_count(L, "updates", f.updates);
+  set_count(L, "timed_runs", f.timed_runs);
+  lua_pushnumber(L, 1e-9 * (double)f.timed_ns);
+  lua_setfield(L, -2, "seconds");
   return 1;
 }
 
-// program:row(i) -> name, shape, file, line of the i-th row that is done; none
-// past the last.
+// program:row(i) -> name, shape, file, line, how many ops it does and the
+// seconds it took in all timed runs, of the i-th row that is done; none past
+// the last.
 static int row(lua_State *L) {
   orr_program_row r;
   char shape[128] = "";
@@ -192,7 +200,15 @@ static int row(lua_State *L) {
   lua_pushstring(L, r.y ? orr_shape_text(r.y, shape, sizeof shape) : "");
   lua_pushstring(L, r.site.file ? r.site.file : "?");
   lua_pushinteger(L, r.site.line);
-  return 4;
+  lua_pushinteger(L, r.members);
+  lua_pushnumber(L, 1e-9 * (double)r.ns);
+  return 6;
+}
+
+// program:time(on): whether each row's time is taken; from nothing.
+static int take_time(lua_State *L) {
+  orr_program_time(orr_check_program(L, 1), lua_toboolean(L, 2));
+  return 0;
 }
 
 // How many optimiser steps the last run made before it ended or failed.
@@ -215,6 +231,7 @@ void orr_open_compile(lua_State *L) {
                                      {"holds", holds},
                                      {"facts", facts},
                                      {"row", row},
+                                     {"time", take_time},
                                      {"updates_done", updates_done},
                                      {"free", program_free},
                                      {NULL, NULL}};

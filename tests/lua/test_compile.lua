@@ -3,6 +3,7 @@
 local orrery, t = require "orrery", require "orrery.testing"
 local samples = require "orrery.testing.samples"
 local nn, optim, F = orrery.nn, orrery.optim, orrery.nn.functional
+local program = require "orrery.core".program
 
 --- Bit for bit, NaN included.
 local function same(a, b)
@@ -410,9 +411,72 @@ t.test("work that nobody sees is dropped", function()
     return (x * w):detach()
   end)
   step(orrery.ones(3))
-  t.ok(step:describe():find "^compiled step: 1 rows %(3 dropped%)")
+  t.ok(step:describe():find "^compiled step: 1 row %(3 dropped%)")
   t.ok(step:describe():find "mul +%[3%] +tests/lua/test_compile.lua:%d+"
     or step:describe():find "mul +%[3%] +.*test_compile.lua:%d+")
+end)
+
+t.test("what was dropped, fused and planned is told", function()
+  local w, a, b = orrery.eye(4), orrery.tensor(2.0), orrery.tensor(1.0)
+  local step = orrery.compile(function(x)
+    local _ = x:sin()                              -- dropped
+    local y = (x * a + b):tanh():matmul(w)         -- three in one
+    local again = (x * a + b):tanh():matmul(w)     -- all four repeat
+    return (y * again):sum()
+  end)
+  t.equal(step:describe(), "compiled step: not recorded yet")
+  step(orrery.ones(4, 4))
+  local text = step:describe()
+  t.ok(text:find("compiled step: 4 rows (5 dropped), 0 updates", 1, true), text)
+  t.ok(text:find("fused: 3 elementwise ops in 1 row; dropped as repeats: "
+    .. "4 rows", 1, true), text)
+  t.ok(text:find("; 1 result made where an input was", 1, true), text)
+  t.ok(not text:find "time:" and not text:find " us ", text)
+end)
+
+--- Seconds per run and per row, as the text has them.
+local function times(text)
+  local mean, runs = text:match "\ntime: ([%d.]+) us a run, mean of (%d+)"
+  local rows = {}
+  for us in text:gmatch "([%d.]+) us +[%d.]+ %%" do
+    rows[#rows + 1] = tonumber(us)
+  end
+  return tonumber(mean), tonumber(runs), rows
+end
+
+t.test("rows are timed on request, those of runs that end", function()
+  local net = nn.Linear(8, 8)
+  local opt = optim.Adam(net)
+  local step = orrery.compile(function(x)
+    local loss = (net(x) ^ 2):mean()
+    opt:minimize(loss)
+    return loss
+  end)
+  step:profile()
+  step(orrery.ones(3, 8))
+  t.fails("describe: no run was timed; call step:profile(), then the step",
+    step.describe, step, { slowest = 2 })
+  for _ = 1, 5 do step(orrery.ones(3, 8)) end
+  program.interrupt_after(2)
+  t.ok(not pcall(step, orrery.ones(3, 8)))
+  orrery.clear_interrupt()
+  local mean, runs, rows = times(step:describe())
+  local sum = 0
+  for _, us in ipairs(rows) do sum = sum + us end
+  t.equal(runs, 5)
+  t.ok(#rows > 4 and sum <= mean + 0.05 * (#rows + 1), sum)  -- as printed
+  local _, _, few = times(step:describe { slowest = 3 })
+  t.equal(#few, 3)
+  table.sort(rows, function(a, b) return a > b end)
+  t.equal(few, { rows[1], rows[2], rows[3] })
+  step:profile()
+  step(orrery.ones(3, 8))
+  t.equal(select(2, times(step:describe())), 1)
+  step:profile(false)
+  t.ok(not step:describe():find "time:")
+  t.fails("profile: on is 1; use true or false", step.profile, step, 1)
+  t.fails("describe: unknown option slow; did you mean slowest?",
+    step.describe, step, { slow = 1 })
 end)
 
 t.test("buffers that are not needed at once share memory", function()
