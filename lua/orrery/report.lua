@@ -9,10 +9,12 @@
 ---
 --- Every text is escaped. Pictures become data: URIs; curves are drawn by
 --- dygraphs (inlined when it is installed) and otherwise as SVG.
+local assets = require "orrery.report.assets"
 local base64 = require "orrery.report.base64"
 local curves = require "orrery.report.curves"
 local columns = require "orrery.report.columns"
 local style = require "orrery.report.style"
+local thinning = require "orrery.report.thinning"
 local report = {}
 
 ---@class orrery.report.Page
@@ -171,14 +173,21 @@ function Page:plot(figure, options)
   return self
 end
 
---- Curves over steps, one line per series; zoom by dragging.
----@param options table  title, xlabel?, series = { { name=, x=, y= }, ... }
+--- Curves over steps: zoom by dragging, lines switched off in the legend.
+--- Series of one `group` are seeds of one setting: mean and standard deviation.
+---@param options table  title, xlabel?, ylabel?, points? (at most so many of
+---  each series, 2000), ticks? (names of x = 1, 2 ...), series = { { name=,
+---  group?=, x=, y=, sd?= }, ... }
 function Page:curves(options)
-  self.drawn = self.drawn + 1
-  local html = curves(options, self.drawn, escape)
-  if html then return add(self, "%s", html) end
+  local html = curves.html(options)
+  if html then
+    self.drawn = self.drawn + 1
+    return add(self, "%s", html)
+  end
   local plot = require "orrery.plot"
-  return self:plot(plot.line(options))
+  local series, note = thinning.chart(options.series, options.points or 2000)
+  return self:plot(plot.line { title = options.title, series = series,
+    xlabel = options.xlabel, ylabel = options.ylabel }, { caption = note })
 end
 
 -- Names "IMAGE, epoch 3" of all trials, by rising epoch.
@@ -227,16 +236,24 @@ function Page:image_matrix(options)
   return add(self, "%s", table.concat(lines))
 end
 
+-- The scripts a page needs, and what starts them.
+local function scripts(page)
+  if page.drawn == 0 then return "" end
+  local library = assets.dygraphs()
+  return ("<style>%s</style><script>%s</script><script>%s"
+    .. "orrery.startCharts();</script>"):format(library.css, library.script,
+    assets.script "chart")
+end
+
 --- The whole page.
 ---@return string html
 function Page:html()
-  local head = { style.head:format(escape(self.title)) }
-  if self.drawn > 0 then head[#head + 1] = curves.library() end
-  return table.concat {
-    table.concat(head), "</head><body><main><h1>", escape(self.title), "</h1>",
+  return table.concat { style.head:format(escape(self.title)),
+    "</head><body><main><h1>", escape(self.title), "</h1>",
     self.subtitle and ("<p class='sub'>%s</p>"):format(escape(self.subtitle))
       or "",
-    table.concat(self.parts, "\n"), "</main></body></html>\n",
+    table.concat(self.parts, "\n"), "</main>", scripts(self),
+    "</body></html>\n",
   }
 end
 

@@ -2,7 +2,10 @@
 local t = require "orrery.testing"
 local base64 = require "orrery.report.base64"
 local columns = require "orrery.report.columns"
+local curves = require "orrery.report.curves"
+local json = require "orrery.json"
 local plot = require "orrery.plot"
+local thinning = require "orrery.report.thinning"
 local report = require "orrery.report"
 
 t.test("base64 gives the examples of RFC 4648", function()
@@ -34,6 +37,55 @@ t.test("a page asks the network for nothing", function()
     "url%(" } do
     t.equal(html:find(pattern), nil, pattern)
   end
+end)
+
+t.test("a long series keeps every group's mean, least and most", function()
+  local x, y = {}, {}
+  for i = 1, 1003 do x[i], y[i] = i, (i * 37) % 101 end
+  y[500], y[501] = 0 / 0, math.huge
+  local thin = thinning.thin({ x = x, y = y }, 100)
+  t.ok(#thin.x <= 100)
+  t.equal(thin.size, 11)
+  for p = 1, #thin.x do
+    local sum, n, lo, hi = 0, 0, math.huge, -math.huge
+    for i = 11 * (p - 1) + 1, math.min(11 * p, 1003) do
+      if y[i] - y[i] == 0 then
+        sum, n = sum + y[i], n + 1
+        lo, hi = math.min(lo, y[i]), math.max(hi, y[i])
+      end
+    end
+    t.near(thin.y[p], sum / n, 1e-12)
+    t.equal({ thin.lo[p], thin.hi[p] }, { lo, hi })
+  end
+  t.equal(thin.x[1], 6.0)
+  local short = thinning.thin({ x = x, y = y }, 1003)
+  t.ok(short.x == x and short.y == y and not short.size)
+end)
+
+t.test("a chart says what of its values it leaves out", function()
+  local x, y = {}, {}
+  for i = 1, 4000 do x[i], y[i] = i, i end
+  y[7] = 0 / 0
+  local _, note = thinning.chart({ { x = x, y = y } }, 1000)
+  t.equal(note, "4,000 values, 4 to a point: the line is their mean, the band "
+    .. "goes from the least to the most; metrics.csv has every value. "
+    .. "1 value is no number or infinite, and left out.")
+  _, note = thinning.chart({ { x = { 1 }, y = { 1 } } }, 1000)
+  t.equal(note, nil)
+end)
+
+t.test("numbers of a chart are JSON, steps written once", function()
+  local spec = json.decode(curves.spec { title = "</script>", series = {
+    { name = 'a"\\', x = { 1, 2, 3 }, y = { 0.5, 0 / 0, math.huge } },
+    { name = "b", group = "g", x = { 1, 2, 3 }, y = { 1, 2, 3 },
+      sd = { 0, 1, 2 } } } })
+  t.equal(spec.title, "</script>")
+  t.equal(spec.series[1].name, 'a"\\')
+  t.equal(spec.series[1].x, { 1, 2, 3 })
+  t.equal(spec.series[1].y[1], 0.5)
+  t.equal(spec.series[2].x, 0)
+  t.equal(spec.series[2].lo, { 1, 1, 1 })
+  t.equal(spec.series[2].hi, { 1, 3, 5 })
 end)
 
 t.test("rows of one setting become mean and standard deviation", function()

@@ -1,106 +1,79 @@
---- Curves in a page, by dygraphs: its script is inlined once per page, so the
---- page needs no network. Found where Debian's libjs-dygraphs puts it, or in
---- the folder ORRERY_DYGRAPHS names.
-local style = require "orrery.report.style"
-
-local library  -- script and style, false when not here
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a"
-  if file then file:close() end
-  return text
-end
-
-local function load_library()
-  if library ~= nil then return library end
-  library = false
-  for _, folder in ipairs { os.getenv "ORRERY_DYGRAPHS" or "",
-    "/usr/share/javascript/dygraphs", "/usr/local/share/javascript/dygraphs",
-    "/opt/homebrew/share/javascript/dygraphs" } do
-    local script = read(folder .. "/dygraph.min.js")
-    local css = script and read(folder .. "/dygraph.min.css")
-    -- A closing tag inside would end our <script> early: then do without.
-    if css and not script:lower():find("</script", 1, true) then
-      library = { script = script, css = css }
-      break
-    end
-  end
-  return library
-end
-
--- Text inside a <script>: JSON, with what HTML could take for markup hidden.
-local function quote(text)
-  return '"' .. tostring(text):gsub('[%c"\\<>&]', function(c)
-    return ("\\u%04x"):format(c:byte())
-  end) .. '"'
-end
-
-local function number(v)
-  if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge then
-    return "null"
-  end
-  return ("%.7g"):format(v)
-end
-
--- One row per step that any series has, null where one has none.
-local function rows_of(series)
-  local steps, at = {}, {}
-  for i, s in ipairs(series) do
-    for j, x in ipairs(s.x) do
-      if not at[x] then
-        at[x] = {}
-        steps[#steps + 1] = x
-      end
-      at[x][i] = s.y[j]
-    end
-  end
-  table.sort(steps)
-  local rows = {}
-  for r, x in ipairs(steps) do
-    local cells = { number(x) }
-    for i = 1, #series do cells[i + 1] = number(at[x][i]) end
-    rows[r] = "[" .. table.concat(cells, ",") .. "]"
-  end
-  return "[" .. table.concat(rows, ",\n") .. "]"
-end
+--- Curves in a page: their numbers as JSON in the page, drawn by chart.js and
+--- dygraphs, both inlined, so that the page needs no network.
+local assets = require "orrery.report.assets"
+local thinning = require "orrery.report.thinning"
 
 local curves = {}
 
---- The inlined library.
----@return string html
-function curves.library()
-  local lib = load_library()
-  if not lib then return "" end
-  return ("<style>%s%s</style><script>%s</script>"):format(lib.css,
-    style.dygraphs, lib.script)
+local function quote(text)
+  return '"' .. assets.guard((tostring(text):gsub('[%c"\\]', function(c)
+    return ("\\u%04x"):format(c:byte())
+  end))) .. '"'
 end
 
-local call = [[
-<figure class='curve'><figcaption>%s</figcaption><div id='c%d'></div>
-<div class='legend' id='l%d'></div></figure>
-<script>new Dygraph(document.getElementById("c%d"),%s,{labels:[%s],
-labelsDiv:"l%d",legend:"always",connectSeparatedPoints:true,strokeWidth:1.8,
-drawPoints:%s,pointSize:2.5,xlabel:%s,colors:%s,highlightCircleSize:4,
-gridLineColor:"rgba(128,128,128,.25)",axisLineColor:"rgba(128,128,128,.6)",
-axisLabelFontSize:12});</script>]]
+local function number(v)
+  if type(v) ~= "number" or v - v ~= 0 then return "null" end
+  if v == math.floor(v) and math.abs(v) < 1e15 then return ("%d"):format(v) end
+  return ("%.6g"):format(v)
+end
+
+local function numbers(list)
+  local out = {}
+  for i, v in ipairs(list) do out[i] = number(v) end
+  return "[" .. table.concat(out, ",") .. "]"
+end
+
+-- Steps that an earlier series has are written as its place.
+local function series_json(series)
+  local known, out = {}, {}
+  for i, s in ipairs(series) do
+    local x = numbers(s.x)
+    local fields = { '"x":' .. (known[x] or x), '"y":' .. numbers(s.y) }
+    known[x] = known[x] or i - 1
+    if s.lo then
+      fields[3] = '"lo":' .. numbers(s.lo)
+      fields[4] = '"hi":' .. numbers(s.hi)
+    end
+    fields[#fields + 1] = '"name":' .. quote(s.name or "")
+    if s.group then fields[#fields + 1] = '"group":' .. quote(s.group) end
+    out[i] = "{" .. table.concat(fields, ",") .. "}"
+  end
+  return "[" .. table.concat(out, ",\n") .. "]"
+end
+
+-- Names on the x axis stand at 1, 2 ...
+local function by_place(options)
+  local ticks = {}
+  for i, name in ipairs(options.ticks) do ticks[i] = quote(name) end
+  return "[" .. table.concat(ticks, ",") .. "]"
+end
+
+--- What chart.js draws.
+---@param options table  title, xlabel?, ylabel?, ticks?, points? (at most so
+---  many of each series, 2000), series = { { name=, group?=, x=, y=, sd?= } }
+---@return string json
+function curves.spec(options)
+  local series, note = thinning.chart(options.series, options.points or 2000)
+  local fields = { '"title":' .. quote(options.title or ""),
+    '"xlabel":' .. quote(options.xlabel or ""),
+    '"series":' .. series_json(series) }
+  if options.ylabel then
+    fields[#fields + 1] = '"ylabel":' .. quote(options.ylabel)
+  end
+  if options.ticks then
+    fields[#fields + 1] = '"ticks":' .. by_place(options)
+  end
+  if note then fields[#fields + 1] = '"note":' .. quote(note) end
+  return "{" .. table.concat(fields, ",") .. "}"
+end
 
 --- HTML of one chart.
----@param options table  title, xlabel?, series = { { name=, x=, y= }, ... }
----@param id integer  distinct within the page
----@param escape fun(text: any): string
+---@param options table  see curves.spec
 ---@return string? html  nil when dygraphs is not here
-setmetatable(curves, { __call = function(_, options, id, escape)
-  if not load_library() then return nil end
-  local labels, longest = { quote(options.xlabel or "step") }, 0
-  for i, s in ipairs(options.series) do
-    labels[i + 1] = quote(s.name or "series " .. i)
-    longest = math.max(longest, #s.x)
-  end
-  return call:format(escape(options.title or ""), id, id, id,
-    rows_of(options.series), table.concat(labels, ","), id,
-    longest <= 40 and "true" or "false", quote(options.xlabel or "step"),
-    style.colors)
-end })
+function curves.html(options)
+  if not assets.dygraphs() then return nil end
+  return "<figure class='curve'><script type='application/json' "
+    .. "class='chart'>" .. curves.spec(options) .. "</script></figure>"
+end
 
 return curves
