@@ -41,7 +41,7 @@ local function call_of(sample, arguments, names, generator)
     local leaves = {}
     for i, name in ipairs(names) do
       own[name] = given[i]
-      if given[i].dtype:find "float" and name ~= sample.rig.held
+      if given[i].dtype:find "float" and not sample.held[name]
           and not sample.rig.nograd then
         own[name] = given[i]:detach():requires_grad_()
         leaves[#leaves + 1] = own[name]

@@ -247,7 +247,7 @@ end
 local function differentiate(sample, arguments, names)
   local flags, floats = sample.record.flags, {}
   for _, name in ipairs(names) do
-    if is_float[arguments[name].dtype] and name ~= sample.rig.held then
+    if is_float[arguments[name].dtype] and not sample.held[name] then
       floats[#floats + 1] = name
     end
   end

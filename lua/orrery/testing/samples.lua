@@ -7,7 +7,7 @@
 ---   diagonal    is added to the diagonal of the first input's matrices
 ---   ints        { name = { lo, hi } }: that input is int64 in lo..hi
 ---   list        shapes of a list of tensors
----   held        an input that has no gradient
+---   held        an input, or a list of them, that has no gradient
 ---   nograd      not differentiated, for the `reason` given
 ---   contiguous  needs inputs without gaps
 ---   error       the exact sentence it fails with
@@ -135,6 +135,11 @@ function samples.read(record, text)
       error(("%s: the sample %s has the unknown key %s"):format(record.name,
         text, key), 0)
     end
+  end
+  local held = sample.rig.held or {}
+  sample.held = {}
+  for _, name in ipairs(type(held) == "table" and held or { held }) do
+    sample.held[name] = true
   end
   return sample
 end
