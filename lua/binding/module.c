@@ -120,6 +120,7 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_files(L);
   orr_open_process(L);
   orr_open_sqlite(L);
+  orr_open_markdown(L);
   orr_open_optim(L);
   orr_open_io(L);
   orr_open_compile(L);

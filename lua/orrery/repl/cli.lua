@@ -9,6 +9,8 @@ orrery                          a prompt; from a pipe, runs what comes in
 orrery FILE [knob=value ...]    runs a script; FILE --help shows its knobs
 orrery help [topic]             help on a function or module
 orrery help --html FILE         writes the whole reference as one page
+orrery replay FILE              runs a percent-format file into a page
+orrery notebook FILE -o OUT     a Jupyter notebook as such a file
 orrery runs [show|diff|delete]  the runs of this folder; orrery runs --help
 orrery doctor                   what this is made of and what it finds
   -e CODE      run CODE           -l MOD     require MOD first
@@ -122,6 +124,20 @@ function verbs.runs(words)
   if message then say(message) end
   return status
 end
+
+-- A verb of orrery.replay.command.
+local function of_replay(name)
+  return function(words)
+    local status, message
+    local code = protected(function()
+      status, message = require("orrery.replay.command")[name](words, print)
+    end)
+    if code ~= 0 then return code end
+    if message then say(message) end
+    return status
+  end
+end
+verbs.replay, verbs.notebook = of_replay "replay", of_replay "notebook"
 
 local function write_reference(path)
   if not path then
