@@ -69,6 +69,10 @@ function doctor.report()
     "not kept: built without SQLite")
   row("charts", on_path "gnuplot" or "none: install gnuplot")
   row("pictures", doctor.graphics())
+  row("replays", ("%s, %s"):format(core._markdown "" and "Markdown by md4c"
+    or "no Markdown: built without md4c",
+    require "orrery.replay.formulas".available() and "formulas by KaTeX"
+    or "no formulas: install libjs-katex"))
   for _, found in ipairs(data_found()) do row(found[1], found[2]) end
   local lines = {}
   for i, r in ipairs(rows) do lines[i] = ("%-13s %s"):format(r[1], r[2]) end

@@ -25,11 +25,12 @@ return function(take)
     end
     return file
   end
-  _G.print = function(...) take(as_text(...)) end
-  io.write = function(...) return write(io.output(), ...) end
+  rawset(_G, "print", function(...) take(as_text(...)) end)
+  rawset(io, "write", function(...) return write(io.output(), ...) end)
   methods.write = write
   return setmetatable({}, { __close = function()
-    _G.print, io.write, methods.write = print_before, write_before,
-      method_before
+    rawset(_G, "print", print_before)
+    rawset(io, "write", write_before)
+    methods.write = method_before
   end })
 end

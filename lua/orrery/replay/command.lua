@@ -3,6 +3,7 @@
 local columns = require "orrery.report.columns"
 local core = require "orrery.core"
 local figures = require "orrery.replay.figures"
+local recorded = require "orrery.replay.recorded"
 local replay = require "orrery.replay"
 
 local command = {}
@@ -130,10 +131,35 @@ end
 -- The table, and the line below it.
 local function tell(result, page, say)
   local list = result.figures
-  if #list > 0 then say((columns.text(figures.layout(list)):gsub("\n$", ""))) end
+  if #list > 0 then
+    say((columns.text(figures.layout(list)):gsub("\n$", "")))
+  end
   local all, ok = figures.count(list)
   say(("%d checked, %d ok   page: %s"):format(all, ok, page))
   return ok == all
+end
+
+-- Compares with what was recorded; true when nothing differs.
+local function check(result, say)
+  local drift, notes = recorded.compare(result)
+  if not drift then return nil, notes end
+  for _, sentence in ipairs(notes) do say(sentence) end
+  for _, sentence in ipairs(drift) do say("drift: " .. sentence) end
+  if #drift == 0 then say "as recorded" end
+  return #drift == 0
+end
+
+-- What --record and --check ask for; a status when they fail.
+local function keep_or_check(result, read, say)
+  if read.check then
+    local same, why = check(result, say)
+    if not same then return failed, why end
+  end
+  if read.record and result.status == "done" then
+    local path, why = recorded.write(result)
+    if not path then return failed, why end
+    say("recorded: " .. path)
+  end
 end
 
 ---@param words string[]
@@ -164,7 +190,43 @@ function command.replay(words, say)
   local holds = tell(result, page, say)
   if result.status == "interrupted" then return stopped, result.message end
   if result.status == "failed" then return failed, result.message end
+  local status
+  status, why = keep_or_check(result, read, say)
+  if status then return status, why end
   return holds and done or failed
+end
+
+-- Where a notebook goes: beside it when -o does not say.
+local function beside(path) return (path:gsub("%.ipynb$", "") .. ".lua") end
+
+---@param words string[]
+---@param say fun(line: string)
+---@return integer status
+---@return string? message
+function command.notebook(words, say)
+  if asks_help(words) then
+    say((usage:gsub("\n$", "")))
+    return done
+  end
+  local read, why = read_words("notebook", words, notebook_options)
+  if not read then return misused, why end
+  local text, cells
+  text, why = core._io.read_file("notebook", read.file)
+  if not text then return failed, why end
+  cells, why = require "orrery.replay.notebook".read(text)
+  if not cells then
+    return failed, ("notebook: %s: %s"):format(read.file, why)
+  end
+  local to = read.to or beside(read.file)
+  if not read.to and core.fs.exists(to) then
+    return failed, ("notebook: %s is there already; name another with -o")
+      :format(to)
+  end
+  local ok
+  ok, why = write(to, require "orrery.replay.percent".format(cells))
+  if not ok then return failed, why end
+  say(("%d cells: %s"):format(#cells, to))
+  return done
 end
 
 return command

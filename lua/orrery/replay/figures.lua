@@ -21,6 +21,11 @@ local relations = {
   [">="] = function(a, b) return a >= b end,
 }
 
+--- A number as the table has it.
+---@param v number
+---@return string
+function figures.show(v) return v == v and columns.show(v) or "nan" end
+
 local function number(who, name, value)
   if options.is_tensor(value) and value:numel() == 1 then
     value = value:item()
@@ -99,15 +104,15 @@ end
 ---@return string
 function figures.line(f)
   local tol = figures.tolerance_text(f)
-  return ("%s: %s, wanted %s%s  %s"):format(f.name, columns.show(f.measured),
-    f.relation and tol .. " " or "", columns.show(f.wanted)
+  return ("%s: %s, wanted %s%s  %s"):format(f.name, figures.show(f.measured),
+    f.relation and tol .. " " or "", figures.show(f.wanted)
     .. (f.relation and "" or " +- " .. tol), f.ok and "ok" or "FAILS")
 end
 
 local function rows(list)
   local out = {}
   for i, f in ipairs(list) do
-    out[i] = { f.name, columns.show(f.measured), columns.show(f.wanted),
+    out[i] = { f.name, figures.show(f.measured), figures.show(f.wanted),
       figures.tolerance_text(f), f.ok and "ok" or "FAILS" }
   end
   return out

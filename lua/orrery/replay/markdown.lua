@@ -9,7 +9,9 @@ local types = { png = "png", jpg = "jpeg", jpeg = "jpeg", gif = "gif",
   svg = "svg+xml", webp = "webp" }
 
 local function unescape(text)
-  text = text:gsub("%%(%x%x)", function(h) return string.char(tonumber(h, 16)) end)
+  text = text:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
   return (text:gsub("&quot;", '"'):gsub("&lt;", "<"):gsub("&gt;", ">")
     :gsub("&amp;", "&"))
 end

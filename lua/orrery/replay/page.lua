@@ -2,12 +2,12 @@
 --- what it showed, and the table of figures. Nothing in it depends on the
 --- time or the place, so the same run gives the same page.
 local base64 = require "orrery.report.base64"
-local columns = require "orrery.report.columns"
 local escape = require "orrery.report".escape
 local figures = require "orrery.replay.figures"
 local formulas = require "orrery.replay.formulas"
 local highlight = require "orrery.replay.highlight"
 local markdown = require "orrery.replay.markdown"
+local plain = require "orrery.replay.plain"
 local style = require "orrery.report.style"
 
 local own_style = [[
@@ -44,8 +44,7 @@ code { font: .88em ui-monospace, "DejaVu Sans Mono", monospace; }
 </style>
 ]]
 
--- Bytes that are no UTF-8 would spoil the page.
-local function text_html(text) return escape(require "orrery.replay.plain"(text)) end
+local function text_html(text) return escape(plain(text)) end
 
 local function code_html(cell, bad)
   local lines = highlight(table.concat(cell.lines, "\n"))
@@ -55,6 +54,13 @@ local function code_html(cell, bad)
       n == bad and " bad" or "", n, line)
   end
   return "<pre class='code'>" .. table.concat(lines) .. "</pre>"
+end
+
+-- Small images are shown larger, by whole pixels.
+local function enlarged(pixels)
+  local width = pixels:size(-1)
+  local times = math.min(8, 400 // width)
+  return times > 1 and (" width='%d'"):format(width * times) or ""
 end
 
 -- Charts as SVG, which stays sharp; images as they are, with square pixels.
@@ -70,9 +76,10 @@ local function picture_html(figure, alt)
     return ("<p class='note'>%s</p>"):format(text_html(why))
   end
   local caption = figure.caption or figure.pixels and figure.title
-  return ("<figure><img alt='%s'%s src='data:image/%s;base64,%s'>%s</figure>")
+  return ("<figure><img alt='%s'%s%s src='data:image/%s;base64,%s'>%s</figure>")
     :format(text_html(figure.title or alt),
-      format ~= "svg" and " class='pixels'" or "", kind, base64(bytes),
+      format ~= "svg" and " class='pixels'" or "",
+      figure.pixels and enlarged(figure.pixels) or "", kind, base64(bytes),
       caption and ("<figcaption>%s</figcaption>"):format(text_html(caption))
       or "")
 end
@@ -97,9 +104,9 @@ function show.figure(o)
   local f = o.figure
   return ("<p class='check'><span class='%s'>%s</span> %s: %s, wanted %s %s"
     .. "</p>"):format(f.ok and "yes" or "no", f.ok and "&#10003; ok"
-      or "&#10007; fails", text_html(f.name), columns.show(f.measured),
-      f.relation and escape(f.relation) .. " " .. columns.show(f.wanted)
-      or columns.show(f.wanted), f.relation and ""
+      or "&#10007; fails", text_html(f.name), figures.show(f.measured),
+      f.relation and escape(f.relation) .. " " .. figures.show(f.wanted)
+      or figures.show(f.wanted), f.relation and ""
       or "&plusmn; " .. figures.tolerance_text(f))
 end
 

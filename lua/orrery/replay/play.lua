@@ -60,18 +60,15 @@ local function show_values(self, ...)
   end
 end
 
--- Which line of the file ran, from within a message handler; and the frames
--- in the user's own code.
+-- Which line of the file ran, from within a message handler.
 local function where(path)
-  local line
   for level = 3, 100 do
     local info = debug.getinfo(level, "Sl")
-    if not info then break end
+    if not info then return nil end
     if info.source == "@" .. path and info.currentline > 0 then
-      line = line or info.currentline
+      return info.currentline
     end
   end
-  return line
 end
 
 local function message_of(err)
@@ -81,13 +78,16 @@ local function message_of(err)
 end
 
 local function failed(self, err, line)
+  local stopped = core.interrupted()
+  if stopped then  -- else what follows would be stopped too
+    core.clear_interrupt()
+    if has_host then host.clear_interrupt() end
+  end
   local message = message_of(err)
   local pattern = "^" .. self.path:gsub("%p", "%%%0") .. ":(%d+): "
   line = tonumber(message:match(pattern)) or line
   self.status, self.message = "failed", message
-  if core.interrupted() then
-    if has_host then host.clear_interrupt() end
-    core.clear_interrupt()
+  if stopped then
     self.status = "interrupted"
     self.message = "interrupted" .. (line and (" at %s:%d"):format(self.path,
       line) or "")
@@ -130,7 +130,7 @@ return function(document, path, options)
   local shown = show.sink(function(figure)
     output(self, { kind = "picture", picture = figure })
   end)
-  local restore <close> = setmetatable({}, { __close = function()
+  local _ <close> = setmetatable({}, { __close = function()
     show.sink(shown)
     options.current(nil)
   end })
@@ -141,7 +141,7 @@ return function(document, path, options)
   local function handler(err) return { err, where(path) } end
   local ok, err
   do
-    local printed <close> = capture(function(text)
+    local _ <close> = capture(function(text)
       output(self, { kind = "text", text = text })
     end)
     ok, err = xpcall(run, has_host and host.calm(handler) or handler, begin,
