@@ -10,9 +10,11 @@
 --- Every text is escaped. Pictures become data: URIs; curves are drawn by
 --- dygraphs (inlined when it is installed) and otherwise as SVG.
 local assets = require "orrery.report.assets"
-local base64 = require "orrery.report.base64"
 local curves = require "orrery.report.curves"
+local json = require "orrery.json"
 local columns = require "orrery.report.columns"
+local matrix = require "orrery.report.matrix"
+local pictures = require "orrery.report.pictures"
 local style = require "orrery.report.style"
 local thinning = require "orrery.report.thinning"
 local report = {}
@@ -45,7 +47,8 @@ function report.new(options)
   return setmetatable({
     title = options.title or "report", subtitle = options.subtitle,
     folder = options.folder,
-    trials = options.trials, parts = {}, drawn = 0,
+    trials = options.trials, parts = {}, drawn = 0, pictures = 0,
+    embedded = {}, escape = escape,
   }, Page)
 end
 
@@ -120,33 +123,14 @@ function Page:table(rows, names)
   return add(self, "%s", table.concat(lines))
 end
 
-local function read_file(path)
-  local file, why = io.open(path, "rb")
-  if not file then return nil, why end
-  local bytes = file:read "a"
-  file:close()
-  return bytes
-end
-
--- <img> of a file, or a note that it is not there. Charts are smoothed when
--- the page makes them smaller, pictures show their pixels.
-local function picture(path, alt, smooth)
-  local bytes = read_file(path)
-  if not bytes then
-    return ("<p class='note'>no picture %s</p>"):format(escape(path))
-  end
-  local kind = path:match "%.svg$" and "svg+xml" or "png"
-  return ("<img alt='%s'%s src='data:image/%s;base64,%s'>"):format(escape(alt),
-    smooth and "" or " class='pixels'", kind, base64(bytes))
-end
-
 --- A picture from a file.
 ---@param path string  .png or .svg
 ---@param caption? string
 ---@param smooth? boolean  a chart, not a picture made of pixels
 function Page:image(path, caption, smooth)
   return add(self, "<figure>%s<figcaption>%s</figcaption></figure>",
-    picture(path, caption or "", smooth), escape(caption or ""))
+    pictures.html(self, path, escape(caption or "picture"), smooth),
+    escape(caption or ""))
 end
 
 --- A chart; drawn now. When charts are off the page says so, once. Kept as a
@@ -190,45 +174,59 @@ function Page:curves(options)
     xlabel = options.xlabel, ylabel = options.ylabel }, { caption = note })
 end
 
--- Names "IMAGE, epoch 3" of all trials, by rising epoch.
-local function names_by_step(trials, image, step)
-  local start = ("%s, %s "):format(image, step)
-  local names, seen, at = {}, {}, {}
-  for _, trial in ipairs(trials) do
-    for name in pairs(trial.images or {}) do
-      if name:sub(1, #start) == start and not seen[name] then
-        seen[name], names[#names + 1] = true, name
-        at[name] = tonumber(name:sub(#start + 1)) or 0
-      end
-    end
+--- Pictures side by side, as many in a row as there is room for.
+---@param list table[]  { path=, name= }
+function Page:pictures_of(list)
+  local lines = { "<div class='pictures'>" }
+  for _, item in ipairs(list) do
+    lines[#lines + 1] = ("<figure>%s<figcaption>%s</figcaption></figure>")
+      :format(pictures.html(self, item.path, escape(item.name),
+        item.path:find "%.svg$"), escape(item.name))
   end
-  table.sort(names, function(a, b) return at[a] < at[b] end)
-  return names
+  lines[#lines + 1] = "</div>"
+  return add(self, "%s", table.concat(lines))
 end
 
---- Pictures of all trials as a matrix: a row per trial, a column per image,
---- or per step of one image.
----@param options table  rows = "beta" (the setting that names a row); images =
----  { "samples", ... }, or image = "samples" with columns = "epoch"
-function Page:image_matrix(options)
-  local names = options.images or { options.image }
-  if options.columns then
-    names = names_by_step(options.trials or self.trials or {}, options.image,
-      options.columns)
+-- The matrix with sliders; a note when there is no such picture.
+local function with_sliders(page, trials, options)
+  local hidden = {}
+  local spec = matrix.spec(trials, options, function(path)
+    local id, html = pictures.id(page, path)
+    hidden[#hidden + 1] = html
+    return id
+  end)
+  if not spec then
+    return add(page, "<p class='note'>no picture %s</p>",
+      escape(options.image))
   end
+  return add(page, "<div hidden>%s</div><div><script type="
+    .. "'application/json' class='matrix'>%s</script></div>",
+    table.concat(hidden), assets.guard(json.encode(spec)))
+end
+
+--- Pictures of all trials. With `image`, the matrix of that picture by
+--- settings, seed and step: two of them are its rows and columns, each other
+--- has a slider, and so have the samples of a grid. With `images`, a plain
+--- table: a row per trial, a column per name.
+---@param options table  image, step = "epoch", rows?, columns? (what to lay
+---  out); or images = { "samples", ... }, rows? = "beta" (what names a row)
+function Page:image_matrix(options)
+  local trials = options.trials or self.trials or {}
+  if options.image then return with_sliders(self, trials, options) end
   local lines = { "<div class='wide'><table class='matrix'><tr><th></th>" }
-  for _, name in ipairs(names) do
+  for _, name in ipairs(options.images) do
     lines[#lines + 1] = ("<th>%s</th>"):format(escape(name))
   end
   lines[#lines + 1] = "</tr>"
-  for _, trial in ipairs(options.trials or self.trials or {}) do
+  for _, trial in ipairs(trials) do
     local label = options.rows and ("%s %s"):format(options.rows,
       columns.show(trial[options.rows])) or trial.label
     lines[#lines + 1] = ("<tr><th>%s</th>"):format(escape(label or ""))
-    for _, name in ipairs(names) do
+    for _, name in ipairs(options.images) do
       local path = trial.images and trial.images[name]
-      lines[#lines + 1] = ("<td>%s</td>"):format(
-        path and picture(path, name, path:find "%.svg$") or "")
+      lines[#lines + 1] = ("<td>%s</td>"):format(path and pictures.html(self,
+        path, escape(("%s, %s"):format(name, label or "")),
+        path:find "%.svg$") or "")
     end
     lines[#lines + 1] = "</tr>"
   end
@@ -238,11 +236,18 @@ end
 
 -- The scripts a page needs, and what starts them.
 local function scripts(page)
-  if page.drawn == 0 then return "" end
-  local library = assets.dygraphs()
-  return ("<style>%s</style><script>%s</script><script>%s"
-    .. "orrery.startCharts();</script>"):format(library.css, library.script,
-    assets.script "chart")
+  local out = {}
+  if page.drawn > 0 then
+    local library = assets.dygraphs()
+    out[1] = ("<style>%s</style><script>%s</script><script>%s"
+      .. "orrery.startCharts();</script>"):format(library.css, library.script,
+      assets.script "chart")
+  end
+  if page.pictures > 0 then
+    out[#out + 1] = ("<script>%sorrery.startPictures();</script>"):format(
+      assets.script "pictures")
+  end
+  return table.concat(out)
 end
 
 --- The whole page.

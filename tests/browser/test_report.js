@@ -77,6 +77,84 @@ test('a log scale and lines switched off', async (t) => {
     .isVisible(), false);
 });
 
+// The grey level of what each cell of the matrix shows.
+const levels = (page) => page.evaluate(async () => {
+  const found = [];
+  for (const cell of document.querySelectorAll('.sliders + div .zoom > *')) {
+    if (cell.decode) await cell.decode();
+    const canvas = document.createElement('canvas');
+    canvas.width = cell.naturalWidth || cell.width;
+    canvas.height = cell.naturalHeight || cell.height;
+    const context = canvas.getContext('2d');
+    context.drawImage(cell, 0, 0);
+    found.push(context.getImageData(4, 4, 1, 1).data[0]);
+  }
+  return found;
+});
+
+// They are drawn when their picture is decoded.
+async function become(page, want) {
+  let now;
+  for (let i = 0; i < 100; i++) {
+    now = await levels(page);
+    if (String(now) === String(want)) break;
+    await page.waitForTimeout(20);
+  }
+  assert.deepStrictEqual(now, want);
+}
+
+test('the matrix lays out settings and steps, and slides', async (t) => {
+  const page = await report(t);
+  const matrix = page.locator('.sliders').locator('..');
+  const headings = () => matrix.locator('th').allTextContents();
+  assert.deepStrictEqual(await headings(), ['', 'epoch 1', 'epoch 2',
+    'epoch 3', 'beta 1', 'beta 4']);
+  await become(page, [11, 12, 13, 81, 82, 83]);
+  // The second sample of the first seed, then of the second.
+  const slider = page.getByRole('slider', { name: 'sample' });
+  await slider.fill('2');
+  assert.strictEqual(await slider.getAttribute('aria-valuetext'), '2');
+  await become(page, [21, 22, 23, 91, 92, 93]);
+  // Epochs down, samples across; beta gets a slider.
+  await page.getByRole('combobox', { name: 'rows' }).selectOption('epoch');
+  await page.getByRole('combobox', { name: 'columns' }).selectOption('sample');
+  assert.deepStrictEqual((await headings()).slice(1, 7), ['sample 1',
+    'sample 2', 'sample 3', 'sample 4', 'sample 5', 'sample 6']);
+  await page.getByRole('slider', { name: 'beta' }).press('ArrowRight');
+  await become(page, [1, 2, 3].flatMap((epoch) =>
+    [10, 20, 30, 40, 50, 60].map((sample) => 70 + epoch + sample)));
+  await t.shot(page, 'matrix');
+});
+
+test('a picture is looked at closely, and the next one', async (t) => {
+  const page = await report(t);
+  await page.getByRole('button', { name: 'enlarge samples, beta 1, seed 1, '
+    + 'epoch 1, sample all' }).click();
+  const dialog = page.getByRole('dialog');
+  assert.strictEqual(await dialog.isVisible(), true);
+  const caption = () => dialog.locator('p').textContent();
+  assert.match(await caption(), /epoch 1/);
+  const width = (await dialog.locator('img').boundingBox()).width;
+  assert.strictEqual(width % 32, 0, 'whole pixels');  // 3 * (8 + 2) + 2
+  assert.ok(width > 300);
+  await t.shot(page, 'enlarged');
+  await page.keyboard.press('ArrowRight');
+  assert.match(await caption(), /epoch 2/);
+  await page.getByRole('button', { name: 'picture before' }).click();
+  assert.match(await caption(), /epoch 1/);
+  await page.keyboard.press('Escape');
+  assert.strictEqual(await dialog.isVisible(), false);
+});
+
+test('a picture shown twice is in the page once', async (t) => {
+  const page = await report(t);
+  const twice = page.locator('img[data-from]');
+  assert.strictEqual(await twice.count(), 4);
+  assert.ok(await twice.evaluateAll((all) =>
+    all.every((i) => i.complete && i.naturalWidth === 32)));
+  assert.strictEqual((await page.content()).split('id="picture').length - 1, 12);
+});
+
 test('every control has a name', async (t) => {
   const page = await report(t);
   const nameless = await page.evaluate(() =>

@@ -70,7 +70,8 @@ function Log:image(name, image, options)
   local ok, why = image:save(base .. ".png")
   if ok and chart then ok, why = image:save(base .. ".svg") end
   if not ok then return self:note(why) end
-  self.record:keep_image(name, file .. (chart and ".svg" or ".png"))
+  self.record:keep_image(name, file .. (chart and ".svg" or ".png"),
+    image.tiles)
 end
 
 --- Rows that belong in the report and in a CSV file.

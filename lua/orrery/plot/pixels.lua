@@ -84,6 +84,7 @@ end
 ---@param images orrery.Tensor  uint8 [N, C, H, W]
 ---@param o table  columns?, padding, background
 ---@return orrery.Tensor sheet  uint8 [C, ...]
+---@return table tiles  where each is: count, columns, width, height, padding
 function pixels.tile(images, o)
   local n, channels, h, w = images:shape()
   local pad = o.padding
@@ -97,7 +98,8 @@ function pixels.tile(images, o)
     local left = (i - 1) % columns * (w + pad) + pad
     sheet[{ {}, { top + 1, top + h }, { left + 1, left + w } }] = images[i]
   end
-  return sheet
+  return sheet, { count = n, columns = columns, width = w, height = h,
+    padding = pad }
 end
 
 local function checked(who, given)
@@ -121,11 +123,11 @@ function pixels.figure(who, x, given, many)
   local o = checked(who, given)
   local images = pixels.batch(who, x, o.range, many)
   images = pixels.enlarge(images, o.scale)
-  local sheet = images[1]
-  if many or images:size(1) > 1 then sheet = pixels.tile(images, o) end
+  local sheet, tiles = images[1], nil
+  if many or images:size(1) > 1 then sheet, tiles = pixels.tile(images, o) end
   if sheet:size(1) == 1 then sheet = sheet[1] end
   return Figure.new { kind = "image", pixels = sheet:contiguous(),
-    title = o.title, caption = o.caption }
+    tiles = tiles, title = o.title, caption = o.caption }
 end
 
 return pixels

@@ -31,6 +31,7 @@ local records = {}
 ---@field seconds? number
 ---@field images table<string, string>  name -> path
 ---@field image_names string[]  in the order they were drawn
+---@field image_tiles table<string, table>  where the samples of a grid are
 ---@field tables table[]  { title=, columns=, rows= }
 ---@field row? table  as the store has it: created, started, revision ...
 local Record = {}
@@ -56,6 +57,12 @@ function Record:resumable()
   return orrery.fs.exists(self:path "checkpoint.safetensors")
 end
 
+--- Forgets what was drawn and listed.
+function Record:forget()
+  self.images, self.image_names, self.image_tiles = {}, {}, {}
+  self.tables = {}
+end
+
 --- Takes over what the store has of it.
 function Record:refresh(row)
   row = row or self.store:row(self.key)
@@ -63,10 +70,11 @@ function Record:refresh(row)
   self.row, self.id, self.status = row, row.id, row.status
   self.message, self.trace, self.seconds = row.message, row.trace, row.seconds
   self.values = packing.unpack(row.result) or {}
-  self.images, self.image_names, self.tables = {}, {}, {}
+  self:forget()
   for i, kept in ipairs(self.store:kept(row.id, "image")) do
     self.image_names[i] = kept.name
     self.images[kept.name] = self:path(kept.path)
+    self.image_tiles[kept.name] = packing.unpack(kept.content)
   end
   for i, kept in ipairs(self.store:kept(row.id, "table")) do
     self.tables[i] = packing.unpack(kept.content)
@@ -90,7 +98,7 @@ function Record:begin(tell)
   self.status, self.message, self.trace, self.values = "running", nil, nil, {}
   self.resumes = self:resumable()
   if not self.resumes then
-    self.images, self.image_names, self.tables = {}, {}, {}
+    self:forget()
     self.seconds = nil
     if self.store then self.store:clear(self.id) end
   end
@@ -134,10 +142,13 @@ end
 --- Keeps the name of a picture in the folder.
 ---@param name string
 ---@param file string
-function Record:keep_image(name, file)
+---@param tiles? table  where its samples are, for a grid of them
+function Record:keep_image(name, file, tiles)
   if not self.images[name] then table.insert(self.image_names, name) end
-  self.images[name] = self:path(file)
-  if self.store then self.store:keep(self.id, "image", name, file) end
+  self.images[name], self.image_tiles[name] = self:path(file), tiles
+  if self.store then
+    self.store:keep(self.id, "image", name, file, tiles and packing.pack(tiles))
+  end
 end
 
 --- Keeps a table, in memory and as a CSV file in the folder.
@@ -211,7 +222,7 @@ function records.new(options)
       o.experiment, id), label = o.label, short = o.short, knobs = o.knobs,
     code = o.code, script = o.script, status = "waiting", values = {},
     id = false, row = false, recorder = false, resumes = false,
-    images = {}, image_names = {}, tables = {} }, Record)
+    images = {}, image_names = {}, image_tiles = {}, tables = {} }, Record)
 end
 
 --- Gives those runs their rows, and takes over what earlier ones left there.
