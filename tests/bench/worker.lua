@@ -2,6 +2,8 @@
 --- for as long as run.py asks, line by line.
 ---     worker.lua WORKLOAD THREADS [compiled]
 --- reads `run SECONDS CASE`, answers { calls, median, min } in seconds; reads
+--- `steps N CASE`, answers { resident, live, seconds, fresh } after N calls, the
+--- first two in MB, fresh the blocks taken from the system meanwhile; reads
 --- `memory`, answers { start, peak } in MB.
 local orrery = require "orrery"
 local json = require "orrery.json"
@@ -44,6 +46,19 @@ local function run(case, seconds)
   return { calls = #times, median = times[(#times + 1) // 2], min = times[1] }
 end
 
+local function steps(case, n)
+  local begin, fresh = orrery.clock(), orrery.memory().fresh
+  for _ = 1, n do case[1]() end
+  local seconds = orrery.clock() - begin
+  fresh = orrery.memory().fresh - fresh
+  local now = resident "VmRSS"
+  collectgarbage()
+  collectgarbage()
+  local _, live = orrery.live()
+  return { resident = now, live = live / 1e6, seconds = seconds,
+    fresh = fresh }
+end
+
 local start = resident "VmHWM"
 orrery.manual_seed(0)
 local cases = cases_of(workload)
@@ -53,9 +68,11 @@ table.sort(names)
 local function answer(value) print(json.encode(value)) io.stdout:flush() end
 answer { cases = names }
 for line in io.lines() do
-  local seconds, name = line:match "^run (%S+) (.+)$"
-  if name then
-    answer(run(cases[name], tonumber(seconds)))
+  local what, number, name = line:match "^(%l+) (%S+) (.+)$"
+  if what == "run" then
+    answer(run(cases[name], tonumber(number)))
+  elseif what == "steps" then
+    answer(steps(cases[name], tonumber(number)))
   else
     answer { start = start, peak = resident "VmHWM" }
   end

@@ -1,0 +1,56 @@
+--- Training goes on in the memory it has: a few hundred steps of the
+--- benchmark's small nets, eager and compiled, leave as many bytes in tensors
+--- as there were, take no block from the system once they are in their stride,
+--- and the process does not grow. tests/bench/soak.py is the long form.
+local orrery, t = require "orrery", require "orrery.testing"
+local source = os.getenv "ORRERY_SOURCE_DIR" or "."
+package.path = source .. "/tests/?.lua;" .. package.path
+local workloads = require "bench.mlp"
+local sanitized = orrery.machine().sanitized  -- it keeps what was freed
+
+local WARM, EACH, MARKS = 40, 40, 4
+local MOST_GROWTH = 2  -- MB, of the process
+
+local function resident()
+  local file = io.open "/proc/self/status"
+  if not file then return 0 end
+  local text = file:read "a"
+  file:close()
+  return (tonumber(text:match "VmRSS:%s*(%d+)") or 0) / 1024
+end
+
+-- Taken from the system while n steps are done, and what they leave.
+local function after(step, n)
+  local fresh = orrery.memory().fresh
+  for _ = 1, n do step() end
+  fresh = orrery.memory().fresh - fresh
+  local process = resident()
+  collectgarbage()
+  collectgarbage()
+  local tensors, bytes = orrery.live()
+  return { tensors = tensors, bytes = bytes, fresh = fresh, process = process }
+end
+
+local function check(step)
+  local first, last = after(step, WARM), nil
+  for _ = 1, MARKS do
+    last = after(step, EACH)
+    t.equal({ last.tensors, last.bytes }, { first.tensors, first.bytes })
+  end
+  if sanitized then return end
+  t.equal(last.fresh, 0)
+  t.ok(last.process - first.process <= MOST_GROWTH,
+    ("grown from %.1f to %.1f MB"):format(first.process, last.process))
+end
+
+for name, batch in pairs { vae_mlp = 16, gan2d = 64, wgan_gp2d = 32,
+  unrolled2d = 32 } do
+  for _, way in ipairs { "eager", "compiled" } do
+    t.test(("%s, %s, needs no more after %d steps than before"):format(name,
+      way, MARKS * EACH), function()
+      orrery.manual_seed(3)
+      local step = workloads[name](batch)
+      check(way == "eager" and step or orrery.compile(step))
+    end)
+  end
+end
