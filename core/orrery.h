@@ -216,6 +216,8 @@ ORR_API const char *orr_op_doc(const orr_op *op);
 // Its name in PyTorch when that does not follow from its own, "" when PyTorch
 // has none, else NULL.
 ORR_API const char *orr_op_torch(const orr_op *op);
+// File of the source tree that its record stands in, and the line.
+ORR_API const char *orr_op_source(const orr_op *op, int *line);
 ORR_API const orr_param *orr_op_params(const orr_op *op, int *n);
 ORR_API const char *const *orr_op_samples(const orr_op *op, int *n);
 ORR_API unsigned orr_op_flags(const orr_op *op);

@@ -67,6 +67,8 @@ struct orr_op {
   // Its name in PyTorch. NULL: torch.NAME, torch.nn.functional.NAME with
   // ORR_FUNCTIONAL, torch.Tensor.NAME with ORR_METHOD_ONLY; "": it has none.
   const char *torch;
+  const char *file;  // where the record stands
+  int line;
 };
 
 #define ORR_OP(NAME) extern const orr_op orr_op_##NAME;
@@ -75,8 +77,12 @@ struct orr_op {
 
 // A record names its own id, so one without a row does not compile; a row
 // without a record does not link.
-#define ORR_DEFINE_OP(NAME, ...) \
-  const orr_op orr_op_##NAME = {.id = ORR_OP_##NAME, .name = #NAME, __VA_ARGS__}
+#define ORR_DEFINE_OP(NAME, ...)                     \
+  const orr_op orr_op_##NAME = {.id = ORR_OP_##NAME, \
+                                .name = #NAME,       \
+                                .file = __FILE__,    \
+                                .line = __LINE__,    \
+                                __VA_ARGS__}
 
 // ORR(mul, a, b)   ORR(sum, x, .attr = {1, 0, [9] = true}): every option is
 // given as stored; what is left out is 0, not the declared default. The

@@ -21,6 +21,15 @@ const orr_op *orr_op_find(const char *name) {
 const char *orr_op_name(const orr_op *op) { return op->name; }
 const char *orr_op_doc(const orr_op *op) { return op->doc; }
 const char *orr_op_torch(const orr_op *op) { return op->torch; }
+
+// The build may name files from wherever it stands: what is before core/ says
+// nothing about the source tree.
+const char *orr_op_source(const orr_op *op, int *line) {
+  const char *file = op->file;
+  for (const char *at = file; (at = strstr(at, "core/")); at++) file = at;
+  *line = op->line;
+  return file;
+}
 unsigned orr_op_flags(const orr_op *op) { return op->flags; }
 int orr_op_outputs(const orr_op *op) { return op->outputs ? op->outputs : 1; }
 

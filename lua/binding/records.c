@@ -119,17 +119,21 @@ static void set_torch(lua_State *L, const orr_op *op) {
   lua_setfield(L, -2, "torch");
 }
 
-// record(name) -> { name, doc, torch, params, samples, flags, outputs } or nil.
+// record(name) -> { name, doc, file, line, torch, params, samples, flags,
+// outputs } or nil.
 static int record(lua_State *L) {
   const orr_op *op = orr_op_find(orr_check_text(L, 1, "name"));
   if (op == NULL) return 0;
-  int n;
+  int n, line;
   orr_args defaults;
   memset(&defaults, 0, sizeof defaults);
   orr_default_args(op, &defaults);
   lua_newtable(L);
   set_text(L, "name", orr_op_name(op));
   set_text(L, "doc", orr_op_doc(op));
+  set_text(L, "file", orr_op_source(op, &line));
+  lua_pushinteger(L, line);
+  lua_setfield(L, -2, "line");
   set_torch(L, op);
   lua_pushinteger(L, orr_op_outputs(op));
   lua_setfield(L, -2, "outputs");

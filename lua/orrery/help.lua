@@ -1,5 +1,6 @@
 --- Help as text: of an op from its record, of a Lua function from the comment
 --- above it, of the rest from orrery.reference.
+local examples = require "orrery.help.example"
 local luadoc = require "orrery.luadoc"
 local orrery = require "orrery.core"
 
@@ -82,6 +83,8 @@ local function op_text(record)
   if record.flags.functional then
     lines[#lines + 1] = "  No tensor method; also in orrery.nn.functional."
   end
+  local example = not record.flags.hidden and examples.of(record)
+  if example then lines[#lines + 1] = wrap("Example: " .. example, "  ", 80) end
   return table.concat(lines, "\n")
 end
 

@@ -3,14 +3,18 @@
 local core = require "orrery.core"
 local commands = require "orrery.repl.commands"
 local failure = require "orrery.repl.failure"
-local pretty = require "orrery.repl.pretty"
+local hints = require "orrery.repl.hints"
+local paint = require "orrery.repl.paint"
 local environment = require "orrery.repl.session"
+local reloading = require "orrery.repl.reloading"
 local repl = {}
 
 ---@class orrery.repl.Session
 ---@field env table  names of the session
 ---@field write fun(text: string)
 ---@field color boolean
+---@field entries orrery.repl.Entry[]  those that worked, for `:save`
+---@field seen table  modules as they were when loaded, for `:reload`
 local Session = {}
 Session.__index = Session
 
@@ -26,7 +30,7 @@ function repl.session(options)
   return setmetatable({
     env = options.env or environment.environment(),
     write = options.write or function(text) io.write(text) end,
-    color = options.color or false,
+    color = options.color or false, entries = {}, seen = {},
   }, Session)
 end
 
@@ -47,12 +51,15 @@ end
 ---@return function? chunk  nil when it does not compile
 ---@return string? message
 ---@return boolean incomplete  more lines could make it right
+---@return orrery.repl.Entry? entry  what was compiled
 function Session:compile(text)
   text = text:gsub("^%s*=", "")
   local function try(code) return load(code, "=stdin", "t", self.env) end
   local chunk, as_value = try("return " .. text)
-  chunk = chunk or try(keep_locals(text))
-  if chunk then return chunk, nil, false end
+  if chunk then return chunk, nil, false, { code = text, values = 0 } end
+  local kept = keep_locals(text)
+  chunk = try(kept)
+  if chunk then return chunk, nil, false, { code = kept } end
   local _, message = try(text)
   local open = "near '?<eof>'?$"
   return nil, message, message:match(open) ~= nil or as_value:match(open) ~= nil
@@ -61,12 +68,12 @@ end
 function Session:say(text) self.write(text .. "\n") end
 
 function Session:complain(text)
-  self:say(self.color and "\27[31m" .. text .. "\27[0m" or text)
+  self:say(paint.text("error", text, self.color))
 end
 
 function Session:report(err, text)
-  self:complain(failure.with_hint(
-    failure.without_position(err.message, text), self.env))
+  self:complain(failure.without_position(
+    hints.with(err.message, text, self.env), text))
   local where = err.frames or {}
   if #where > 1 then
     for i = 1, math.min(#where, 6) do self:say("    " .. where[i]) end
@@ -100,28 +107,9 @@ function Session:protect(text, f, ...)
   return false
 end
 
--- Told by its name, so that nothing of plot loads for what is none.
-local function is_figure(value)
-  local meta = type(value) == "table" and getmetatable(value)
-  return type(meta) == "table"
-    and rawget(meta, "__name") == "orrery.plot.Figure"
-end
-
--- Figures are drawn, other values written.
 function Session:show(results)
-  local texts, figures, long = {}, {}, false
-  for i = 2, results.n do
-    if is_figure(results[i]) then
-      figures[#figures + 1] = results[i]
-    else
-      texts[#texts + 1] = pretty(results[i])
-      long = long or texts[#texts]:find "\n"
-    end
-  end
-  if #texts > 0 then self:say(table.concat(texts, long and "\n" or "   ")) end
-  for _, figure in ipairs(figures) do
-    require "orrery.show".show(figure, nil, self.write)
-  end
+  environment.show(self.color, self.write,
+    table.unpack(results, 2, results.n))
 end
 
 --- Runs one entry and prints what it gives.
@@ -130,18 +118,32 @@ end
 function Session:eval(text)
   if not text:find "%S" then return "done" end
   if text:match "^%s*[:?]" then return commands.run(self, text) end
-  local chunk, message, incomplete = self:compile(text)
+  local chunk, message, incomplete, entry = self:compile(text)
   if incomplete then return "incomplete" end
   if not chunk then
     self:complain(failure.without_position(message, text))
     return "done"
   end
   local results = self:protect(text, chunk)
-  if results and results.n > 1 then
+  if not results then return "done" end
+  self:keep(entry, results.n - 1)
+  if results.n > 1 then
     if results[2] ~= nil then rawset(self.env, "_", results[2]) end
     self:protect(text, self.show, self, results)
+    if results.n == 2 and results[2] == nil then
+      local hint = hints.unknown(text, self.env)
+      if hint then self:say(hint) end
+    end
   end
   return "done"
+end
+
+--- Notes an entry that worked, for `:save` and `:edit`.
+---@param entry orrery.repl.Entry
+---@param count? integer  how many values it gave
+function Session:keep(entry, count)
+  if entry.values then entry.values = count > 0 and count or nil end
+  self.entries[#self.entries + 1] = entry
 end
 
 -- What remains of an entry that no further line completes: says why.
@@ -203,17 +205,12 @@ local function open_history()
   end
 end
 
-local function colored()
-  return core.isatty "stdout" and not os.getenv "NO_COLOR" and
-    os.getenv "TERM" ~= "dumb"
-end
-
 --- Runs the prompt until the person leaves.
 ---@param options? { env?: table }
 function repl.run(options)
   local session = repl.session {
     env = options and options.env,
-    color = colored(),
+    color = paint.wanted(),
   }
   local remember = open_history()
   if host then
@@ -236,6 +233,7 @@ function repl.run(options)
     end
     remember(entry)
     local outcome = session:eval(entry)
+    reloading.note(session.seen)
     io.stdout:flush()
     return outcome == "quit" or nil
   end

@@ -135,8 +135,13 @@ end)
 t.test(":who lists what was assigned with its shape", function()
   local run = session()
   t.equal(run ":who", "nothing is assigned yet\n")
-  run("count = 3", "grid = tensor { { 1, 2, 3 } }")
-  t.equal(run ":who", "count  3\ngrid   float32 [1, 3]\n")
+  run("count = 3", "grid = tensor { { 1, 2, 3 } }",
+    "net = nn.Linear(2, 3)")
+  local text = run ":who"
+  t.equal(text:match "^(.-\n)%d+ tensors? alive",
+    "count  3\n" ..
+    "grid   float32 [1, 3]        12 B\n" ..
+    "net    Linear, 9 parameters  36 B\n")
 end)
 
 t.test(":time gives a median and what stays alive", function()

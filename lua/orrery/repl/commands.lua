@@ -2,22 +2,9 @@
 local environment = require "orrery.repl.session"
 local failure = require "orrery.repl.failure"
 local inspect = require "orrery.repl.inspect"
-local pretty = require "orrery.repl.pretty"
+local paint = require "orrery.repl.paint"
+local reloading = require "orrery.repl.reloading"
 local commands = {}
-
---- One line about a value: type and shape, not contents.
----@param value any
----@return string
-function commands.summary(value)
-  if type(value) == "userdata" then
-    local ok, text = pcall(function()
-      return value.dtype .. " " .. value:shape_str()
-    end)
-    if ok then return text end
-  end
-  local text = pretty(value):gsub("%s*\n%s*", " ")
-  return #text > 60 and text:sub(1, 57) .. "..." or text
-end
 
 --- Runs a script file as the program would, with `arg` set for it. An
 --- experiment that it returns unstarted is started.
@@ -55,20 +42,82 @@ An expression prints its value, and _ is the last one. Unfinished entries go
 on at the next line; an empty line gives them up. Tab completes.
   ?name         help on a function, module or method: ?conv2d  ?nn.Linear
   ??name        its source
+  :doc TOPIC    the same a page at a time; alone, the topics
   :time EXPR    how long it takes
-  :who          what you have assigned
-  :run FILE ... run a script with its knobs, keep its globals
+  :who          what you have assigned, and how large it is
+  :run FILE ... run a script with its knobs, keep its globals; alone, again
+  :reload [MOD] load modules of yours whose files have changed
+  :edit [WHAT]  the last entry, a file or a function in $EDITOR
+  :save FILE    write the session as a program
   :quit         leave, as Ctrl-D does
-Ctrl-C stops whatever runs; Ctrl-R searches the history.]]
+Ctrl-C stops whatever runs; Ctrl-R searches the history; Up and Down look for
+entries that begin as the line does.]]
 end
 
 named[":run"] = function(self, rest)
   local words = {}
   for word in rest:gmatch "%S+" do words[#words + 1] = word end
-  local path = table.remove(words, 1)
-  if not path then return self:complain "run: no file; write :run FILE" end
-  self:protect(rest, commands.run_file, path, words,
-    environment.of_file(self.env))
+  if #words == 0 then words = self.last_run or words end
+  if #words == 0 then
+    return self:complain "run: no file; write :run FILE"
+  end
+  self.last_run = words
+  local done = self:protect(rest, commands.run_file, words[1],
+    table.move(words, 2, #words, 1, {}), environment.of_file(self.env))
+  if done then self:keep { run = words } end
+end
+
+named[":reload"] = function(self, rest)
+  local names = { rest }
+  if rest == "" then names = reloading.changed(self.seen) end
+  if #names == 0 then
+    return self:say "no file of a module you have loaded has changed"
+  end
+  for _, name in ipairs(names) do
+    local done = self:protect(rest, reloading.one, name, self.seen)
+    if done then
+      self:say(done[2] and name or name
+        .. ": its value is no table, so holders of the old one keep that")
+    end
+  end
+end
+
+named[":save"] = function(self, rest)
+  if rest == "" then
+    return self:complain "save: no file; write :save session.lua"
+  elseif #self.entries == 0 then
+    return self:complain "save: nothing has been entered yet"
+  end
+  local ok, why = require("orrery.repl.saving").write(rest, self.entries)
+  if not ok then return self:complain(why) end
+  self:say(("%s: %d %s"):format(rest, #self.entries,
+    #self.entries == 1 and "entry" or "entries"))
+end
+
+-- The text that came back from the editor runs as if it had been typed.
+local function edit_entry(self, before)
+  local editing = require "orrery.repl.editing"
+  local text, why = editing.text(before)
+  if not text then return self:complain(why) end
+  if not text:find "%S" or text == before then return end
+  self:say(paint.text("faint", text, self.color))
+  if self:eval(text) == "incomplete" then self:give_up(text) end
+end
+
+named[":edit"] = function(self, rest)
+  local editing = require "orrery.repl.editing"
+  local entries = self.entries
+  if rest == "" then
+    local last = entries[#entries]
+    return edit_entry(self, last and last.code or "")
+  end
+  local path, line = editing.place(rest, self.env)
+  if not path then
+    return self:complain(("edit: %s is neither a file nor a function from one")
+      :format(rest) .. "; write :edit FILE.lua")
+  end
+  local ok, why = editing.open(path, line)
+  if not ok then self:complain(why) end
 end
 
 named[":time"] = function(self, rest)
@@ -83,22 +132,30 @@ named[":time"] = function(self, rest)
 end
 
 named[":who"] = function(self)
-  local names, rows, width = {}, {}, 0
-  for name in next, self.env do
-    if type(name) == "string" and not name:match "^_G?$" then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
   self:protect("", function()
-    for _, name in ipairs(names) do
-      rows[#rows + 1] = { name, commands.summary(self.env[name]) }
-      width = math.max(width, #name)
+    self:say(require "orrery.repl.who"(self.env))
+  end)
+end
+
+-- Help on a name, its first line standing out.
+local function explained(self, name)
+  local found, message = inspect.help(name, self.env)
+  if not found then return nil, message end
+  local first, rest = found:match "^([^\n]*)(.*)$"
+  return paint.text("strong", first, self.color) .. rest
+end
+
+named[":doc"] = function(self, rest)
+  self:protect("", function()
+    local topic = require "orrery.repl.topics"
+    local text, message
+    if rest == "" then
+      text = topic.list()
+    else
+      text, message = explained(self, rest)
     end
-    for _, row in ipairs(rows) do
-      self:say(("%-" .. width .. "s  %s"):format(row[1], row[2]))
-    end
-    if #rows == 0 then self:say "nothing is assigned yet" end
+    if not text then return self:complain(message) end
+    topic.page(text, self.write)
   end)
 end
 
@@ -121,9 +178,13 @@ function commands.run(self, text)
     text, name = ":help", nil
   end
   if name then
-    local find = source == "?" and inspect.source or inspect.help
     self:protect(text, function()
-      local found, message = find(name, self.env)
+      local found, message
+      if source == "?" then
+        found, message = inspect.source(name, self.env)
+      else
+        found, message = explained(self, name)
+      end
       if found then self:say(found) else self:complain(message) end
     end)
     return "done"

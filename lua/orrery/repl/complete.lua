@@ -1,5 +1,8 @@
---- Tab at the prompt: names, fields, methods, commands, and files in strings.
+--- Tab at the prompt: names, fields, methods, options, commands and what
+--- follows them, modules and files in strings.
 local inspect = require "orrery.repl.inspect"
+local knob_words = require "orrery.repl.knob_words"
+local receiver = require "orrery.repl.receiver"
 local fs = require "orrery.core".fs
 local complete = {}
 
@@ -74,28 +77,83 @@ local function callable(value, names)
   return out
 end
 
-local function names_for(left, env)
-  local base, sep, prefix =
-    left:match "([%a_][%w_.:]*)([.:])([%a_]?[%w_]*)$"
-  if not base then
-    prefix = left:match "([%a_][%w_]*)$" or ""
-    if prefix == "" or left:match "[%]%)\"'][.:][%w_]*$" then
-      return {}, prefix
+-- Names of modules that `require` would find.
+local function modules(typed)
+  local folder, prefix = typed:match "^(.*%.)([^.]*)$"
+  folder, prefix = folder or "", prefix or typed
+  local set = {}
+  for name in pairs(package.preload) do set[name] = true end
+  for template in (package.path .. ";" .. package.cpath):gmatch "[^;]+" do
+    local before, after = template:match "^(.*)%?(.*)$"
+    local place = before and before .. folder:gsub("%.", "/") or ""
+    for _, name in ipairs(before and fs.list(place) or {}) do
+      local stem = name:sub(-#after) == after and name:sub(1, -#after - 1)
+      if not stem and after:sub(1, 1) == "/"
+        and fs.exists(place .. "/" .. name .. after) then
+        stem = name
+      end
+      if stem and stem:match "^[%a_][%w_-]*$" and stem ~= "init" then
+        set[folder .. stem] = true
+      end
     end
-    local names = starting_with(inspect.names(env), prefix)
-    table.move(starting_with(keywords, prefix), 1, #keywords, #names + 1, names)
-    table.sort(names)
-    return names, prefix
   end
-  if left:match "[%]%)\"'}][.:][%w_.:]*$" or left:match "%.%.[%w_]*$" then
-    return {}, prefix
+  local names = {}
+  for name in pairs(set) do names[#names + 1] = name end
+  table.sort(names)
+  return starting_with(names, folder .. prefix)
+end
+
+local function option_names(left, prefix, env)
+  local out = {}
+  local before = left:sub(1, #left - #prefix)
+  for i, name in ipairs(starting_with(receiver.options(before, env), prefix)) do
+    out[i] = name .. " = "
   end
-  local value = inspect.resolve(base, env)
+  return out
+end
+
+local function first_names(left, env)
+  local prefix = left:match "([%a_][%w_]*)$" or ""
+  local options = option_names(left, prefix, env)
+  if prefix == "" or #options > 0 then return options, prefix end
+  local names = starting_with(inspect.names(env), prefix)
+  table.move(starting_with(keywords, prefix), 1, #keywords, #names + 1, names)
+  table.sort(names)
+  return names, prefix
+end
+
+local function names_for(left, env)
+  local base, sep, prefix = left:match "^(.-)([.:])([%a_]?[%w_]*)$"
+  if not base or base:match "[.:]$" or base:match "%f[%w_.]%d+$" then
+    return first_names(left, env)
+  end
+  local value = receiver.value(base, env)
   if value == nil then return {}, prefix end
   local names = starting_with(inspect.names(value), prefix)
   if sep == ":" then names = callable(value, names) end
   return names, prefix
 end
+
+-- What follows `:run`: a file, then its knobs.
+local function run_words(rest)
+  local path, word = rest:match "^(%S+)%s.-(%S*)$"
+  if not path then return files(rest), rest end
+  return starting_with(knob_words(path, word), word), word
+end
+
+-- What the words after a command are.
+local follows = {
+  [":run"] = run_words,
+  [":save"] = function(rest) return files(rest), rest end,
+  [":reload"] = function(rest) return modules(rest), rest end,
+  [":edit"] = function(rest, env)
+    local names = files(rest)
+    if #names > 0 then return names, rest end
+    return names_for(rest, env)
+  end,
+  [":time"] = names_for,
+  [":doc"] = names_for,
+}
 
 --- What the words at the cursor could become.
 ---@param left string  the line up to the cursor
@@ -104,15 +162,20 @@ end
 ---@return string[] words  whole words, sorted
 ---@return string typed  the part of them already there
 function complete.words(left, env, commands)
-  local command = left:match "^%s*(:[%w]*)$"
-  if command then return starting_with(commands, command), command end
-  local path = left:match "^%s*:run%s+(%S*)$"
-  if path then return files(path), path end
+  local command, rest = left:match "^%s*(:%w*)(.*)$"
+  if command and rest == "" then
+    return starting_with(commands, command), command
+  end
   local quote = open_string(left)
   if quote then
     local typed = left:sub(quote + 1)
+    if left:sub(1, quote - 1):match "%f[%w_]require%s*%(?%s*$" then
+      return modules(typed), typed
+    end
     return files(typed), typed
   end
+  rest = rest and rest:match "^%s+(.*)$"
+  if rest and follows[command] then return follows[command](rest, env) end
   return names_for(left:gsub("^%s*%?+", ""), env)
 end
 

@@ -1,7 +1,4 @@
---- Errors at the prompt: their message, where they came from, and the name
---- that was probably meant.
-local core = require "orrery.core"
-local inspect = require "orrery.repl.inspect"
+--- Errors at the prompt: their message, and where they came from.
 local pretty = require "orrery.repl.pretty"
 local has_host, host = pcall(require, "orrery.host")
 local failure = {}
@@ -67,18 +64,6 @@ if has_host then failure.handler = host.calm(failure.handler) end
 function failure.without_position(message, text)
   if text:find "\n" then return message end
   return (message:gsub("^stdin:1: ", ""))
-end
-
---- A name that is not there gets the nearest that is.
----@param message string
----@param env table
----@return string
-function failure.with_hint(message, env)
-  local kind, name = message:match "a nil value %((%l+) '([%w_]+)'%)$"
-  local names = kind == "global" and inspect.names(env) or
-    kind == "method" and inspect.names(core.Tensor.methods)
-  local near = names and require "orrery.nearest"(name, names)
-  return near and ("%s; did you mean %s?"):format(message, near) or message
 end
 
 return failure

@@ -41,13 +41,30 @@ function inspect.help(path, env)
   if value ~= nil then
     return ("%s is a %s: %s"):format(path, type(value), tostring(value))
   end
-  local names = inspect.names(env)
-  local near = require "orrery.nearest"(path, names)
+  local near = require("orrery.repl.hints").near(path, env)
   return nil, ("help: nothing is called %s; %s"):format(path,
     near and "did you mean " .. near .. "?" or "press Tab to see names")
 end
 
---- Source text of a Lua function.
+-- The C itself is not installed: its place in the source tree is told.
+local function source_of_op(path, record)
+  return ("%s is an operation of the core: its record is at %s:%d"):format(path,
+    record.file, record.line)
+end
+
+-- The op behind a name, when the name stands for it and nothing else.
+local function op_of(path, f)
+  local last = path:match "([%a_][%w_]*)$"
+  local record = last and require("orrery").record(last)
+  if not record or record.flags.hidden then return nil end
+  if f == nil and path ~= last then return nil end
+  if f == nil or type(f) == "function" and
+    (debug.getinfo(f, "S").what == "C" or help.stands_for_op(f, last)) then
+    return record
+  end
+end
+
+--- Source text of a Lua function; for an op, the place of its record.
 ---@param path string
 ---@param env table
 ---@return string? text
@@ -55,6 +72,8 @@ end
 function inspect.source(path, env)
   path = path:gsub("%s", "")
   local f = inspect.resolve(path, env)
+  local record = op_of(path, f)
+  if record then return source_of_op(path, record) end
   if type(f) == "table" and type(rawget(f, "init")) == "function" then
     f = f.init
   end
@@ -110,6 +129,12 @@ function inspect.names(value)
       collect(orrery.functional, set, 1)
     end
     set.orrery = true
+  end
+  if ok and (value == orrery.functional
+    or value ~= nil and value == package.loaded["orrery.nn.functional"]) then
+    for _, name in ipairs(orrery.op_names()) do
+      set[name] = not orrery.record(name).flags.hidden or nil
+    end
   end
   if ok and (is_session or value == orrery) then
     for _, name in ipairs(orrery.modules()) do set[name] = true end

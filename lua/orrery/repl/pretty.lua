@@ -1,4 +1,8 @@
---- Values as text for people: nested tables within limits, strings quoted.
+--- Values as text for people: nested tables within limits, strings quoted,
+--- rows of results as a table with headings.
+local paint = require "orrery.repl.paint"
+local rows = require "orrery.repl.rows"
+
 local words = {
   ["and"] = 1, ["break"] = 1, ["do"] = 1, ["else"] = 1, ["elseif"] = 1,
   ["end"] = 1, ["false"] = 1, ["for"] = 1, ["function"] = 1, ["goto"] = 1,
@@ -62,7 +66,7 @@ local function table_text(t, depth, seen)
   local parts, n, length = {}, rawlen(t), #head
   local function add(text)
     parts[#parts + 1] = text
-    length = length + #text + 2
+    length = length + paint.width(text) + 2
   end
   for i = 1, math.min(n, limit.items) do
     add(show(rawget(t, i), depth + 1, seen))
@@ -88,9 +92,13 @@ local function table_text(t, depth, seen)
 end
 
 function show(value, depth, seen)
-  local kind = type(value)
-  if kind == "string" then return quoted(value) end
-  if kind == "function" then return function_text(value) end
+  local kind, color = type(value), seen.color
+  if kind == "string" then return paint.text("string", quoted(value), color) end
+  if kind == "function" then
+    return paint.text("faint", function_text(value), color)
+  elseif kind == "boolean" or kind == "nil" then
+    return paint.text("word", tostring(value), color)
+  end
   local meta = kind == "table" and getmetatable(value)
   if kind ~= "table" or type(meta) == "table" and meta.__tostring then
     return tostring(value)
@@ -98,7 +106,20 @@ function show(value, depth, seen)
   return table_text(value, depth, seen)
 end
 
+-- A tensor is its own text; the line that says what it is stands back.
+local function tensor_text(value, color)
+  local head, rest = tostring(value):match "^([^\n]*)(.*)$"
+  return paint.text(rest ~= "" and "faint" or "plain", head,
+    color and rest ~= "") .. rest
+end
+
 --- Text of a value, over several lines when one does not hold it.
 ---@param value any
+---@param color? boolean  with the terminal's colours
 ---@return string
-return function(value) return show(value, 1, {}) end
+return function(value, color)
+  color = color or false
+  if type(value) == "userdata" then return tensor_text(value, color) end
+  local listed = type(value) == "table" and rows(value, color)
+  return listed or show(value, 1, { color = color })
+end
