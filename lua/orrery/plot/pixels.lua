@@ -3,12 +3,13 @@ local orrery = require "orrery"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 local Figure = require "orrery.plot.figure"
+local palette = require "orrery.plot.palette"
 
 local pixels = {}
 
 --- What the options of images are, with their defaults.
 pixels.defaults = { padding = 2, background = 255, scale = 1 }
-pixels.optional = { "columns", "range", "title", "caption" }
+pixels.optional = { "columns", "range", "title", "caption", "colors" }
 
 -- What black and white stand for: { low, high }, or "auto" for the least and
 -- the greatest value there is.
@@ -102,6 +103,26 @@ function pixels.tile(images, o)
     padding = pad }
 end
 
+-- Grey levels as the colours of a map.
+local function coloured(who, images, map)
+  if not palette.maps[map] then
+    blame('%s: colors is %s; give "viridis", "diverging" or "grey"', who,
+      options.shown(map))
+  elseif images:size(2) ~= 1 then
+    blame("%s: colors are for images of one channel; these have %d", who,
+      images:size(2))
+  end
+  local table_ = {}
+  for level = 1, 256 do
+    table_[level] = { palette.at(map, (level - 1) / 255) }
+  end
+  local colors = orrery.tensor(table_, { dtype = "uint8" })
+  local n, _, h, w = images:shape()
+  local places = images:reshape(-1):to "int64" + 1
+  return colors:index_select(1, places):reshape(n, h, w, 3)
+    :permute(1, 4, 2, 3)
+end
+
 local function checked(who, given)
   local o = options.take(who, given, pixels.defaults, pixels.optional)
   options.count(who, "padding", o.padding, 0)
@@ -122,6 +143,7 @@ end
 function pixels.figure(who, x, given, many)
   local o = checked(who, given)
   local images = pixels.batch(who, x, o.range, many)
+  if o.colors then images = coloured(who, images, o.colors) end
   images = pixels.enlarge(images, o.scale)
   local sheet, tiles = images[1], nil
   if many or images:size(1) > 1 then sheet, tiles = pixels.tile(images, o) end
