@@ -22,7 +22,7 @@ static int backward(lua_State *L) {
   const bool ok = orr_backward(y, gy, retain, create);
   orr_pass_end(L, before);
   if (!ok) return orr_raise_carried(L);
-  orr_collect(L);
+  orr_collect_graph(L);
   return 0;
 }
 
@@ -86,7 +86,7 @@ static int grad(lua_State *L) {
   orr_pass_end(L, before);
   if (!ok) return orr_raise_carried(L);
   for (int i = 0; i < nx; i++) *slot[i] = gx[i];
-  orr_collect(L);
+  orr_collect_graph(L);
   lua_settop(L, result);
   return 1;
 }

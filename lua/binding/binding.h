@@ -73,8 +73,10 @@ orr_dtype orr_check_dtype(lua_State *L, int index);
 // Pushes ", did you mean NAME" or "" for a name among "a|b|c".
 void orr_push_nearest(lua_State *L, const char *name, const char *names);
 
-// Tells Lua's collector about tensor bytes; call after making tensors.
+// Tells Lua's collector about tensor bytes; call when tensors are made.
 void orr_collect(lua_State *L);
+// After a backward pass, which leaves what the graph kept to the collector.
+void orr_collect_graph(lua_State *L);
 // The state an op runs in, for orr_current_site().
 void orr_site_state(lua_State *L);
 

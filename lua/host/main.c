@@ -32,6 +32,7 @@ static int start(lua_State *L) {
   const words *w = lua_touserdata(L, 1);
   const char *program = host_program(w->count > 0 ? w->word[0] : NULL);
   luaL_openlibs(L);
+  lua_gc(L, LUA_GCGEN, 0, 0);  // as stock lua does
   preload(L, "orrery.core", luaopen_orrery_core);
   preload(L, "orrery.host", luaopen_orrery_host);
   if (!host_set_paths(L, program)) {

@@ -82,6 +82,33 @@ t.test("a recorded chain that is dropped each step stays bounded", function()
   end)
 end)
 
+t.test("what an op made and nobody kept is the next op's memory", function()
+  local x = orrery.zeros(1 << 20)
+  in_both_modes(function(mode)
+    local peak = peak_of(function()
+      for _ = 1, 50 do local _ = x:exp() end
+    end)
+    -- The last one and the one being made.
+    t.ok(peak <= 8.5, ("%s: peak %.1f MiB"):format(mode, peak))
+  end)
+end)
+
+t.test("temporaries of several ops stay within a quarter more", function()
+  local kept = orrery.zeros(16 << 20)
+  in_both_modes(function(mode)
+    local x, one = kept:view(16, -1)[1], orrery.ones(1)
+    local peak = peak_of(function()
+      for _ = 1, 20 do
+        local a, b, c = x + one, x - one, x * one
+        local _ = (a * b + c) * (a - b)
+      end
+    end)
+    -- Seven of 4 MiB are in use at once, 64 MiB were before.
+    t.ok(peak <= 28 + 24 + 8, ("%s: peak %.1f MiB"):format(mode, peak))
+  end)
+  t.equal(kept:numel(), 16 << 20)
+end)
+
 t.test("tensors of no size do not pile up either", function()
   local before = orrery.live()
   for _ = 1, 2e5 do local _ = orrery.zeros(0) end
