@@ -201,13 +201,57 @@ typedef struct tiling {
   orr_dtype d;
   const orr_gemm *g;
   int64_t rows, cols, down, across;  // of a tile; tiles
+  bool half;                         // a a^T: c is its own mirror image
   // All rows of a and columns of b of the slice *g, packed; tile by tile.
   char *packed;
   size_t rows_size, cols_size;  // bytes of a tile's whole panels
 } tiling;
 
+// Own products alone: they sum c[i][j] and c[j][i] in the same order, so that
+// nothing depends on whether a and b happen to be the same.
+static bool is_half(const orr_gemm *g) {
+  return g->a == g->b && g->ta != g->tb && g->m == g->n && g->lda == g->ldb &&
+      g->alpha == 1 && g->beta == 0 && use_own(g);
+}
+
+// Whether a tile of a half is all above the diagonal: its mirror image is
+// taken in the end.
+static bool left_out(const tiling *t, int64_t tile) {
+  return t->half &&
+      tile % t->across * t->cols >= (tile / t->across + 1) * t->rows;
+}
+
+static inline __attribute__((always_inline)) void mirror(
+    const size_t size, char *c, int64_t ld, int64_t i, int64_t last_i,
+    int64_t j, int64_t last_j) {
+  const size_t line = (size_t)ld * size;
+  for (int64_t r = i; r < last_i; r++)
+    for (int64_t k = j; k < last_j; k++)
+      memcpy(c + (size_t)r * line + (size_t)k * size,
+             c + (size_t)k * line + (size_t)r * size, size);
+}
+
+// By squares that the first-level cache holds twice.
+static void mirror_tile(void *context, int64_t tile) {
+  enum { SIDE = 16 };
+  const tiling *t = context;
+  if (!left_out(t, tile)) return;
+  const int64_t i = tile / t->across * t->rows, j = tile % t->across * t->cols;
+  const int64_t rows = min64(i + t->rows, t->g->m);
+  const int64_t cols = min64(j + t->cols, t->g->n);
+  for (int64_t r = i; r < rows; r += SIDE)
+    for (int64_t k = j; k < cols; k += SIDE) {
+      const int64_t r1 = min64(r + SIDE, rows), k1 = min64(k + SIDE, cols);
+      if (t->d == ORR_F32)
+        mirror(sizeof(float), t->g->c, t->g->ldc, r, r1, k, k1);
+      else
+        mirror(sizeof(double), t->g->c, t->g->ldc, r, r1, k, k1);
+    }
+}
+
 static void run_tile(void *context, int64_t tile) {
   const tiling *t = context;
+  if (left_out(t, tile)) return;
   const orr_gemm *g = t->g;
   const size_t size = orr_dtype_size(t->d);
   const int64_t i = tile / t->across * t->rows, j = tile % t->across * t->cols;
@@ -240,6 +284,7 @@ static void pack_part(void *context, int64_t part) {
 
 static void run_packed(void *context, int64_t tile) {
   const tiling *t = context;
+  if (left_out(t, tile)) return;
   const orr_gemm *g = t->g;
   const size_t size = orr_dtype_size(t->d);
   const int64_t row = tile / t->across, col = tile % t->across;
@@ -306,8 +351,9 @@ void orr_gemm_run(orr_dtype d, const orr_gemm *g) {
     return;
   }
   pthread_once(&once, set_up);
-  if (t.down > 1 && t.across > 1 && use_own(g) && !orr_inside_chunk() &&
-      run_slices(t))
-    return;
-  orr_parallel(t.down * t.across, run_tile, &t);
+  t.half = is_half(g);
+  if (t.down < 2 || t.across < 2 || !use_own(g) || orr_inside_chunk() ||
+      !run_slices(t))
+    orr_parallel(t.down * t.across, run_tile, &t);
+  if (t.half) orr_parallel(t.down * t.across, mirror_tile, &t);
 }

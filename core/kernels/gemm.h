@@ -13,7 +13,8 @@ typedef struct orr_gemm {
   int64_t lda, ldb, ldc;
   double alpha, beta;
 } orr_gemm;
-// Spreads tiles over the threads; the tiles depend on the sizes alone.
+// Spreads tiles over the threads; the tiles depend on the sizes alone. A large
+// a a^T takes half the time of others.
 void orr_gemm_run(orr_dtype d, const orr_gemm *g);
 // That grid: how many rows and columns of c a tile has, the last ones less.
 void orr_gemm_grid(int64_t m, int64_t n, int64_t k, int64_t *rows,

@@ -178,6 +178,30 @@ static void one_result_however_it_is_shared(void **state) {
   orr_set_threads(before);
 }
 
+// x x^T and x^T x, of which half is computed and half copied, against the
+// product by another matrix of the same elements.
+static void squares_are_like_other_products(void **state) {
+  (void)state;
+  for (int d = ORR_F32; d <= ORR_F64; d++)
+    for (int64_t m = 40; m < 1700; m = m * 3 + 41) {
+      const size_t mark = orr_scope_begin();
+      orr_tensor *x = orr_keep(filled((orr_dtype)d, 2, (int64_t[]){m, 430}));
+      orr_tensor *y = ORR(clone, x), *xt = orr_transpose_last(x);
+      orr_tensor *t = orr_keep(filled((orr_dtype)d, 2, (int64_t[]){430, m}));
+      orr_tensor *u = ORR(clone, t), *tt = orr_transpose_last(t);
+      const size_t bytes = (size_t)(m * m) * orr_dtype_size((orr_dtype)d);
+      orr_tensor *z = ORR(matmul, x, xt);
+      compare(x, xt, z);
+      assert_memory_equal(orr_data(z),
+                          orr_data(ORR(matmul, x, orr_transpose_last(y))),
+                          bytes);
+      assert_memory_equal(orr_data(ORR(matmul, tt, t)),
+                          orr_data(ORR(matmul, orr_transpose_last(u), t)),
+                          bytes);
+      orr_scope_end(mark);
+    }
+}
+
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The outputs that the busier of two workers computes, each taking the next
@@ -255,6 +279,7 @@ int main(void) {
       cmocka_unit_test(sizes_around_the_tiles),
       cmocka_unit_test(kernels_of_every_processor),
       cmocka_unit_test(one_result_however_it_is_shared),
+      cmocka_unit_test(squares_are_like_other_products),
       cmocka_unit_test(two_threads_end_together),
       cmocka_unit_test(strided_operands),
       cmocka_unit_test(batches_broadcast),
