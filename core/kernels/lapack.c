@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "eigh.h"
 #include "gemm.h"
 
 // Each character argument has its length at the end of the list.
@@ -20,16 +21,6 @@ extern void dgetrs_(const char *trans, const int *n, const int *nrhs,
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
                     const int *lda, double *w, double *work, const int *lwork,
                     int *iwork, const int *liwork, int *info, size_t, size_t);
-extern void dsytrd_(const char *uplo, const int *n, double *a, const int *lda,
-                    double *d, double *e, double *tau, double *work,
-                    const int *lwork, int *info, size_t);
-extern void dstedc_(const char *compz, const int *n, double *d, double *e,
-                    double *z, const int *ldz, double *work, const int *lwork,
-                    int *iwork, const int *liwork, int *info, size_t);
-extern void dormtr_(const char *side, const char *uplo, const char *trans,
-                    const int *m, const int *n, const double *a, const int *lda,
-                    const double *tau, double *c, const int *ldc, double *work,
-                    const int *lwork, int *info, size_t, size_t, size_t);
 extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a,
                     const int *lda, double *s, double *u, const int *ldu,
                     double *vt, const int *ldvt, double *work, const int *lwork,
@@ -88,48 +79,35 @@ void orr_lapack_triangular(bool left, bool upper, bool unit, int m, int n,
 // The least LAPACK asks for; the integers lie behind the doubles.
 static int eigh_lwork(int n) { return 1 + 6 * n + 2 * n * n; }
 
+// What dsyevd does, taken apart.
+enum { EIGH_APART = 256 };
+
+// Of both ways: e, tau, z, then what the parts need one after the other.
 size_t orr_lapack_eigh_work(int n) {
-  return (size_t)eigh_lwork(n) + 3 + 5 * (size_t)n;
-}
-
-// What dsyevd does, taken apart: a = q t q^T with t tridiagonal, t = z w z^T,
-// and then q z, of which the threads share the columns.
-enum { EIGH_APART = 256, EIGH_COLUMNS = 128, EIGH_BLOCK = 32 };
-
-typedef struct eigh_job {
-  int n;
-  const double *a, *tau;
-  double *z, *work;
-} eigh_job;
-
-static void multiply_q(void *context, int64_t chunk) {
-  const eigh_job *j = context;
-  const int first = (int)chunk * EIGH_COLUMNS;
-  const int cols = min(EIGH_COLUMNS, j->n - first);
-  // What dormtr asks for: as many columns, and room for its triangles.
-  const int lwork = EIGH_COLUMNS * EIGH_BLOCK + 65 * 64;
-  int info = 0;
-  orr_blas_enter();
-  dormtr_("L", "L", "N", &j->n, &cols, j->a, &j->n, j->tau,
-          j->z + (size_t)first * (size_t)j->n, &j->n, j->work + chunk * lwork,
-          &lwork, &info, 1, 1, 1);
-  orr_blas_leave();
+  const size_t whole = (size_t)eigh_lwork(n) + 3 + 5 * (size_t)n;
+  if (n < EIGH_APART) return whole;
+  size_t part = orr_eigh_divide_work(n);
+  if (part < orr_eigh_reduce_work(n)) part = orr_eigh_reduce_work(n);
+  if (part < orr_eigh_back_work(n)) part = orr_eigh_back_work(n);
+  part += (size_t)n * (size_t)n + 3 * (size_t)n;
+  return part > whole ? part : whole;
 }
 
 static int eigh_apart(int n, double *a, double *w, double *work) {
-  const size_t size = (size_t)n * (size_t)n;
+  const size_t size = (size_t)n * (size_t)n, line = (size_t)n * sizeof *a;
   double *e = work, *tau = e + n, *z = tau + n, *rest = z + size;
-  const int lwork = eigh_lwork(n) - (int)size - 2 * n, liwork = 3 + 5 * n;
-  int *iwork = (int *)(void *)(work + eigh_lwork(n));
-  int info = 0;
-  orr_blas_enter();
-  dsytrd_("L", &n, a, &n, w, e, tau, rest, &lwork, &info, 1);
-  dstedc_("I", &n, w, e, z, &n, rest, &lwork, iwork, &liwork, &info, 1);
-  orr_blas_leave();
-  if (info) return info;
-  eigh_job job = {n, a, tau, z, rest};
-  orr_parallel((n + EIGH_COLUMNS - 1) / EIGH_COLUMNS, multiply_q, &job);
-  memcpy(a, z, size * sizeof *a);
+  int *order = (int *)(void *)rest;
+  rest += n;
+  orr_eigh_reduce(n, a, w, e, tau, rest);
+  if (orr_stopping()) return 0;
+  const int info = orr_eigh_divide(n, w, e, z, order, rest);
+  if (info || orr_stopping()) return info;
+  orr_eigh_back(n, a, tau, z, rest);
+  memcpy(e, w, line);
+  for (int i = 0; i < n; i++) {
+    w[i] = e[order[i]];
+    memcpy(a + (size_t)i * (size_t)n, z + (size_t)order[i] * (size_t)n, line);
+  }
   return 0;
 }
 
@@ -193,20 +171,27 @@ void orr_lapack_qr(int m, int n, double *a, double *r, double *work) {
   orr_blas_leave();
 }
 
+void orr_lapack_gemm(const orr_gemm *g) {
+  orr_gemm rows = *g;
+  rows.ta = g->tb, rows.tb = g->ta;
+  rows.m = g->n, rows.n = g->m;
+  rows.a = g->b, rows.b = g->a;
+  rows.lda = g->ldb, rows.ldb = g->lda;
+  orr_gemm_run(ORR_F64, &rows);
+}
+
 void orr_lapack_product(bool ta, bool tb, int m, int n, int k, const double *a,
                         const double *b, double *c) {
-  // By columns, what gemm calls rows: c^T = op(b)^T op(a)^T.
-  orr_gemm_run(ORR_F64,
-               &(orr_gemm){.ta = tb,
-                           .tb = ta,
-                           .m = n,
-                           .n = m,
-                           .k = k,
-                           .a = b,
-                           .b = a,
-                           .c = c,
-                           .lda = at_least_1(tb ? n : k),
-                           .ldb = at_least_1(ta ? k : m),
-                           .ldc = at_least_1(m),
-                           .alpha = 1});
+  orr_lapack_gemm(&(orr_gemm){.ta = ta,
+                              .tb = tb,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .a = a,
+                              .b = b,
+                              .c = c,
+                              .lda = at_least_1(ta ? k : m),
+                              .ldb = at_least_1(tb ? n : k),
+                              .ldc = at_least_1(m),
+                              .alpha = 1});
 }

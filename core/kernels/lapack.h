@@ -1,5 +1,5 @@
 // lapack.h -- LAPACK on one float64 matrix, stored by columns without gaps.
-// The threads share large products, of eigenvectors too; all else is the
+// The threads share large products and eigenproblems; all else is the
 // calling thread's. Safe inside an orr_parallel chunk.
 //
 // A routine that can fail returns 0, or what LAPACK saw (> 0: the pivot, the
@@ -7,6 +7,7 @@
 #ifndef ORR_LAPACK_H
 #define ORR_LAPACK_H
 #include "../orrery.h"
+#include "gemm.h"
 
 // a = L L^T in the lower triangle; what lies above stays.
 int orr_lapack_cholesky(int n, double *a);
@@ -29,6 +30,8 @@ int orr_lapack_svd(int m, int n, double *a, double *s, double *u, double *vt,
 // a[m, n] becomes q[m, k]; r[k, n] is upper triangular.
 size_t orr_lapack_qr_work(int m, int n);
 void orr_lapack_qr(int m, int n, double *a, double *r, double *work);
+// gemm.h's product of matrices that are stored by columns; ld* are theirs.
+void orr_lapack_gemm(const orr_gemm *g);
 // c[m, n] = op(a) op(b), inner size k, all by columns.
 void orr_lapack_product(bool ta, bool tb, int m, int n, int k, const double *a,
                         const double *b, double *c);

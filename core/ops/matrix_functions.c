@@ -134,12 +134,12 @@ ORR_DEFINE_OP(matrix_exp,
 
 // ---- sqrtm
 
-// y = v diag(w) v^T; scaled is lost.
+// y = v diag(w^2) v^T, of scaled = v diag(w): half the work of other products.
 static void rebuild(int n, const double *v, const double *w, double *scaled,
                     double *y) {
   for (int64_t k = 0; k < n; k++)
     for (int64_t r = 0; r < n; r++) scaled[k * n + r] = v[k * n + r] * w[k];
-  orr_lapack_product(false, true, n, n, n, scaled, v, y);
+  orr_lapack_product(false, true, n, n, n, scaled, scaled, y);
 }
 
 enum { NEGATIVE = -2 };
@@ -157,7 +157,7 @@ static int sqrtm_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const double size = n ? fmax(fabs(w[0]), fabs(w[n - 1])) : 0;
   for (int k = 0; k < n; k++) {
     if (w[k] < -8 * n * eps * size) return NEGATIVE;
-    w[k] = w[k] > 0 ? sqrt(w[k]) : 0;
+    w[k] = w[k] > 0 ? sqrt(sqrt(w[k])) : 0;
   }
   rebuild(n, scratch, w, scaled, y);
   orr_matrix_store(m, 0, i, y, n, n);

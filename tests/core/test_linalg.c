@@ -76,34 +76,59 @@ static void string_has_known_frequencies(void **state) {
   orr_scope_end(mark);
 }
 
-// Large enough to be taken apart, of ordinary size and not; by threads 1, 2.
-static void vectors_of_a_long_string(void **state) {
-  (void)state;
-  enum { N = 300 };
+// The vectors of a are orthogonal and rebuild it, by any number of threads.
+static void expect_vectors(int n, entry_fn *f, double scale, entry_fn *value) {
   const int before = orr_threads();
-  const double scale[] = {1, 1e-200, 1e200};
-  double *v[2], *back = malloc(N * N * sizeof *back), w[N];
-  double *work = malloc(orr_lapack_eigh_work(N) * sizeof *work);
-  v[0] = malloc(N * N * sizeof *back), v[1] = malloc(N * N * sizeof *back);
-  for (int s = 0; s < 3; s++) {
-    for (int t = 0; t < 2; t++) {
-      orr_set_threads(t + 1);
-      for (int i = 0; i < N * N; i++) v[t][i] = scale[s] * string(i / N, i % N);
-      assert_int_equal(orr_lapack_eigh(N, v[t], w, work), 0);
-    }
-    assert_memory_equal(v[0], v[1], N * N * sizeof *back);
-    for (int k = 0; k < N; k++)
-      near(w[k] / scale[s],
-           2 - 2 * cos(3.14159265358979323846 * (k + 1) / (N + 1)), 1e-13);
-    orr_lapack_product(true, false, N, N, N, v[0], v[0], back);
-    for (int i = 0; i < N * N; i++)
-      near(back[i], identity(i / N, i % N), 1e-12);
-    for (int i = 0; i < N * N; i++) v[1][i] *= w[i / N] / scale[s];
-    orr_lapack_product(false, true, N, N, N, v[1], v[0], back);
-    for (int i = 0; i < N * N; i++) near(back[i], string(i / N, i % N), 1e-12);
+  const size_t bytes = (size_t)n * (size_t)n * sizeof(double);
+  double *v[2] = {malloc(bytes), malloc(bytes)}, *back = malloc(bytes);
+  double *w = malloc((size_t)n * sizeof *w);
+  double *work = malloc(orr_lapack_eigh_work(n) * sizeof *work);
+  for (int t = 0; t < 2; t++) {
+    orr_set_threads(t + 1);
+    for (int i = 0; i < n * n; i++) v[t][i] = scale * f(i / n, i % n);
+    assert_int_equal(orr_lapack_eigh(n, v[t], w, work), 0);
   }
-  free(v[0]), free(v[1]), free(back), free(work);
+  assert_memory_equal(v[0], v[1], bytes);
+  for (int k = 0; k < n; k++) near(w[k] / scale, value(k, n), 1e-12);
+  orr_lapack_product(true, false, n, n, n, v[0], v[0], back);
+  for (int i = 0; i < n * n; i++) near(back[i], identity(i / n, i % n), 1e-12);
+  for (int i = 0; i < n * n; i++) v[1][i] *= w[i / n] / scale;
+  orr_lapack_product(false, true, n, n, n, v[1], v[0], back);
+  for (int i = 0; i < n * n; i++) near(back[i], f(i / n, i % n), 2e-12);
+  free(v[0]), free(v[1]), free(back), free(w), free(work);
   orr_set_threads(before);
+}
+
+static double frequency(int64_t k, int64_t n) {
+  const double pi = 3.14159265358979323846;
+  return 2 - 2 * cos(pi * (double)(k + 1) / (double)(n + 1));
+}
+// Where nothing is left to merge, next to nothing, and half of it: equal
+// values, one that is not, a string beside as many free masses.
+static double one(int64_t k, int64_t n) { return k < n ? 1 : 0; }
+static double bond(int64_t i, int64_t j) { return i == j ? 1.125 : 0.125; }
+static double bound(int64_t k, int64_t n) {
+  return k == n - 1 ? 1 + 0.125 * (double)n : 1;
+}
+enum { HALF = 330 };
+static double string_and_rest(int64_t i, int64_t j) {
+  return i < HALF && j < HALF ? string(i, j) : i == j ? 8 : 0;
+}
+static double string_then_rest(int64_t k, int64_t n) {
+  (void)n;
+  return k < HALF ? frequency(k, HALF) : 8;
+}
+
+// Large enough to be taken apart and divided, of ordinary size and not.
+static void vectors_of_large_matrices(void **state) {
+  (void)state;
+  expect_vectors(300, string, 1, frequency);
+  expect_vectors(300, string, 1e-200, frequency);
+  expect_vectors(300, string, 1e200, frequency);
+  expect_vectors(701, string, 1, frequency);
+  expect_vectors(660, identity, 1, one);
+  expect_vectors(660, bond, 1, bound);
+  expect_vectors(2 * HALF, string_and_rest, 1, string_then_rest);
 }
 
 static void rebuild(int64_t batch, int64_t m, int64_t n) {
@@ -198,7 +223,7 @@ static void failures_name_the_entry(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       T(random_walk_has_known_factors),      T(string_has_known_frequencies),
-      T(vectors_of_a_long_string),           T(svd_and_qr_rebuild_every_shape),
+      T(vectors_of_large_matrices),          T(svd_and_qr_rebuild_every_shape),
       T(a_failed_allocation_leaves_nothing), T(failures_name_the_entry),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
