@@ -62,7 +62,8 @@ end
 ---@param measured number|orrery.Tensor  a tensor of one element
 ---@param wanted number|orrery.Tensor
 ---@param tolerance table  one of rel (of what is wanted), abs, or relation, "<"
----  "<=" ">" ">=" (measured to wanted); quick = { ... } when --quick asks less
+---  "<=" ">" ">=" (measured to wanted); quick = { ... }, where --quick asks
+---  less: another of these, another `wanted`, or both
 function replay.check(name, measured, wanted, tolerance)
   local f = figures.new(name, measured, wanted, tolerance, replay.is_quick())
   if running then return running:check(f) end

@@ -63,6 +63,17 @@ t.test("data may come first, alone or in the table", function()
   t.equal(points.series[1].y, { 2, 4 })
 end)
 
+if plot.available() then
+  t.test("a name may have quotes of each kind, which run nothing", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local name = ([[f'' "g" \n `touch %s`]]):format(path)
+    local svg = assert(plot.line { y = { 1, 2 }, name = name }:bytes "svg")
+    t.ok(svg:find("f'' \"g\" \\n `touch " .. path .. "`", 1, true), svg)
+    t.equal(io.open(path), nil)
+  end)
+end
+
 t.test("several runs become their mean and a band, number by number",
   function()
     local runs = { { 1, 2, nan }, { 3, 2, 5 }, { 5 } }

@@ -194,6 +194,19 @@ replay.check("h", 3, 1, { abs = 1, quick = { abs = 2 } })
   t.equal(ok, { true, false, true, false, false, true, true, false })
 end)
 
+t.test("small settings may want something else", function()
+  local text = "-- %%\nreplay.check('a', 3, 1, { abs = 1, quick = { wanted = 4 "
+    .. "} })\nreplay.check('b', 3, 4, { relation = '<', quick = { abs = 0.5, "
+    .. "wanted = 2.6 } })\n"
+  local figures = run(text, { quick = true }).figures
+  t.equal({ figures[1].ok, figures[1].wanted, figures[1].abs },
+    { true, 4, 1 })
+  t.equal({ figures[2].ok, figures[2].relation, figures[2].abs },
+    { true, nil, 0.5 })
+  t.fails("replay.check: a: unknown option tol; it takes abs, quick, rel, "
+    .. "relation, wanted", replay.check, "a", 1, 1, { tol = 1 })
+end)
+
 t.test("a tolerance is one of three", function()
   local check = replay.check
   local fix = "; give { rel = 0.05 }, { abs = 1e-6 } or { relation = '<' }"
@@ -269,3 +282,48 @@ t.test("the chunk has as many lines as the file, and one to close", function()
   local _, count = chunk.text(document):gsub("\n", "")
   t.equal(count, #document.lines)
 end)
+
+local function markdown(text)
+  return require "orrery.replay.markdown"(text, folder .. "/")
+end
+
+if orrery._markdown "" then
+  t.test("a formula over several lines is one, whatever they begin with",
+    function()
+      t.equal(markdown "a $$x\n- y\n= z_1$$ b\n",
+        '<p>a <x-equation type="display">x - y = z_1</x-equation> b</p>\n')
+      t.equal(markdown "$a\n+ b$, c\n", "<p><span class='whole'><x-equation>"
+        .. "a + b</x-equation>,</span> c</p>\n")
+    end)
+
+  t.test("code and lists are left as they are", function()
+    t.equal(markdown "```\n$a\n- b$\n```\n",
+      "<pre><code>$a\n- b$\n</code></pre>\n")
+    t.equal(markdown "costs $5\n\n- `$`\n- b\n", "<p>costs $5</p>\n<ul>\n<li>"
+      .. "<code>$</code></li>\n<li>b</li>\n</ul>\n")
+  end)
+
+  t.test("pictures beside the file go into the page, others become links",
+    function()
+      write("a b.png", "\137PNG")
+      t.equal(markdown "![x](a%20b.png)",
+        '<p><img src="data:image/png;base64,iVBORw==" alt="x"></p>\n')
+      t.equal(markdown "![x](http://example.org/a.png)",
+        '<p><a href="http://example.org/a.png">x</a></p>\n')
+      t.equal(markdown "![](none.png)",
+        '<p><a href="none.png">none.png</a></p>\n')
+    end)
+
+  t.test("a link leads to a page, and never runs anything", function()
+    t.equal(markdown "[x](https://example.org/?a=1&b)",
+      '<p><a href="https://example.org/?a=1&amp;b">x</a></p>\n')
+    for _, target in ipairs { "javascript:f()", "JAVASCRIPT:f()", "data:x",
+      "java&#115;cript:f()" } do
+      t.equal(markdown("[x](" .. target .. ")"), '<p><a href="#">x</a></p>\n')
+    end
+    t.equal(markdown "<script>f()</script>",
+      "<p>&lt;script&gt;f()&lt;/script&gt;</p>\n")
+  end)
+else
+  t.skip("Markdown in replays", "built without md4c")
+end

@@ -5,7 +5,12 @@ local text = {}
 
 --- A text as nothing but text: no quote ends it, no line does.
 function text.quote(value)
-  return "'" .. tostring(value):gsub("%c", " "):gsub("'", "''") .. "'"
+  local words = tostring(value):gsub("%c", " ")
+  if not words:find "'" then return "'" .. words .. "'" end
+  -- Between double quotes backquotes would run a program.
+  return '"' .. words:gsub('[\\"`]', function(c)
+    return ("\\%03o"):format(c:byte())
+  end) .. '"'
 end
 
 --- A number; what is none, or infinite, leaves a gap.

@@ -35,17 +35,20 @@ local function number(who, name, value)
     name, options.shown(value))
 end
 
--- The one of rel, abs and relation that is given.
-local function tolerance(who, given, quick)
-  if type(given) == "table" and quick and given.quick then
-    given = given.quick
-  end
+local known = { rel = true, abs = true, relation = true, wanted = true,
+  quick = true }
+
+local function kind_of(given)
   local kind
   for _, key in ipairs { "rel", "abs", "relation" } do
-    if type(given) == "table" and given[key] ~= nil then
-      kind = kind and "several" or key
-    end
+    if given[key] ~= nil then kind = kind and "several" or key end
   end
+  return kind
+end
+
+-- The one of rel, abs and relation that is given.
+local function tolerance(who, given)
+  local kind = type(given) == "table" and kind_of(given) or nil
   if kind == "relation" and relations[given.relation] then
     return kind, given.relation
   end
@@ -73,7 +76,8 @@ end
 ---@param name string
 ---@param measured number|orrery.Tensor
 ---@param wanted number|orrery.Tensor
----@param given table  rel, abs or relation; quick = { ... } for small settings
+---@param given table  rel, abs or relation; quick = { ... } for small
+---  settings: another of these, another `wanted`, or both
 ---@param quick boolean
 ---@return orrery.replay.Figure
 function figures.new(name, measured, wanted, given, quick)
@@ -82,6 +86,16 @@ function figures.new(name, measured, wanted, given, quick)
       options.shown(name))
   end
   local who = "replay.check: " .. name
+  if type(given) == "table" then
+    for key in pairs(given) do
+      if not known[key] then options.unknown(who, key, known) end
+    end
+    local small = quick and given.quick
+    if small then
+      wanted = small.wanted or wanted
+      if kind_of(small) then given = small end
+    end
+  end
   local f = { name = name, measured = number(who, "measured", measured),
     wanted = number(who, "wanted", wanted) }
   local kind, value = tolerance(who, given, quick)

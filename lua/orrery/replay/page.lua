@@ -34,6 +34,7 @@ main { max-width: 52rem; }
 .idle { opacity: .55; }
 x-equation[type=display] { display: block; overflow-x: auto;
   overflow-y: hidden; margin: .8rem 0; text-align: center; }
+.whole { white-space: nowrap; }
 blockquote { margin: .8rem 0; padding-left: 1rem; color: var(--dim);
   border-left: 3px solid var(--line); }
 code { font: .88em ui-monospace, "DejaVu Sans Mono", monospace; }

@@ -1,0 +1,49 @@
+--- Every file of examples/ is a replay whose figures hold with its small
+--- settings, and a program that runs by itself. What was recorded is compared
+--- by its numbers alone: how a chart looks depends on the fonts of the machine.
+local orrery, t = require "orrery", require "orrery.testing"
+local files = require "orrery.testing.files"
+local figures = require "orrery.replay.figures"
+local recorded = require "orrery.replay.recorded"
+local replay = orrery.replay
+
+local root = os.getenv "ORRERY_SOURCE_DIR" or "."
+local examples = {}
+for _, name in ipairs(orrery.fs.list(root .. "/examples")) do
+  if name:find "%.lua$" then
+    examples[#examples + 1] = root .. "/examples/" .. name
+  end
+end
+table.sort(examples)
+
+t.test("there are examples", function() t.ok(#examples > 0) end)
+
+local function compared(result)
+  local drift, why = recorded.compare(result)
+  t.ok(drift, why)
+  for _, sentence in ipairs(drift) do
+    t.ok(sentence:find "^picture %d", sentence)
+  end
+end
+
+for _, path in ipairs(examples) do
+  local name = path:match "[^/]*$"
+
+  t.test(name .. " replays, and its figures hold", function()
+    local result = assert(replay.run(path, { quick = true }))
+    t.equal({ result.status, result.message }, { "done", nil })
+    t.ok(#result.figures > 0)
+    for _, f in ipairs(result.figures) do t.ok(f.ok, figures.line(f)) end
+    compared(result)
+  end)
+
+  t.test(name .. " runs by itself", function()
+    local folder = files.folder()
+    local pipe = io.popen(("cd '%s' && '%s' '%s' --quick 2>&1"):format(folder,
+      files.interpreter(), path))
+    local said = pipe:read "a"
+    local ok = pipe:close()
+    files.drop(folder)
+    t.ok(ok, said)
+  end)
+end
