@@ -70,14 +70,17 @@ bool orr_bind_buffers(orr_program *p) {
   for (size_t i = 0; i < p->buffers.count; i++) {
     orr_buffer *b = orr_buffer_at(p, i), *home = orr_buffer_at(p, b->home);
     if (home != b && home->leaves) b->storage->data = home->storage->data;
+    if (home->room == ORR_NO_ROOM) continue;
+    const orr_buffer *room = orr_buffer_at(p, home->room);
+    b->storage->data = (char *)room->storage->data + home->offset;
   }
   return true;
 }
 
 void orr_unbind(const orr_program *p) {
   for (size_t i = 0; i < p->buffers.count; i++) {
-    orr_buffer *b = orr_buffer_at(p, i);
-    if (!orr_buffer_at(p, b->home)->leaves) continue;
+    orr_buffer *b = orr_buffer_at(p, i), *home = orr_buffer_at(p, b->home);
+    if (!home->leaves && home->room == ORR_NO_ROOM) continue;
     orr_release(b->owner);
     b->owner = NULL;
     b->storage->data = NULL;

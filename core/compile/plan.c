@@ -1,6 +1,4 @@
-// plan.c -- what a recorded step need not do, and where its buffers lie.
-#include <stdlib.h>
-#include <string.h>
+// plan.c -- what a recorded step need not do, and how long its buffers live.
 
 #include "program.h"
 
@@ -73,10 +71,6 @@ static void find_lifetimes(orr_program *p) {
 
 // ---- results that lie over what dies as they are made
 
-static bool is_inner(const orr_buffer *b) {
-  return b->kind == ORR_BUFFER_ROW && b->needed;
-}
-
 static bool may_overwrite(const orr_step_row *row, const orr_tensor *x,
                           const orr_tensor *y) {
   if (!orr_walked_through(x, y)) return false;
@@ -108,10 +102,10 @@ static void overwrite_in(orr_program *p, const orr_step_row *row, size_t at) {
   for (int i = 0; i < row->ny; i++) {
     const size_t b = row->y[i]->storage->place;
     const orr_buffer *over = orr_buffer_at(p, b);
-    for (int k = 0; is_inner(over) && over->home == b && k < row->nx; k++) {
+    for (int k = 0; orr_is_inner(over) && over->home == b && k < row->nx; k++) {
       const size_t a = row->x[k]->storage->place;
       const orr_buffer *under = orr_buffer_at(p, a);
-      if (!is_inner(under) || under->leaves || under->covered ||
+      if (!orr_is_inner(under) || under->leaves || under->covered ||
           under->last != at || under->bytes != over->bytes ||
           !may_overwrite(row, row->x[k], row->y[i]))
         continue;
@@ -127,87 +121,6 @@ static void overwrite_dying(orr_program *p) {
     const orr_step_row *row = orr_row_at(p, i);
     if (!row->dead && (row->loop || row->cluster)) overwrite_in(p, row, i);
   }
-}
-
-// ---- the arena
-
-static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
-static bool in_arena(const orr_program *p, const orr_buffer *b) {
-  return is_inner(b) && !orr_buffer_at(p, b->home)->leaves;
-}
-
-static int larger_first(const void *a, const void *b) {
-  const orr_buffer *x = *(orr_buffer *const *)a, *y = *(orr_buffer *const *)b;
-  if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-  return x->first < y->first ? -1 : x->first > y->first;
-}
-
-static int by_offset(const void *a, const void *b) {
-  const orr_buffer *x = *(orr_buffer *const *)a, *y = *(orr_buffer *const *)b;
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-// The tightest gap among those placed that live when b does.
-static size_t best_place(const orr_buffer *b, orr_buffer **at_once, size_t n) {
-  const size_t wanted = rounded(b->bytes);
-  size_t best = SIZE_MAX, best_gap = SIZE_MAX, end = 0;
-  if (n) qsort(at_once, n, sizeof *at_once, by_offset);
-  for (size_t i = 0; i < n; i++) {
-    const orr_buffer *o = at_once[i];
-    const size_t gap = o->offset > end ? o->offset - end : 0;
-    if (gap >= wanted && gap < best_gap) {
-      best = end;
-      best_gap = gap;
-    }
-    const size_t after = o->offset + rounded(o->bytes);
-    if (after > end) end = after;
-  }
-  return best == SIZE_MAX ? end : best;
-}
-
-// Greedy by size (Pisarchyk & Lee 2020): the largest first, each into the
-// tightest gap among those already placed that it meets in time.
-static void place_buffers(orr_program *p, orr_buffer **order, size_t n,
-                          orr_buffer **at_once) {
-  for (size_t i = 0; i < n; i++) {
-    orr_buffer *b = order[i];
-    size_t met = 0;
-    for (size_t k = 0; k < i; k++)
-      if (order[k]->first <= b->last && b->first <= order[k]->last)
-        at_once[met++] = order[k];
-    b->offset = best_place(b, at_once, met);
-    const size_t end = b->offset + rounded(b->bytes);
-    if (end > p->arena_bytes) p->arena_bytes = end;
-  }
-}
-
-static bool plan_memory(orr_program *p) {
-  const size_t bytes = 2 * (p->buffers.count + 1) * sizeof(orr_buffer *);
-  orr_buffer **order = orr_alloc(bytes);
-  if (!order) return false;
-  size_t n = 0;
-  for (size_t i = 0; i < p->buffers.count; i++) {
-    orr_buffer *b = orr_buffer_at(p, i);
-    if (in_arena(p, b) && b->home == i) order[n++] = b;
-    if (b->leaves) p->leaving_bytes += b->bytes;
-  }
-  if (n) qsort(order, n, sizeof *order, larger_first);
-  place_buffers(p, order, n, order + n);
-  orr_free(order, bytes);
-  return true;
-}
-
-bool orr_program_settle(orr_program *p) {
-  char *arena = orr_arena_get(p->arena_bytes + 64);
-  if (!arena || arena == p->arena) return arena != NULL;
-  p->arena = arena;
-  for (size_t i = 0; i < p->buffers.count; i++) {
-    orr_buffer *b = orr_buffer_at(p, i);
-    const orr_buffer *home = orr_buffer_at(p, b->home);
-    if (in_arena(p, b)) b->storage->data = arena + home->offset;
-  }
-  return true;
 }
 
 // ---- where the section at the end begins, and the streams before it
@@ -238,5 +151,5 @@ bool orr_program_plan(orr_program *p) {
     return false;
   find_lifetimes(p);
   overwrite_dying(p);
-  return plan_memory(p);
+  return orr_program_place(p);
 }

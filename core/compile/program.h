@@ -15,6 +15,8 @@ typedef enum {
   ORR_BUFFER_GRADIENT   // the .grad that a leaf has when a run begins
 } orr_buffer_kind;
 
+#define ORR_NO_ROOM SIZE_MAX
+
 typedef struct orr_buffer {
   orr_buffer_kind kind;
   orr_storage *storage;  // HELD: the real one; else ours, without data
@@ -29,7 +31,8 @@ typedef struct orr_buffer {
   bool to_end;         // what it holds lasts until the run is over
   size_t first, last;  // rows between which it lives
   size_t home;         // the buffer whose memory it lies in, or itself
-  size_t offset;       // in the arena
+  size_t room;         // the leaving buffer in which it lies, or ORR_NO_ROOM
+  size_t offset;       // in that, or in the arena
   orr_tensor *owner;   // during a run, of what leaves
 } orr_buffer;
 
@@ -130,6 +133,7 @@ struct orr_program {
 
 orr_program *orr_program_new(void);
 bool orr_program_plan(orr_program *p);    // drops dead rows, places buffers
+bool orr_program_place(orr_program *p);   // buffers whose lifetimes are known
 bool orr_program_settle(orr_program *p);  // its buffers into the arena
 
 // Each program joins once and leaves once; the block, aligned like any other,
@@ -197,6 +201,10 @@ static inline orr_buffer *orr_buffer_at(const orr_program *p, size_t i) {
 }
 static inline orr_step_row *orr_row_at(const orr_program *p, size_t i) {
   return ((orr_step_row **)p->rows.items)[i];
+}
+// Made and used up by rows.
+static inline bool orr_is_inner(const orr_buffer *b) {
+  return b->kind == ORR_BUFFER_ROW && b->needed;
 }
 // Valid until the next recording begins.
 static inline orr_buffer *orr_buffer_under(const orr_program *p,

@@ -74,6 +74,32 @@ t.test("gradients set again take the room of the old ones", function()
   t.ok(peak - before < 1e6, peak - before)  -- the weight's is 4 MB
 end)
 
+t.test("what is used up before a gradient is made lies where it will be",
+  function()
+    local w = orrery.ones { 512, 512, requires_grad = true }
+    local a, b = orrery.eye(512) * 2, orrery.randn(512, 512)
+    local function f(x)
+      w.grad = nil
+      local y = x:matmul(a):matmul(a):matmul(b):sum(1)
+      local loss = (w * y):sum()
+      loss:backward()
+      return y:sum()
+    end
+    local step, kept = orrery.compile(f), {}
+    for k = 1, 4 do
+      local x = orrery.full({ 512, 512 }, k)
+      step(x)
+      kept[k] = w.grad
+    end
+    for k = 1, 4 do
+      f(orrery.full({ 512, 512 }, k))
+      t.ok(orrery.equal(kept[k], w.grad), k)
+    end
+    local facts = step.kept[1].program:facts()
+    -- Of the products two are there at once, then the gradient.
+    t.ok(facts.peak_bytes < 2.1 * (1 << 20), facts.peak_bytes)
+  end)
+
 t.test("gradients held elsewhere stay what they were", function()
   local w = orrery.ones { 3, requires_grad = true }
   local step = orrery.compile(function(v)
