@@ -2,7 +2,7 @@
 --- for as long as run.py asks, line by line.
 ---     worker.lua WORKLOAD THREADS [compiled]
 --- reads `run SECONDS CASE`, answers { calls, median, min } in seconds; reads
---- `steps N CASE`, answers { resident, live, seconds, fresh } after N calls, the
+--- `steps N CASE`, answers { resident, live, seconds, fresh } of N calls, the
 --- first two in MB, fresh the blocks taken from the system meanwhile; reads
 --- `memory`, answers { start, peak } in MB.
 local orrery = require "orrery"
