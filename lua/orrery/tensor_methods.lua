@@ -31,6 +31,11 @@ end
 -- The ops behind functions that choose between several, for the tests.
 orrery.originals = {}
 
+-- The distance of two tensors has the name of the submodule of distributions,
+-- which passes calls on.
+orrery.originals.dist = orrery.dist
+orrery.dist = nil
+
 -- max and min: of everything, along an axis, or of two tensors.
 for name, all in pairs { max = "amax", min = "amin" } do
   local along, overall = orrery[name], orrery[all]
