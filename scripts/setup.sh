@@ -50,6 +50,7 @@ tests pkg:cmocka                 libcmocka-dev    libcmocka-devel cmocka cmocka
 tests lua:busted.core            lua-busted       luarocks     luarocks luarocks
 tests lua:dkjson                 lua-dkjson       -            -       -
 tests np:umath                   python3-numpy    python3-numpy python-numpy numpy
+tests py:scipy.stats             python3-scipy    python3-scipy python-scipy scipy
 tests cmd:chromium/chromium-browser/google-chrome chromium chromium chromium -
 tests cmd:node                   nodejs           nodejs       nodejs  node
 tests cmd:npm                    npm              npm          npm     -
@@ -79,12 +80,21 @@ has_tables() {
 # What npm brings is in the cache folder: nothing is written into the tree.
 modules=${XDG_CACHE_HOME:-${HOME-}/.cache}/orrery
 
+# has_python MODULE: the first python3, or the system's, imports it.
+has_python() {
+  for python in python3 /usr/bin/python3; do
+    $python -c "import $1" 2>/dev/null && return 0
+  done
+  return 1
+}
+
 # has KIND:NAME[/NAME...]: is any of the names there?
 has() {
   kind=${1%%:*} names=${1#*:}
   [ "$kind" = js ] && { [ -e "/usr/share/javascript/$names" ]; return; }
   [ "$kind" = node ] && { [ -e "$modules/node_modules/$names" ]; return; }
   [ "$kind" = np ] && { has_tables; return; }
+  [ "$kind" = py ] && { has_python "$names"; return; }
   old_ifs=$IFS IFS=/
   for name in $names; do
     case $kind in
