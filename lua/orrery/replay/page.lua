@@ -118,6 +118,28 @@ local function bad_line(outputs)
   end
 end
 
+local table_html
+
+-- What a cell showed; figures one after another make a table.
+local function outputs_html(outputs, title, out)
+  local i = 1
+  while i <= #outputs do
+    local last = i
+    while outputs[i].kind == "figure" and outputs[last + 1]
+      and outputs[last + 1].kind == "figure" do
+      last = last + 1
+    end
+    if last > i then
+      local list = {}
+      for j = i, last do list[#list + 1] = outputs[j].figure end
+      out[#out + 1] = table_html(list)
+    else
+      out[#out + 1] = show[outputs[i].kind](outputs[i], title)
+    end
+    i = last + 1
+  end
+end
+
 local function cell_html(result, i, folder)
   local cell, outputs = result.document.cells[i], result.outputs[i]
   local out = {}
@@ -131,19 +153,15 @@ local function cell_html(result, i, folder)
     end
     out[#out + 1] = code_html(cell, bad_line(outputs))
   end
-  for _, o in ipairs(outputs) do
-    out[#out + 1] = show[o.kind](o, cell.title or "picture")
-  end
+  outputs_html(outputs, cell.title or "picture", out)
   local idle = cell.kind == "code" and i > result.reached
   return ("<section class='cell%s'%s>%s</section>"):format(idle and " idle"
     or "", idle and " title='not run'" or "", table.concat(out, "\n"))
 end
 
-local function figures_html(list)
-  if #list == 0 then return "" end
+function table_html(list)
   local layout = figures.layout(list)
-  local out = { "<h2 id='figures'>Figures</h2><div class='wide'><table>"
-    .. "<thead><tr>" }
+  local out = { "<div class='wide'><table class='figures'><thead><tr>" }
   for i, head in ipairs(layout.heads) do
     out[#out + 1] = ("<th%s>%s</th>"):format(layout.numeric[i] and " class='n'"
       or "", head)
@@ -158,10 +176,14 @@ local function figures_html(list)
     end
     out[#out + 1] = "</tr>"
   end
-  local all, ok = figures.count(list)
-  out[#out + 1] = ("</tbody></table></div><p class='sub'>%d checked, %d ok</p>")
-    :format(all, ok)
+  out[#out + 1] = "</tbody></table></div>"
   return table.concat(out)
+end
+
+local function figures_html(list)
+  if #list == 0 then return "" end
+  return ("<h2 id='figures'>Figures</h2>%s<p class='sub'>%d checked, %d ok</p>")
+    :format(table_html(list), figures.count(list))
 end
 
 local ends = {
