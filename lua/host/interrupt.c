@@ -120,6 +120,22 @@ static void replace(lua_State *L, const char *name, lua_CFunction with) {
   lua_setfield(L, -2, name);
 }
 
+// os.execute: the original, upvalue 1, leaves Ctrl-C to the command it waits
+// for. A command that it ended (or a shell around one) ends what called it.
+static int executed(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  if (lua_gettop(L) == 3 && lua_isstring(L, 2)) {
+    bool by_signal = *lua_tostring(L, 2) == 's';
+    if (lua_tointeger(L, 3) == (by_signal ? SIGINT : 128 + SIGINT)) {
+      orr_interrupt();
+      if (running) arm(running, 1);
+    }
+  }
+  return lua_gettop(L);
+}
+
 void host_watch_interrupt(lua_State *L) {
   main_state = L;
   running = L;
@@ -128,6 +144,9 @@ void host_watch_interrupt(lua_State *L) {
   replace(L, "resume", tracked);
   replace(L, "close", tracked);
   replace(L, "wrap", tracked_wrap);
+  lua_pop(L, 1);
+  lua_getglobal(L, "os");
+  replace(L, "execute", executed);
   lua_pop(L, 1);
   install();
 }

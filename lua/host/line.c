@@ -90,6 +90,8 @@ static void after_signal(void) {
   if (!window_changed) return;
   if (window_changed == 2) el_set(editor, EL_PREP_TERM, 1);
   window_changed = 0;
+  // The editor draws the line anew where it thinks it begins, at the left.
+  fputs("\r\033[J", stdout);
   el_resize(editor);
   el_set(editor, EL_REFRESH);
 }
@@ -211,14 +213,30 @@ static bool terminal_can(void) {
       strcmp(term, "dumb") != 0;
 }
 
-// Opens the editor once; only character types take the person's locale, so
-// that numbers keep their decimal point.
+// Only character types take the person's locale, so that numbers keep their
+// decimal point. A session without any (ssh to a machine that does not know
+// the locale, a bare container) still types UTF-8.
+static void take_locale(void) {
+  if (setlocale(LC_CTYPE, "") && MB_CUR_MAX > 1) return;
+  static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *set = getenv(names[i]);
+    if (!set || !*set) continue;
+    // Another encoding that the machine does know is the person's choice.
+    if (strcmp(set, "C") && strcmp(set, "POSIX") && setlocale(LC_CTYPE, ""))
+      return;
+    break;
+  }
+  if (!setlocale(LC_CTYPE, "C.UTF-8")) setlocale(LC_CTYPE, "en_US.UTF-8");
+}
+
+// Opens the editor once.
 static bool open_editor(void) {
   static bool tried;
   if (tried) return editor != NULL;
   tried = true;
   if (!terminal_can()) return false;
-  setlocale(LC_CTYPE, "");
+  take_locale();
   HistEvent event;
   editor = el_init("orrery", stdin, stdout, stderr);
   history_list = history_init();

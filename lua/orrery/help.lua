@@ -58,16 +58,22 @@ local function wrap(text, indent, width)
   return table.concat(lines, "\n")
 end
 
+-- As wrap, but the first line has what stands before the indent.
+local function hang(head, text)
+  local indent = (" "):rep(#head)
+  return head .. wrap(text, indent, 80):sub(#head + 1)
+end
+
 local function param_text(p, column)
   local kind = p.kind == "choice" and p.choices:gsub("|", " | ")
     or kinds[p.kind]
   if p.want == "int64" or p.want == "uint8" then
     kind = p.want .. " " .. kind
   end
-  local text = ("    %-" .. column .. "s  %s"):format(p.name, kind)
+  local text = kind
   if p.default ~= nil then text = text .. ", default " .. default_text(p) end
   if p.doc then text = text .. ": " .. p.doc end
-  return text
+  return hang(("    %-" .. column .. "s  "):format(p.name), text)
 end
 
 local function op_text(record)

@@ -66,11 +66,27 @@ function topics.list()
   return table.concat(lines, "\n")
 end
 
--- The pager of the person's choice, colours let through.
-local function pager()
+-- The command that shows a file with the pager of the person's choice, colours
+-- let through.
+local function pager(path)
   local named = os.getenv "PAGER"
-  if named and named:find "%S" then return named end
-  return "less -FRX 2>/dev/null || more"
+  if named and named:find "%S" then
+    return ("%s '%s'"):format(named, path)
+  end
+  return ("less -FRX '%s' 2>/dev/null || more '%s'"):format(path, path)
+end
+
+-- By a file, not a pipe: a pager that is left before its end would end us.
+local function through_pager(text)
+  local path = os.tmpname()
+  local file = io.open(path, "w")
+  if not file then return false end
+  file:write(text, "\n")
+  file:close()
+  io.stdout:flush()
+  local ok = os.execute(pager(path))
+  os.remove(path)
+  return ok
 end
 
 --- Prints the text; one longer than the screen goes through $PAGER.
@@ -80,14 +96,8 @@ function topics.page(text, write)
   local _, height = core.terminal_size()
   local _, lines = text:gsub("\n", "")
   local terminal = core.isatty "stdin" and core.isatty "stdout"
-  if not terminal or not height or lines < height - 1 then
-    return write(text .. "\n")
-  end
-  io.stdout:flush()
-  local pipe = io.popen(pager(), "w")
-  if not pipe then return write(text .. "\n") end
-  pipe:write(text, "\n")
-  pipe:close()
+  local long = terminal and height and lines >= height - 1
+  if not long or not through_pager(text) then write(text .. "\n") end
 end
 
 return topics
