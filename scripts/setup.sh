@@ -35,6 +35,7 @@ need  pkg:lua5.4/lua-5.4/lua54/lua liblua5.4-dev  lua-devel    lua     lua@5.4
 want  cmd:lua5.4/lua54/lua       lua5.4           lua          lua     lua@5.4
 want  pkg:spng                   libspng-dev      libspng-devel libspng libspng
 want  pkg:libturbojpeg           libturbojpeg0-dev turbojpeg-devel libjpeg-turbo jpeg-turbo
+want  inc:gif_lib.h              libgif-dev       giflib-devel giflib  giflib
 want  pkg:zlib                   zlib1g-dev       zlib-devel   zlib    zlib
 want  pkg:libzip                 libzip-dev       libzip-devel libzip  libzip
 want  pkg:jansson                libjansson-dev   jansson-devel jansson jansson
@@ -44,6 +45,7 @@ want  pkg:md4c                   libmd4c-dev      md4c-devel   md4c    -
 want  pkg:md4c-html              libmd4c-html0-dev md4c-devel  md4c    -
 want  js:katex/katex.min.js      libjs-katex      -            -       -
 want  cmd:gnuplot                gnuplot-nox      gnuplot      gnuplot gnuplot
+want  cmd:chafa                  chafa            chafa        chafa   chafa
 want  cmd:dot                    graphviz         graphviz     graphviz graphviz
 want  js:dygraphs/dygraph.min.js libjs-dygraphs   -            -       -
 tests pkg:cmocka                 libcmocka-dev    libcmocka-devel cmocka cmocka
@@ -99,6 +101,7 @@ has() {
   for name in $names; do
     case $kind in
     cmd) command -v "$name" ;;
+    inc) echo "#include <$name>" | ${CC:-cc} -E - 2>/dev/null ;;
     pkg) pkg-config --exists "$name" 2>/dev/null ;;
     lua) $(lua_program) -e "require '$name'" 2>/dev/null ;;
     esac >/dev/null && { IFS=$old_ifs; return 0; }

@@ -132,6 +132,18 @@ ORR_API bool orr_encode_png(const char *who, const char *name, orr_tensor *t,
 ORR_API orr_tensor *orr_read_jpeg(orr_input *in);
 ORR_API bool orr_write_jpeg(const char *who, const char *path, orr_tensor *t,
                             int quality);
+// A film of frames that are what a PNG is, of 1 or 3 channels, and alike in
+// size; delays are hundredths of a second.
+typedef struct orr_film {
+  int n;
+  orr_tensor *const *frames;
+  const int *delays;
+  bool loop;  // for ever, else once
+} orr_film;
+// A GIF in a block of *capacity bytes (orr_alloc), of which it fills *size.
+ORR_API bool orr_encode_gif(const char *who, const orr_film *film, void **data,
+                            size_t *size, size_t *capacity);
+
 // A PNG or a JPEG, by what it begins with.
 ORR_API orr_tensor *orr_read_image(orr_input *in);
 

@@ -134,6 +134,35 @@ static int png_pixels(lua_State *L) {
   return 1;
 }
 
+// gif_bytes(who, tensors, delays in hundredths of a second, for ever) -> string
+static int gif_bytes(lua_State *L) {
+  const char *who = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  const lua_Integer n = luaL_len(L, 2);
+  luaL_argcheck(L, n >= 1 && n < 100000, 2, "frames expected");
+  orr_tensor **frames = lua_newuserdatauv(L, (size_t)n * sizeof *frames, 0);
+  int *delays = lua_newuserdatauv(L, (size_t)n * sizeof *delays, 0);
+  for (lua_Integer i = 0; i < n; i++) {
+    lua_rawgeti(L, 2, i + 1);
+    frames[i] = orr_check_tensor(L, -1);
+    lua_rawgeti(L, 3, i + 1);
+    delays[i] = (int)luaL_checkinteger(L, -1);
+    lua_pop(L, 2);
+  }
+  holder *h = push_holder(L);
+  const orr_film film = {(int)n, frames, delays, lua_toboolean(L, 4)};
+  size_t size;
+  if (!orr_encode_gif(who, &film, &h->block, &size, &h->block_size)) {
+    h->block = NULL;
+    return failed(L);
+  }
+  lua_pushlstring(L, h->block, size);
+  orr_free(h->block, h->block_size);
+  h->block = NULL;
+  return 1;
+}
+
 // read_bundle(kind, who, path) -> names, tensors, texts by name
 static int read_bundle(lua_State *L) {
   int kind = luaL_checkoption(L, 1, NULL, bundle_kinds);
@@ -321,6 +350,9 @@ static void push_features(lua_State *L) {
 #ifdef ORR_HAVE_JPEG
       "jpeg",
 #endif
+#ifdef ORR_HAVE_GIF
+      "gif",
+#endif
 #ifdef ORR_HAVE_GZIP
       "gzip",
 #endif
@@ -342,17 +374,13 @@ static void push_features(lua_State *L) {
 }
 
 void orr_open_io(lua_State *L) {
-  static const luaL_Reg functions[] = {{"is_tensor", is_tensor},
-                                       {"read_tensor", read_tensor},
-                                       {"write_tensor", write_tensor},
-                                       {"png_bytes", png_bytes},
-                                       {"png_pixels", png_pixels},
-                                       {"read_bundle", read_bundle},
-                                       {"write_bundle", write_bundle},
-                                       {"read_file", read_file},
-                                       {"write_file", write_file},
-                                       {"decode_json", decode_json},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] =
+      {{"is_tensor", is_tensor},       {"read_tensor", read_tensor},
+       {"write_tensor", write_tensor}, {"png_bytes", png_bytes},
+       {"png_pixels", png_pixels},     {"gif_bytes", gif_bytes},
+       {"read_bundle", read_bundle},   {"write_bundle", write_bundle},
+       {"read_file", read_file},       {"write_file", write_file},
+       {"decode_json", decode_json},   {NULL, NULL}};
   luaL_newmetatable(L, HOLDER);
   lua_pushcfunction(L, free_holder);
   lua_setfield(L, -2, "__gc");

@@ -3,9 +3,11 @@
 ---     show(plot.line { y = losses, title = "loss", log_y = true })
 ---     plot.line { x = rate, y = distortion, labels = beta }:save "rd.png"
 ---     plot.grid(images, { columns = 8 }):save "samples.png"
+---     plot.grid { chart, other, image, columns = 2 }:save "all.svg"
+---     plot.animation(samples_by_epoch, { delay = 0.2 }):save "training.gif"
 ---
 --- Every function here returns a figure: `show(figure)` draws it in the
---- terminal, `figure:save(path)` writes PNG or SVG by the path's ending,
+--- terminal, `figure:save(path)` writes PNG, SVG or GIF by the path's ending,
 --- `figure:bytes(format)` gives what the file would hold. Nothing is drawn
 --- before. Charts are drawn by gnuplot; without it `save` and `bytes` return
 --- nil and say so.
@@ -183,6 +185,17 @@ function plot.image(image, given)
       shown(image))
   end
   return pixels.figure("plot.image", image, given)
+end
+
+--- A film: `:save "x.gif"` plays it. Charts have the same axes in all frames.
+---@param frames table|orrery.Tensor  figures and images, or images along the
+---  first axis: [T, H, W], [T, C, H, W], or grids [T, N, C, H, W]
+---@param given? table  (or in the list) delay = 0.1 seconds a frame, hold = 0
+---  seconds more for the last, loop = true (for ever), title, caption; of
+---  images, as plot.image
+---@return orrery.plot.Figure
+function plot.animation(frames, given)
+  return require "orrery.plot.film".make(frames, given)
 end
 
 --- Can charts be drawn here?

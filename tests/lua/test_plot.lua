@@ -45,7 +45,7 @@ t.test("a chart that cannot be described says why", function()
     { x = { 1 }, y = { 1 }, u = { 1, 2 }, v = { 1 } })
   t.fails("plot.overlay: [2] is 4; give charts", plot.overlay,
     { plot.line { y = { 1 } }, 4 })
-  t.fails("plot: a.bmp ends in neither .png nor .svg; name it so",
+  t.fails("plot: a.bmp ends in neither .png, .svg nor .gif; name it so",
     function() plot.line { y = { 1 } }:save "a.bmp" end)
 end)
 

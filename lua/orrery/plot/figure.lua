@@ -2,7 +2,8 @@
 --- saved and had as bytes, whatever it is made of.
 ---
 --- Charts (series and axes) are drawn by gnuplot when they are asked for;
---- images (`pixels`) are written by the core.
+--- images (`pixels`) are written by the core; grids have figures, and films
+--- frames, of either kind.
 local core = require "orrery.core"
 local blame = require "orrery.blame"
 local gnuplot = require "orrery.plot.gnuplot"
@@ -12,6 +13,8 @@ local raw = core._io
 ---@field kind string  "line" "scatter" "bar" "hist" "heatmap" "image" ...
 ---@field series? orrery.plot.Series[]  of a chart
 ---@field pixels? orrery.Tensor  of an image: uint8 [H, W] or [C, H, W]
+---@field figures? orrery.plot.Figure[]  of a grid
+---@field frames? orrery.plot.Figure[]  of a film
 ---@field title? string
 ---@field xlabel? string
 ---@field ylabel? string
@@ -23,7 +26,7 @@ local raw = core._io
 local Figure = { __name = "orrery.plot.Figure" }
 Figure.__index = Figure
 
-local formats = { png = true, svg = true }
+local formats = { png = true, svg = true, gif = true }
 
 --- Is this a figure?
 ---@param value any
@@ -50,28 +53,39 @@ local function wrapped(fig)
       require "orrery.report.base64"(png))
 end
 
+local function sheet() return require "orrery.plot.sheet" end
+local function film() return require "orrery.plot.film" end
+
 --- The picture as a file would hold it.
----@param format "png"|"svg"
+---@param format "png"|"svg"|"gif"  a film moves as a GIF only: the others show
+---  some of its frames side by side
 ---@return string? bytes  nil when it cannot be drawn here
 ---@return string? why
 function Figure:bytes(format)
   if not formats[format] then
-    blame("plot: format is %s; give png or svg", tostring(format))
+    blame("plot: format is %s; give png, svg or gif", tostring(format))
   end
-  if not self.pixels then return gnuplot.draw(self, format) end
-  if format == "svg" then return wrapped(self) end
-  return raw.png_bytes("plot", self.pixels)
+  if format == "gif" then return film().gif(self) end
+  if self.frames then return film().still(self):bytes(format) end
+  if self.series then return gnuplot.draw(self, format) end
+  if format == "svg" then
+    return (self.figures and sheet().svg or wrapped)(self)
+  end
+  local pixels, why = self:raster()
+  if not pixels then return nil, why end
+  return raw.png_bytes("plot", pixels)
 end
 
 --- Writes the picture; the file appears whole or not at all.
----@param path string  ends in .png or .svg
+---@param path string  ends in .png, .svg or .gif
 ---@return boolean? ok  nil when it could not
 ---@return string? why
 function Figure:save(path)
   local format = tostring(path):match "%.(%w+)$"
   format = format and format:lower()
   if not formats[format] then
-    blame("plot: %s ends in neither .png nor .svg; name it so", tostring(path))
+    blame("plot: %s ends in neither .png, .svg nor .gif; name it so",
+      tostring(path))
   end
   local bytes, why = self:bytes(format)
   if not bytes then return nil, why end
@@ -82,10 +96,12 @@ end
 ---@return orrery.Tensor? pixels  uint8 [C, H, W], C is 1, 3 or 4
 ---@return string? why
 function Figure:raster()
+  if self.frames then return film().still(self):raster() end
+  if self.figures then return sheet().raster(self) end
   if self.pixels then
     return self.pixels:dim() == 2 and self.pixels:unsqueeze(1) or self.pixels
   end
-  local png, why = self:bytes "png"
+  local png, why = gnuplot.draw(self, "png")
   if not png then return nil, why end
   return raw.png_pixels("plot", png)
 end
@@ -96,6 +112,8 @@ function Figure:__tostring()
   if self.pixels then
     local size = { self.pixels:shape() }
     parts[#parts + 1] = ("%d x %d"):format(size[#size], size[#size - 1])
+  elseif self.frames then
+    parts[#parts + 1] = ("%d frames"):format(#self.frames)
   end
   return ("figure (%s)"):format(table.concat(parts, ", "))
 end

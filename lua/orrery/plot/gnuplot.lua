@@ -82,4 +82,18 @@ function gnuplot.draw(fig, format, scale)
   return nil, "plot: gnuplot could not draw this: " .. why
 end
 
+--- A line of text alone.
+---@param text string
+---@param width integer
+---@param height integer
+---@param format "png"|"svg"
+---@param bold? boolean
+---@return string? bytes
+---@return string? why
+function gnuplot.text(text, width, height, format, bold)
+  local ok, why = gnuplot.available()
+  if not ok then return nil, why end
+  return run(script.text(text, width, height, format, bold))
+end
+
 return gnuplot

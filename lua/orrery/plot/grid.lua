@@ -1,20 +1,49 @@
---- Many images side by side in one picture.
-local options = require "orrery.options"
-local pixels = require "orrery.plot.pixels"
+--- Many images, or figures of any kind, in one picture.
 local blame = require "orrery.blame"
+local options = require "orrery.options"
+local Figure = require "orrery.plot.figure"
+local pixels = require "orrery.plot.pixels"
 
---- Tiles images into rows, left to right, top to bottom.
----@param images orrery.Tensor  [N, C, H, W] (C is 1, 3 or 4), [N, H, W] or
----  [H, W]; uint8, or floats in [0, 1]
----@param given? table  columns (default: as square as can be), padding = 2
----  pixels, background = 255 (grey level between images), scale = 1 (each
----  pixel becomes scale x scale), range = { 0, 1 } (what black and white
----  stand for) or "auto"
+local who = "plot.grid"
+
+local function of_list(first, more)
+  local given, list = {}, {}
+  for key, value in pairs(first) do
+    if type(key) == "string" then given[key] = value end
+  end
+  for key, value in pairs(more or {}) do given[key] = value end
+  local o = options.take(who, given, {}, { "columns", "title", "caption",
+    "range", "colors" })
+  if o.columns ~= nil then options.count(who, "columns", o.columns) end
+  for i, one in ipairs(first) do
+    if options.is_tensor(one) then
+      one = pixels.figure(who, one, { range = o.range, colors = o.colors })
+    elseif not Figure.is(one) then
+      blame("%s: [%d] is %s; give figures or images", who, i,
+        options.shown(one))
+    end
+    list[i] = one
+  end
+  return Figure.new { kind = "grid", figures = list, columns = o.columns,
+    title = o.title, caption = o.caption }
+end
+
+--- Tiles images into rows, left to right, top to bottom; or puts figures (and
+--- images) of any kind on one sheet, each with its title.
+---@param images orrery.Tensor|table  [N, C, H, W] (C is 1, 3 or 4), [N, H, W]
+---  or [H, W]; uint8, or floats in [0, 1]; or a list of figures and images
+---@param given? table  columns (default: as square as can be), title, caption,
+---  range = { 0, 1 } (what black and white stand for) or "auto", colors; of a
+---  tensor also padding = 2 pixels, background = 255 (grey level between
+---  images), scale = 1 (each pixel becomes scale x scale)
 ---@return orrery.plot.Figure
 return function(images, given)
-  if not options.is_tensor(images) then
-    blame("plot.grid: images are %s; give a tensor [N, C, H, W]",
-      options.shown(images))
+  if options.is_tensor(images) then
+    return pixels.figure(who, images, given, true)
+  elseif type(images) == "table" and not Figure.is(images) and images[1] then
+    return of_list(images, given)
   end
-  return pixels.figure("plot.grid", images, given, true)
+  return blame("%s: images are %s; give a tensor [N, C, H, W] or a list of "
+    .. "figures", who, type(images) == "table" and "an empty list"
+    or options.shown(images))
 end

@@ -72,8 +72,9 @@ function marks.line(s, c)
   if s.low then band(s, c.name .. "band", c) end
   c.add(text.block(c.name, points(s)))
   local few = #s.y <= 40
-  c.plot(("%s using 1:2 with %s lw 2 dt %d lc %s %s"):format(c.name,
-    few and ("linespoints pt %d ps %g"):format(shape(s), 0.8 * c.dot) or "lines",
+  local style = few and ("linespoints pt %d ps %g"):format(shape(s),
+    0.8 * c.dot) or "lines"
+  c.plot(("%s using 1:2 with %s lw 2 dt %d lc %s %s"):format(c.name, style,
     s.dashed and 2 or 1, color(s), title(s)))
   local single = few and {} or alone(s)
   if #single > 0 then

@@ -196,4 +196,15 @@ function script.of(fig, format, scale)
   return table.concat(lines, "\n") .. "\n"
 end
 
+--- A line of text in the middle of a picture.
+function script.text(words, width, height, format, bold)
+  return ("set encoding utf8\nset terminal %s noenhanced size %d,%d "
+    .. "font '%s%s,%d' background rgb 'white'\n"
+    .. "unset border\nunset tics\nunset key\nset margins 0,0,0,0\n"
+    .. "set xrange [0:1]\nset yrange [0:1]\n"
+    .. "set label 1 %s at 0.5,0.5 center\nplot NaN notitle\n"):format(
+      format == "png" and "pngcairo" or "svg", width, height, font,
+      bold and ":Bold" or "", bold and 12 or 10, quote(words))
+end
+
 return script
