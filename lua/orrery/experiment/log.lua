@@ -48,8 +48,8 @@ end
 -- Name as a file name.
 local function slug(name) return (name:gsub("[^%w._-]+", "_")) end
 
---- A picture: a tensor of images (see plot.grid), a grid, or a chart. Where
---- pictures or charts are off it is left out, and the log says so once.
+--- A picture: a tensor of images (see plot.grid), a grid, a chart or a film.
+--- Where pictures or charts are off it is left out, and the log says so once.
 ---@param name string
 ---@param image orrery.Tensor|orrery.plot.Figure
 ---@param options? table  step: one picture per step is kept, not the last
@@ -66,12 +66,12 @@ function Log:image(name, image, options)
   end
   local file = slug(name)
   local base = self.record:path(file)
-  local chart = image.pixels == nil
-  local ok, why = image:save(base .. ".png")
-  if ok and chart then ok, why = image:save(base .. ".svg") end
+  -- Charts as SVG, with a PNG beside it; films as GIF.
+  local ending = image.frames and ".gif" or image.pixels and ".png" or ".svg"
+  local ok, why = image:save(base .. ending)
+  if ok and ending == ".svg" then ok, why = image:save(base .. ".png") end
   if not ok then return self:note(why) end
-  self.record:keep_image(name, file .. (chart and ".svg" or ".png"),
-    image.tiles)
+  self.record:keep_image(name, file .. ending, image.tiles)
 end
 
 --- Rows that belong in the report and in a CSV file.
