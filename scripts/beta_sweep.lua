@@ -130,6 +130,10 @@ function run.trial(k, log)
     log:scalar("training KL", at.epoch, at.kl / at.seen)
     log:scalar("held-out reconstruction", at.epoch, m.rec)
     log:scalar("held-out KL", at.epoch, m.kl)
+    log:monitor(at.epoch, { kl_per_latent = m.kl_per_latent,
+      active_units = m.active })
+    log:image("held-out images", vae.pictures.reconstructions(model,
+      held:narrow(1, 1, 8), 8), { step = at.epoch })
     at = { epoch = at.epoch + 1, seen = 0, rec = 0.0, kl = 0.0,
       train_rec = at.rec / at.seen, train_kl = at.kl / at.seen }
     log:checkpoint(at)

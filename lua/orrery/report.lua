@@ -10,13 +10,9 @@
 --- Every text is escaped. Pictures become data: URIs; curves are drawn by
 --- dygraphs (inlined when it is installed) and otherwise as SVG.
 local assets = require "orrery.report.assets"
-local curves = require "orrery.report.curves"
-local json = require "orrery.json"
 local columns = require "orrery.report.columns"
-local matrix = require "orrery.report.matrix"
-local pictures = require "orrery.report.pictures"
+local drawn = require "orrery.report.drawn"
 local style = require "orrery.report.style"
-local thinning = require "orrery.report.thinning"
 local report = {}
 
 ---@class orrery.report.Page
@@ -24,7 +20,7 @@ local report = {}
 ---@field parts string[]  finished HTML
 ---@field folder? string  where charts are kept as files
 ---@field trials? table[]  what `page:table` and `page:image_matrix` draw on
-local Page = {}
+local Page = setmetatable({}, { __index = drawn })
 Page.__index = Page
 
 local entities = {
@@ -48,15 +44,11 @@ function report.new(options)
     title = options.title or "report", subtitle = options.subtitle,
     folder = options.folder,
     trials = options.trials, parts = {}, drawn = 0, pictures = 0,
-    embedded = {}, escape = escape,
+    embedded = {}, escape = escape, laid_out = {},
   }, Page)
 end
 
--- Adds HTML that is already escaped.
-local function add(page, ...)
-  page.parts[#page.parts + 1] = (...):format(select(2, ...))
-  return page
-end
+local add = drawn.add
 
 function Page:heading(text, level)
   level = level or 2
@@ -74,6 +66,45 @@ function Page:text(text)
     end
   end
   return self
+end
+
+--- Opens a part of the page; page:finish() closes it.
+---@param class string  "charts": curves side by side where there is room
+function Page:begin(class) return add(self, "<div class='%s'>", class) end
+
+function Page:finish() return add(self, "</div>") end
+
+--- What a click on the title shows: all that `fill` adds.
+---@param title string
+---@param fill fun(page: orrery.report.Page)
+function Page:section(title, fill)
+  add(self, "<details class='run'><summary>%s</summary>", escape(title))
+  fill(self)
+  return add(self, "</details>")
+end
+
+--- Names and values, a row each.
+---@param rows string[][]
+function Page:facts(rows)
+  local lines = { "<table class='facts'>" }
+  for _, row in ipairs(rows) do
+    lines[#lines + 1] = ("<tr><th scope='row'>%s</th><td>%s</td></tr>"):format(
+      escape(row[1]), escape(row[2]))
+  end
+  lines[#lines + 1] = "</table>"
+  return add(self, "%s", table.concat(lines))
+end
+
+--- Warnings, so that they are seen.
+---@param list table[]  { who?=, text= }
+function Page:warning_list(list)
+  local lines = { "<ul class='warnings'>" }
+  for _, w in ipairs(list) do
+    lines[#lines + 1] = ("<li>%s%s</li>"):format(
+      w.who and ("<b>%s</b> "):format(escape(w.who)) or "", escape(w.text))
+  end
+  lines[#lines + 1] = "</ul>"
+  return add(self, "%s", table.concat(lines))
 end
 
 --- Text as it stands, in a fixed-width fold that opens on a click.
@@ -123,117 +154,6 @@ function Page:table(rows, names)
   return add(self, "%s", table.concat(lines))
 end
 
---- A picture from a file.
----@param path string  .png or .svg
----@param caption? string
----@param smooth? boolean  a chart, not a picture made of pixels
-function Page:image(path, caption, smooth)
-  return add(self, "<figure>%s<figcaption>%s</figcaption></figure>",
-    pictures.html(self, path, escape(caption or "picture"), smooth),
-    escape(caption or ""))
-end
-
---- A chart; drawn now. When charts are off the page says so, once. Kept as a
---- file beside the page, under its title, when the page has a `folder`.
----@param figure orrery.plot.Figure
----@param options? table  caption, path (of that file, without ending)
-function Page:plot(figure, options)
-  options = options or {}
-  local kept = options.path or self.folder and self.folder .. "/"
-    .. (figure.title or "chart"):lower():gsub("[^%w]+", "_")
-  local base = kept or os.tmpname()
-  local ok, why = figure:save(base .. ".svg")
-  if ok and kept then figure:save(base .. ".png") end
-  if ok then
-    self:image(base .. ".svg", options.caption or figure.caption or "", true)
-  elseif self.chart_note ~= why then
-    self.chart_note = why
-    add(self, "<p class='note'>%s</p>", escape(why))
-  end
-  if not kept then
-    os.remove(base .. ".svg")
-    os.remove(base)
-  end
-  return self
-end
-
---- Curves over steps: zoom by dragging, lines switched off in the legend.
---- Series of one `group` are seeds of one setting: mean and standard deviation.
----@param options table  title, xlabel?, ylabel?, points? (at most so many of
----  each series, 2000), ticks? (names of x = 1, 2 ...), series = { { name=,
----  group?=, x=, y=, sd?= }, ... }
-function Page:curves(options)
-  local html = curves.html(options)
-  if html then
-    self.drawn = self.drawn + 1
-    return add(self, "%s", html)
-  end
-  local plot = require "orrery.plot"
-  local series, note = thinning.chart(options.series, options.points or 2000)
-  return self:plot(plot.line { title = options.title, series = series,
-    xlabel = options.xlabel, ylabel = options.ylabel }, { caption = note })
-end
-
---- Pictures side by side, as many in a row as there is room for.
----@param list table[]  { path=, name= }
-function Page:pictures_of(list)
-  local lines = { "<div class='pictures'>" }
-  for _, item in ipairs(list) do
-    lines[#lines + 1] = ("<figure>%s<figcaption>%s</figcaption></figure>")
-      :format(pictures.html(self, item.path, escape(item.name),
-        item.path:find "%.svg$"), escape(item.name))
-  end
-  lines[#lines + 1] = "</div>"
-  return add(self, "%s", table.concat(lines))
-end
-
--- The matrix with sliders; a note when there is no such picture.
-local function with_sliders(page, trials, options)
-  local hidden = {}
-  local spec = matrix.spec(trials, options, function(path)
-    local id, html = pictures.id(page, path)
-    hidden[#hidden + 1] = html
-    return id
-  end)
-  if not spec then
-    return add(page, "<p class='note'>no picture %s</p>",
-      escape(options.image))
-  end
-  return add(page, "<div hidden>%s</div><div><script type="
-    .. "'application/json' class='matrix'>%s</script></div>",
-    table.concat(hidden), assets.guard(json.encode(spec)))
-end
-
---- Pictures of all trials. With `image`, the matrix of that picture by
---- settings, seed and step: two of them are its rows and columns, each other
---- has a slider, and so have the samples of a grid. With `images`, a plain
---- table: a row per trial, a column per name.
----@param options table  image, step = "epoch", rows?, columns? (what to lay
----  out); or images = { "samples", ... }, rows? = "beta" (what names a row)
-function Page:image_matrix(options)
-  local trials = options.trials or self.trials or {}
-  if options.image then return with_sliders(self, trials, options) end
-  local lines = { "<div class='wide'><table class='matrix'><tr><th></th>" }
-  for _, name in ipairs(options.images) do
-    lines[#lines + 1] = ("<th>%s</th>"):format(escape(name))
-  end
-  lines[#lines + 1] = "</tr>"
-  for _, trial in ipairs(trials) do
-    local label = options.rows and ("%s %s"):format(options.rows,
-      columns.show(trial[options.rows])) or trial.label
-    lines[#lines + 1] = ("<tr><th>%s</th>"):format(escape(label or ""))
-    for _, name in ipairs(options.images) do
-      local path = trial.images and trial.images[name]
-      lines[#lines + 1] = ("<td>%s</td>"):format(path and pictures.html(self,
-        path, escape(("%s, %s"):format(name, label or "")),
-        path:find "%.svg$") or "")
-    end
-    lines[#lines + 1] = "</tr>"
-  end
-  lines[#lines + 1] = "</table></div>"
-  return add(self, "%s", table.concat(lines))
-end
-
 -- The scripts a page needs, and what starts them.
 local function scripts(page)
   local out = {}
@@ -246,6 +166,10 @@ local function scripts(page)
   if page.pictures > 0 then
     out[#out + 1] = ("<script>%sorrery.startPictures();</script>"):format(
       assets.script "pictures")
+  end
+  if page.crossing then
+    out[#out + 1] = ("<script>%sorrery.startParallel();</script>"):format(
+      assets.script "parallel")
   end
   return table.concat(out)
 end

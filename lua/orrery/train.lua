@@ -4,8 +4,9 @@ local Progress = require "orrery.train.progress"
 local Run = require "orrery.train.loop"
 local checkpoint = require "orrery.train.checkpoint"
 local ema = require "orrery.train.ema"
+local monitors = require "orrery.train.monitors"
 
-local train = { Meter = Meter, checkpoint = checkpoint,
+local train = { Meter = Meter, checkpoint = checkpoint, monitors = monitors,
   attempt = require("orrery.train.attempt").attempt }
 
 --- A progress line: `local p = train.progress(total); p:update(i); p:finish()`.
@@ -51,6 +52,9 @@ function train.run(opts) return Run.new(opts) end
 ---   on_epoch    function(state, means); on_step function(state, metrics)
 ---   progress    false, or options of the progress line; label
 ---   seed        of the default stream, for a fresh run
+---   monitors    limits of metrics by name, { kl = { below = 0.1, steps = 20 }}
+---               or, for those that train.monitors.known has, true: a warning
+---               on the terminal and in the run's report when one is broken
 --- In a trial of an experiment, and in a script that `orrery FILE` runs, the
 --- loss and metrics of every step go to the store of runs (orrery.runs).
 --- A loss that is not finite stops the run with the number of the step. An

@@ -152,6 +152,15 @@ class Bench {
     const folder = process.env.ORRERY_SHOTS;
     if (!folder) return;
     fs.mkdirSync(folder, { recursive: true });
+    // What is drawn when it comes into sight is drawn.
+    await page.evaluate(async () => {
+      const at = scrollY;
+      for (let y = 0; y < document.body.scrollHeight; y += 400) {
+        scrollTo(0, y);
+        await new Promise((go) => setTimeout(go, 60));
+      }
+      scrollTo(0, at);
+    });
     await page.screenshot({ path: path.join(folder, `${name}.png`),
       fullPage: true });
   }

@@ -4,7 +4,9 @@ const { test, assert } = require('./browser');
 
 async function report(t, options) {
   t.lua('report_page.lua', t.folder);
-  return t.open(`file://${t.folder}/report.html`, options);
+  const page = await t.open(`file://${t.folder}/report.html`, options);
+  await page.locator('.plot canvas').first().waitFor();  // drawn when seen
+  return page;
 }
 
 // The part of the x axis that the first chart shows.
@@ -16,7 +18,6 @@ test('a report shows its curves and asks for nothing', async (t) => {
     touch: true }, { width: 390, height: 844, dark: true }]) {
     const page = await report(t, look);
     assert.strictEqual(await page.textContent('h1'), 'a report');
-    await page.locator('.plot canvas').first().waitFor();
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth
       <= document.documentElement.clientWidth), 'wider than the window');
     await t.shot(page, `report_${look.width || 1200}_${
@@ -41,7 +42,6 @@ test('seeds are a band of mean and deviation, or lines', async (t) => {
 
 test('a chart zooms by dragging and by keys, and back', async (t) => {
   const page = await report(t);
-  await page.locator('.plot canvas').first().waitFor();
   const whole = await range(page);
   const box = await page.locator('.plot').first().boundingBox();
   await page.mouse.move(box.x + box.width / 3, box.y + 80);
@@ -63,7 +63,6 @@ test('a chart zooms by dragging and by keys, and back', async (t) => {
 
 test('a log scale and lines switched off', async (t) => {
   const page = await report(t);
-  await page.locator('.plot canvas').first().waitFor();
   await page.getByRole('button', { name: 'log scale' }).first().click();
   assert.strictEqual(await page.evaluate(() =>
     document.querySelector('.curve').chart.g.getOption('logscale')), true);

@@ -30,7 +30,7 @@ local function check_run(out, said)
   t.ok(said:find "beta%s+rate %(KL%)%s+distortion", said)
   local report = slurp(top .. "/report.html")
   t.ok(report:find "^%s*<!DOCTYPE html>" and report:find "</html>%s*$")
-  t.ok(select(2, report:gsub("src='data:image/png;", "")) == 6)
+  t.ok(select(2, report:gsub("src='data:image/png;", "")) == 8)
   t.equal(select(2, slurp(top .. "/summary.csv"):gsub("\n", "")), 3)
   local list = orrery.runs.open(out):list { status = "done" }
   t.equal(#list, 2)

@@ -13,6 +13,7 @@
 --- the logged numbers had come: a trial that was killed goes on from there and
 --- ends with the numbers it would have had, to the last bit.
 local orrery = require "orrery"
+local monitors = require "orrery.train.monitors"
 local plot = require "orrery.plot"
 local packing = require "orrery.runs.packing"
 
@@ -32,6 +33,43 @@ function Log:scalar(name, step, value)
       tostring(name), type(value), tostring(step)), 2)
   end
   self.record.recorder:scalar(name, step, value)
+end
+
+--- What tells of a collapse, as curves, with a warning on the terminal and in
+--- the report when a number breaks its rule.
+---
+---     log:monitor(epoch, { kl_per_latent = m.kl_per_latent,
+---       active_units = m.active })
+---     log:monitor(step, { d_accuracy = 0.97 })
+---     log:monitor(step, { overlap = 0.2 }, { overlap = { below = 0.5 } })
+---
+---@param step number
+---@param measured table  kl_per_latent (nats, a list), active_units (a count),
+---  mode_coverage, d_accuracy, dead_units (parts of 1), gradient_noise (noise
+---  scale / batch; McCandlish et al. 2018), or numbers that `limits` has
+---@param limits? table<string, orrery.train.Rule>  instead of the usual ones
+function Log:monitor(step, measured, limits)
+  if type(measured) ~= "table" then
+    error(("log: measured is %s; give numbers by name"):format(type(measured)),
+      2)
+  end
+  for _, n in ipairs(monitors.numbers("log", measured, limits,
+    self.step)) do
+    local name, value, rule = table.unpack(n)
+    if rule then self.record.recorder:monitor(name, rule) end
+    self:scalar(name, step, value)
+  end
+end
+
+--- A warning in the report and on the terminal; one per name is kept.
+---@param name string  "slow mixing"
+---@param text string  what was seen, and what to do
+---@param step? number
+function Log:warn(name, text, step)
+  if type(name) ~= "string" or type(text) ~= "string" then
+    error("log: warn takes a name, a text and perhaps a step", 2)
+  end
+  self.record.recorder:warn(name, text, step)
 end
 
 --- Stops the trial as diverged when the number is no number any more.

@@ -3,7 +3,11 @@
 local orrery = require "orrery"
 local columns = require "orrery.report.columns"
 local knobs = require "orrery.knobs"
+local matrix = require "orrery.report.matrix"
+local packing = require "orrery.runs.packing"
+local parts = require "orrery.report.parts"
 local report = require "orrery.report"
+local sweep_parts = require "orrery.report.sweep_parts"
 
 -- Fields of the table when the experiment names none: what was swept, then
 -- every number the trials returned.
@@ -17,40 +21,50 @@ local function default_columns(trials)
   return names
 end
 
--- One chart per logged name, one line per trial.
-local function add_curves(page, trials, step_name)
-  local charts, order = {}, {}
-  for _, t in ipairs(trials) do
-    local series, names = t:metrics()
-    for _, name in ipairs(names) do
-      if not charts[name] then
-        charts[name] = { title = name, series = {}, xlabel = step_name }
-        order[#order + 1] = name
+-- What trials of one setting share: what was swept, but the seed.
+local function setting_of(trials)
+  return function(t)
+    local words = {}
+    for _, name in ipairs(trials.swept) do
+      if name ~= "seed" then
+        words[#words + 1] = name .. "=" .. packing.show(t.knobs[name])
       end
-      local s = series[name]
-      s.name = t.label
-      table.insert(charts[name].series, s)
     end
+    return words[1] and table.concat(words, " ") or "all seeds"
   end
-  if #order > 0 then page:heading "Curves" end
-  for _, name in ipairs(order) do page:curves(charts[name]) end
 end
 
+-- Pictures of several steps, unless the experiment laid them out itself.
+local function add_matrices(page, trials)
+  local heading = false
+  for _, one in ipairs(matrix.stepped(trials)) do
+    if not page.laid_out[one.name] then
+      if not heading then page:heading "Pictures by setting and step" end
+      heading = true
+      page:heading(one.name, 3)
+      page:image_matrix { image = one.name, step = one.step }
+    end
+  end
+end
+
+-- A trial, folded: its own page, in its folder, has more.
 local function add_trial(page, t)
-  page:heading(t.label, 3)
-  if t.status ~= "done" then
-    page:text(("%s%s"):format(t.status,
-      rawget(t, "message") and ": " .. t.message or ""))
-  end
-  for _, name in ipairs(t.image_names) do
-    local path = t.images[name]
-    page:image(path, name, path:find "%.svg$" ~= nil)
-  end
-  for _, kept in ipairs(t.tables) do
-    page:heading(kept.title, 3)
-    page:table(kept.rows, kept.columns)
-  end
-  page:fold("settings", (orrery.io.read_file(t:path "config.json")) or "")
+  page:section(("%s: %s"):format(t.label, t.status), function()
+    if t.status ~= "done" and rawget(t, "message") then page:text(t.message) end
+    local list = {}
+    for _, name in ipairs(t.image_names) do
+      if not matrix.split(name) then
+        list[#list + 1] = { name = name, path = t.images[name] }
+      end
+    end
+    if #list > 0 then page:pictures_of(list) end
+    for _, kept in ipairs(t.tables) do
+      page:heading(kept.title, 3)
+      page:table(kept.rows, kept.columns)
+    end
+    page:fold("settings", packing.pack(t.knobs, 2))
+    page:text("More: " .. t:path "report.html")
+  end)
 end
 
 local function count(trials)
@@ -70,6 +84,7 @@ local function build(run, trials, folder)
   page.folder = folder
   local path = run.source:match "^@(.*)"
   page:text(path and knobs.head_comment(path) or "")
+  parts.warnings(page, trials)
   local mark = #page.parts
   if run.report and trials:any_done() then
     local ok, why = xpcall(run.report, debug.traceback, trials, page)
@@ -79,13 +94,25 @@ local function build(run, trials, folder)
     end
   end
   if not page.last_table then
+    page:heading "Results"
     page:table(trials, default_columns(trials))
-    table.insert(page.parts, mark + 1, table.remove(page.parts))
+    for _ = 1, 2 do  -- before what the experiment itself has added
+      table.insert(page.parts, mark + 1, table.remove(page.parts))
+    end
   end
-  add_curves(page, trials, run.spec.step)
+  if #trials > 1 and trials:any_done() and #trials:settings() > 0 then
+    page:heading "What the settings do"
+    sweep_parts.parallel(page, trials)
+    sweep_parts.by_knob(page, trials)
+  end
+  parts.curves(page, trials, run.spec.step, setting_of(trials))
+  add_matrices(page, trials)
   page:heading "Trials"
   for _, t in ipairs(trials) do
     if t.status ~= "waiting" then add_trial(page, t) end
+  end
+  if trials[1] then
+    parts.facts(page, "Environment", trials[1]:environment())
   end
   return page
 end

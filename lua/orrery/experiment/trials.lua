@@ -49,7 +49,7 @@ function trials.add(self, list, parsed, store, settings)
     added[i] = records.new { store = store, out = parsed.options.out,
       experiment = self.name, script = path, code = code, knobs = k,
       label = several and knobs.label(parsed, k) or "one trial",
-      short = short(self.spec, k) }
+      short = short(self.spec, k), step_name = self.spec.step }
   end
   if store then records.enroll(store, added) end
   for _, record in ipairs(added) do list:add(record) end

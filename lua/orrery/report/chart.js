@@ -246,6 +246,7 @@ class Chart {
         strokeWidth: spec.ticks ? 0 : s.thin ? 1 : 1.8,
         strokePattern: s.group >= colors.length ? [6, 3] : null };
     });
+    const whole = lines.every((s) => s.x.every(Number.isInteger));
     const few = lines.every((s) => s.x.length <= 40);
     return { labels: ['x'].concat(lines.map((_, l) => `line ${l}`)), series,
       visibility: lines.map((s) => !this.hidden.has(this.groups[s.group].name)),
@@ -261,7 +262,8 @@ class Chart {
       axes: { y: { axisLabelWidth: 56, axisLabelFormatter: show },
         x: spec.ticks ? { ticker: () => spec.ticks.map((label, i) =>
           ({ v: i + 1, label })) } : { axisLabelFormatter: (v) =>
-          (Number.isInteger(v) ? v.toLocaleString('en') : show(v)) } },
+          (Number.isInteger(v) ? v.toLocaleString('en')
+            : whole ? '' : show(v)) } },
       highlightCallback: (_, x) => this.tell(x),
       unhighlightCallback: () => this.tell() };
   }
@@ -278,13 +280,23 @@ class Chart {
   }
 }
 
+// Charts are drawn one at a time, so that the first is there at once.
+const waiting = [];
+function drawNext() {
+  const act = waiting.shift();
+  if (act) act();
+  if (waiting.length > 0) setTimeout(drawNext, 0);
+}
+
 // Calls `act` once the element comes near the window, or the page is printed.
 orrery.whenSeen = function (element, act) {
   let done = false;
   const once = () => { if (!done) { done = true; act(); } };
   const watcher = new IntersectionObserver((entries) => {
-    if (entries.some((e) => e.isIntersecting)) { watcher.disconnect(); once(); }
-  }, { rootMargin: '600px' });
+    if (!entries.some((e) => e.isIntersecting)) return;
+    watcher.disconnect();
+    if (waiting.push(once) === 1) setTimeout(drawNext, 0);
+  }, { rootMargin: '400px' });
   watcher.observe(element);
   window.addEventListener('beforeprint', once);
 };

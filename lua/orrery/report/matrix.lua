@@ -40,22 +40,31 @@ local function settings_of(trials)
   return list
 end
 
+--- "samples, epoch 3" as what is shown, what counts, and how far it had come.
+---@param full string
+---@return string? name
+---@return string step
+---@return number n
+function matrix.split(full)
+  local name, step, n = full:match "^(.+), (%a[%w_ ]*) (%-?%d[%d.e+-]*)$"
+  if tonumber(n) then return name, step, tonumber(n) end
+end
+
 --- Pictures that were drawn at several steps.
 ---@param trials table[]
----@param step string  what the steps are called, "epoch"
----@return string[] names  in the order they first come
-function matrix.stepped(trials, step)
-  local names, seen = {}, {}
-  local pattern = "^(.*), " .. step:gsub("%p", "%%%0") .. " (%-?[%d.e+]+)$"
+---@return { name: string, step: string }[]  in the order they first come
+function matrix.stepped(trials)
+  local list, seen = {}, {}
   for _, t in ipairs(trials) do
     for _, full in ipairs(t.image_names or {}) do
-      local name = full:match(pattern)
-      if name and not seen[name] then
-        seen[name], names[#names + 1] = true, name
+      local name, step = matrix.split(full)
+      if name and not seen[name .. "\0" .. step] then
+        seen[name .. "\0" .. step] = true
+        list[#list + 1] = { name = name, step = step }
       end
     end
   end
-  return names
+  return list
 end
 
 -- { trial=, step=, path=, tiles= } of every picture of that name.

@@ -211,6 +211,11 @@ class Matrix {
     const sample = this.samples ? at[this.axes.indexOf(this.samples)] : 0;
     const picture = sample > 0 ? this.cut(source, sample, name)
       : make('img', { src: source.src, alt: name, className: 'pixels' });
+    // Small ones grow by whole numbers.
+    const width = sample > 0 ? picture.width : source.width;
+    if (width < 96) {
+      picture.style.width = `${width * Math.ceil(96 / (width || 96))}px`;
+    }
     const button = make('button', { type: 'button', className: 'zoom' },
       picture);
     button.setAttribute('aria-label', `enlarge ${name}`);
@@ -225,7 +230,6 @@ class Matrix {
     const canvas = make('canvas', { width: t.width, height: t.height });
     canvas.setAttribute('role', 'img');
     canvas.setAttribute('aria-label', name);
-    canvas.style.width = `${Math.max(t.width, 84)}px`;
     source.decode().then(() => canvas.getContext('2d').drawImage(source, x, y,
       t.width, t.height, 0, 0, t.width, t.height), () => {});
     return canvas;

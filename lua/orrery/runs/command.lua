@@ -9,6 +9,7 @@ orrery runs [name=value ...]          lists runs, oldest first
 orrery runs show ID ...               all about a run: settings, result, numbers
 orrery runs diff ID ID                settings that differ, and the first step
                                       at which the numbers do
+orrery runs report ID ...             writes report.html anew, and names it
 orrery runs delete ID ...             with their folders
 orrery runs delete name=value ...     all that fit; asks, unless --yes
 orrery runs --csv [name=value ...]    settings and results as CSV
@@ -62,6 +63,21 @@ function verbs.show(folder, _, rest, say)
     run, why = folder:run(id)
     if not run then return failed, why end
     say((text.one(run):gsub("\n$", "")))
+  end
+  return 0
+end
+
+function verbs.report(folder, _, rest, say)
+  local ids, why = ids_of(rest)
+  if not ids then return misused, why end
+  if #ids == 0 then return misused, "runs: report what? give a run's number" end
+  for _, id in ipairs(ids) do
+    local run, path
+    run, why = folder:run(id)
+    if not run then return failed, why end
+    path, why = run:report()
+    if not path then return failed, why end
+    say(path)
   end
   return 0
 end

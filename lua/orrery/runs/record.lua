@@ -2,6 +2,7 @@
 --- tables and checkpoints. It answers to its settings and results by name.
 ---
 ---     OUT/NAME/beta=4_seed=2_9f3a1c20/
+---       report.html     all about it, once it has ended
 ---       config.json     settings, seed, versions, machine, revision
 ---       metrics.csv     step,name,value, once the run is done
 ---       output.txt      what a worker of a sweep printed
@@ -14,6 +15,7 @@ local orrery = require "orrery"
 local Recorder = require "orrery.runs.recorder"
 local environment = require "orrery.runs.environment"
 local packing = require "orrery.runs.packing"
+local warnings = require "orrery.runs.warnings"
 
 local records = {}
 
@@ -104,8 +106,8 @@ function Record:begin(tell)
   end
   write(self:path "config.json", packing.pack({ experiment = self.experiment,
     knobs = self.knobs, seed = self.knobs.seed, code = self.code,
-    environment = around }, 2) .. "\n")
-  self.recorder = Recorder(self.store, self.id, tell)
+    step = self.step_name or nil, environment = around }, 2) .. "\n")
+  self.recorder = Recorder.new(self.store, self.id, tell)
   return true
 end
 
@@ -137,6 +139,35 @@ function Record:finish(status, values, message, trace)
       trace = trace, seconds = self.seconds, result = packing.pack(values) })
   end
   if status == "done" then os.remove(self:path "checkpoint.safetensors") end
+  self.row = self.store and self.store:row(self.key) or self.row
+  self:report()
+end
+
+-- What `begin` wrote.
+local function config(record)
+  local text = orrery.io.read_file(record:path "config.json")
+  return packing.unpack(text) or {}
+end
+
+--- Writes report.html into the folder: all about the run, in one file.
+---@return string? path  nil when it cannot be written, which the run says
+function Record:report()
+  local page = require "orrery.report.run_page"
+  local ok, path, why = pcall(page.write, self, config(self).step)
+  if ok and path then return path end
+  why = tostring(ok and why or path)
+  if why:find "interrupted" then error(why, 0) end
+  if self.recorder then self.recorder.tell(why) end
+  return nil, why
+end
+
+--- What it ran with: versions, machine, command, revision.
+---@return table
+function Record:environment()
+  local row = rawget(self, "row")
+  local text = row and row.environment
+  if text then return packing.unpack(text) or {} end
+  return config(self).environment or {}
 end
 
 --- Keeps the name of a picture in the folder.
@@ -194,6 +225,10 @@ function Record:metrics()
   return series, names
 end
 
+--- What is amiss with it; see runs.warnings.
+---@return table[] warnings  { name, text, step?, holds (still so at its end) }
+function Record:warnings() return warnings(self) end
+
 -- Everything a run's identity hangs on, as text.
 local function canonical(experiment, k, code)
   local lines = { experiment }
@@ -209,7 +244,8 @@ end
 --- A run by its settings, not yet in the store.
 ---@param options table  store?, out, experiment, knobs, code, label, script?,
 ---  short (settings that tell it from others by eye), again? (so many runs
----  with just these settings came before it)
+---  with just these settings came before it), step_name? (what its curves
+---  count)
 ---@return orrery.runs.Record
 function records.new(options)
   local o = options
@@ -222,6 +258,7 @@ function records.new(options)
       o.experiment, id), label = o.label, short = o.short, knobs = o.knobs,
     code = o.code, script = o.script, status = "waiting", values = {},
     id = false, row = false, recorder = false, resumes = false,
+    step_name = o.step_name or false,
     images = {}, image_names = {}, image_tiles = {}, tables = {} }, Record)
 end
 

@@ -2,9 +2,13 @@
 --- every half second at most, so that a step costs a table entry. Without a
 --- store they stay here, for the report of the process that made them.
 local core = require "orrery.core"
+local monitors = require "orrery.train.monitors"
+local packing = require "orrery.runs.packing"
 
 ---@class orrery.runs.Recorder
 ---@field seq integer  numbers so far, counting those of earlier processes
+---@field watch orrery.train.Watch  speaks up when a number breaks its rule
+---@field said table[]  warnings of the run's own: { name =, text =, step = }
 local Recorder = {}
 Recorder.__index = Recorder
 
@@ -18,6 +22,7 @@ local interval = 0.5
 function Recorder:scalar(name, step, value)
   self.seq = self.seq + 1
   self.rows[#self.rows + 1] = { self.seq, name, step, value }
+  self.watch:feed(name, step, value)
   if #self.rows >= most_waiting or core.clock() - self.written > interval then
     self:flush()
   end
@@ -31,6 +36,53 @@ local function try(self, write, ...)
   if ok then return true end
   if tostring(why):find "interrupted" then error(why, 0) end
   self.tell(tostring(why))
+end
+
+--- A number is watched from now on; the rule is kept with the run.
+---@param name string
+---@param rule orrery.train.Rule
+function Recorder:monitor(name, rule)
+  if self.watch:add(name, rule) and self.store then
+    try(self, self.store.keep, "monitor", name, nil, packing.pack(rule))
+  end
+end
+
+--- A warning in words; under a name that it had, in the place of the former.
+---@param name string
+---@param text string
+---@param step? number
+function Recorder:warn(name, text, step)
+  local warning = { name = name, text = text, step = step, holds = true }
+  for i = #self.said, 1, -1 do
+    if self.said[i].name == name then table.remove(self.said, i) end
+  end
+  table.insert(self.said, warning)
+  if self.store then
+    try(self, self.store.keep, "warning", name, nil, packing.pack(warning))
+  end
+  self.watch.tell(text)
+end
+
+--- Rules and warnings of the run, those of earlier processes too.
+---@return table<string, orrery.train.Rule> rules
+---@return table[] said
+function Recorder:warnings()
+  if not self.store then return self.watch.rules, self.said end
+  return Recorder.stored(self.store, self.id)
+end
+
+--- The same of a run that some process recorded.
+---@param store orrery.runs.Store
+---@param id integer
+function Recorder.stored(store, id)
+  local rules, said = {}, {}
+  for _, kept in ipairs(store:kept(id, "monitor")) do
+    rules[kept.name] = packing.unpack(kept.content)
+  end
+  for i, kept in ipairs(store:kept(id, "warning")) do
+    said[i] = packing.unpack(kept.content)
+  end
+  return rules, said
 end
 
 --- Writes what waits.
@@ -83,11 +135,16 @@ function Recorder:numbers()
   return self.store:numbers(self.id)
 end
 
+--- A recorder; without a store it keeps all in memory.
 ---@param store? orrery.runs.Store
 ---@param id? integer
 ---@param tell fun(text: string)  says what went wrong
 ---@return orrery.runs.Recorder
-return function(store, id, tell)
+function Recorder.new(store, id, tell)
   return setmetatable({ store = store, id = id, tell = tell, rows = {},
-    seq = 0, written = core.clock(), beaten = 0 }, Recorder)
+    seq = 0, written = core.clock(), beaten = 0, said = {},
+    watch = monitors.watch(function(text) tell("warning: " .. text) end) },
+    Recorder)
 end
+
+return Recorder

@@ -1,4 +1,5 @@
 --- Runs as text for the terminal.
+local core = require "orrery.core"
 local columns = require "orrery.report.columns"
 local duration = require("orrery.train.progress").duration
 local packing = require "orrery.runs.packing"
@@ -85,6 +86,10 @@ local function metric_rows(run)
   return rows
 end
 
+local function has_report(run)
+  return core.fs.exists(run:path "report.html")
+end
+
 --- All about one run.
 ---@param run orrery.runs.Record
 ---@return string
@@ -95,6 +100,7 @@ function text.one(run)
   local message = rawget(run, "trace") or rawget(run, "message")
   if message then lines[2] = message .. "\n" end
   local facts = { { "script", run.script or "" }, { "folder", run.folder },
+    { "report", has_report(run) and run:path "report.html" or "none yet" },
     { "started", when(row.started) }, { "ended", when(row.ended) },
     { "took", took(run) }, { "attempts", tostring(row.attempts) },
     { "revision", row.revision or "none" } }
@@ -103,6 +109,9 @@ function text.one(run)
   facts[#facts + 1] = { "machine", ("%s, %s, orrery %s"):format(
     around.host or "?", around.cpu or "?", around.orrery or "?") }
   section(lines, "", facts, { "", "" })
+  local warnings = {}
+  for i, w in ipairs(run:warnings()) do warnings[i] = { w.text } end
+  section(lines, "warnings", warnings, { "" })
   section(lines, "settings", pairs_of(run.knobs), { "", "" })
   section(lines, "result", pairs_of(run.values), { "", "" })
   section(lines, "numbers", metric_rows(run), { "name", "count", "first",

@@ -13,6 +13,7 @@ local Progress = require "orrery.train.progress"
 local attempt = require "orrery.train.attempt"
 local blame = require "orrery.blame"
 local minimizing = require "orrery.train.minimizing"
+local monitors = require "orrery.train.monitors"
 local options = require "orrery.options"
 local current = require "orrery.runs.current"
 local resume = require "orrery.train.resume"
@@ -53,9 +54,34 @@ function Run.new(given)
   self.state = { step = 0, epoch = 1, history = {}, extra = o.extra or {},
     stop = false }
   self.recorder = current.recorder(function() return settings.plain(o) end)
+  self:start_watching()
   if self.checkpoint and o.resume then resume.load(self) end
   self:start_progress()
   return self
+end
+
+-- What the numbers of a step are called in the run.
+local function full_name(self, name)
+  return self.opts.label and self.opts.label .. " " .. name or name
+end
+
+-- The rules of opts.monitors go to the run that is recorded; without one they
+-- speak up here.
+function Run:start_watching()
+  if not next(self.rules) then return end
+  if not self.recorder then
+    self.watch = monitors.watch(function(text)
+      if self.progress then self.progress:clear() end
+      io.stderr:write("train: warning: ", text, "\n")
+    end)
+  end
+  for name, rule in pairs(self.rules) do
+    if self.recorder then
+      self.recorder:monitor(full_name(self, name), rule)
+    else
+      self.watch:add(name, rule)
+    end
+  end
 end
 
 function Run:start_progress()
@@ -168,8 +194,7 @@ function Run:record(values)
   local step = self.state.step
   for _, name in ipairs(self.meter.names) do
     if values[name] then
-      local full = self.opts.label and self.opts.label .. " " .. name or name
-      self.recorder:scalar(full, step, values[name])
+      self.recorder:scalar(full_name(self, name), step, values[name])
     end
   end
   self.recorder:beat(step / math.max(self.total, 1), function()
@@ -187,6 +212,9 @@ local function after_step(self, values, weight)
   end
   self.meter:add(values, weight)
   if self.recorder then self:record(values) end
+  for name in pairs(self.watch and self.rules or {}) do
+    if values[name] then self.watch:feed(name, state.step, values[name]) end
+  end
 end
 
 local function due(self)

@@ -1,5 +1,6 @@
 --- The options of a training run, checked and put in order.
 local blame = require "orrery.blame"
+local monitors = require "orrery.train.monitors"
 local options = require "orrery.options"
 
 local settings = {}
@@ -67,7 +68,20 @@ end
 local known = { "model", "optimizer", "data", "epochs", "steps", "step",
   "schedule", "schedule_every", "checkpoint", "resume", "on_epoch", "on_step",
   "progress", "label", "seed", "ema", "generators", "max_norm", "extra",
-  "compile" }
+  "compile", "monitors" }
+
+-- The rules of numbers that `step` gives.
+local function rules_of(given)
+  if given ~= nil and type(given) ~= "table" then
+    blame("loop: monitors are %s; give limits by name of a metric",
+      options.shown(given))
+  end
+  local rules = {}
+  for name, rule in pairs(given or {}) do
+    rules[name] = monitors.rule("loop", name, rule)
+  end
+  return rules
+end
 
 --- What can be written down of the options: epochs, steps, seed ...
 ---@return table<string, string|number|boolean>
@@ -107,6 +121,7 @@ function settings.read(given)
     emas = named("ema", o.ema, "update"),
     generators = named("generators", o.generators, "set_state"),
     checkpoint = checkpoint_options(o.checkpoint),
+    rules = rules_of(o.monitors),
     total = total_steps(o, loader),
   }
 end

@@ -1,0 +1,166 @@
+--- Warnings: rules on logged numbers, judged while a run trains and afterwards,
+--- and the page of a run that shows them.
+local orrery, t = require "orrery", require "orrery.testing"
+local files = require "orrery.testing.files"
+local monitors = require "orrery.train.monitors"
+
+local folder, drop, slurp = files.folder, files.drop, files.read
+local missing = orrery.runs.missing()
+local kept = missing and function(name) t.skip(name, missing) end or t.test
+
+local function judged(rule, values)
+  local x = {}
+  for i = 1, #values do x[i] = 10 * i end
+  return monitors.judge("n", rule, { x = x, y = values })
+end
+
+t.test("a rule warns after so many values in a row, and says since when",
+  function()
+    local rule = { above = 1, steps = 3, advice = "do less" }
+    t.equal(judged(rule, { 2, 2, 1, 2, 2 }), nil)
+    local w = judged(rule, { 0, 2, 3, 4 })
+    t.equal({ w.step, w.last, w.holds }, { 20, 40, true })
+    t.equal(w.text, "n is 4, above 1, from step 20 to 40: do less")
+    w = judged(rule, { 0, 2, 3, 4, 1 })
+    t.equal({ w.step, w.last, w.holds }, { 20, 40, false })
+    t.equal(w.text, "n is 4, above 1, from step 20 to 40; it has recovered "
+      .. "since")
+    t.equal(judged({ below = 0 }, { 0, 0 }), nil)
+    t.equal(judged({ below = 0, counts = "epoch" }, { 0, -1 }).text,
+      "n is -1, below 0, at epoch 20")
+    t.equal(judged(rule, {}), nil)
+  end)
+
+t.test("the same rule speaks up once, as the values come", function()
+  local said = {}
+  local watch = monitors.watch(function(text) said[#said + 1] = text end)
+  t.ok(watch:add("n", { above = 1, steps = 2 }))
+  t.ok(not watch:add("n", { above = 5 }))
+  for step, v in ipairs { 2, 0, 2, 3, 4, 0, 5, 5 } do
+    watch:feed("n", step, v)
+    watch:feed("other", step, v)
+  end
+  t.equal(said, { "n is 3 at step 4, above 1" })
+end)
+
+t.test("latents asleep and the KL of the code are counted", function()
+  local found = {}
+  for _, n in ipairs(monitors.numbers("log", { active_units = 1,
+    kl_per_latent = orrery.tensor { 2.5, 0.009, 0.001, 0.5 } })) do
+    found[n[1]] = { n[2], n[3] }
+  end
+  t.near(found["KL of the code"][1], 3.01, 1e-6)
+  t.equal(found["latents asleep"][1], 2)
+  t.equal(found["latents asleep"][2].above, 2.0)
+  t.near(found["KL per latent/4"][1], 0.5, 1e-7)
+  t.equal(found["active units"][2].below, 1)
+end)
+
+t.test("mistakes in monitors are named", function()
+  t.fails("log: there is no monitor overlap; give its limits: { overlap = "
+    .. "{ below = } }", monitors.numbers, "log", { overlap = 1 })
+  t.fails("loop: monitor loss has no limit; give below = or above =",
+    monitors.rule, "loop", "loss", { steps = 2 })
+  t.fails("loop: monitor loss is true; give { below = } or { above = }",
+    monitors.rule, "loop", "loss", true)
+  t.fails("loop: monitor loss: unknown option abov; did you mean above?",
+    monitors.rule, "loop", "loss", { abov = 2 })
+end)
+
+local function experiment(trial, knobs)
+  local said = {}
+  local run = orrery.experiment { name = "watched", step = "epoch",
+    knobs = knobs or {} }
+  run.trial = trial
+  run.write = function(text) said[#said + 1] = text end
+  return run, function() return table.concat(said) end
+end
+
+local function texts(run)
+  local out = {}
+  for i, w in ipairs(run:warnings()) do out[i] = w.text end
+  return out
+end
+
+local collapse = "KL of the code is 0.05, below 0.1, at epoch 2: "
+  .. monitors.known.kl.advice
+
+local function collapsing(_, log)
+  log:monitor(1, { kl_per_latent = { 0.5, 0.5 }, active_units = 2 })
+  log:monitor(2, { kl_per_latent = { 0.05, 0.0 }, active_units = 2 })
+  log:monitor(1, { overlap = 2 }, { overlap = { above = 1 } })
+  log:scalar("odd", 1, 1)
+  log:scalar("odd", 2, 0 / 0)
+  log:warn("mixing", "the chain mixes slowly", 2)
+  return { y = 1 }
+end
+
+kept("a trial's warnings are on the terminal, in the store, on its page",
+  function()
+    local out = folder()
+    local run, said = experiment(collapsing)
+    local trials = run:main { "out=" .. out }
+    local want = { collapse, "overlap is 2, above 1, at epoch 1",
+      "odd is nan from step 2 on", "the chain mixes slowly" }
+    t.equal(texts(trials[1]), want)
+    t.equal(texts(orrery.runs.open(out):run(1)), want)
+    t.ok(said():find("one trial: warning: KL of the code is 0.05 at epoch 2",
+      1, true), said())
+    for _, path in ipairs { trials[1]:path "report.html",
+      out .. "/watched/report.html" } do
+      local html = slurp(path)
+      t.ok(html:find("<h2>4 warnings</h2>", 1, true), html:sub(1, 9000))
+      t.ok(html:find("the chain mixes slowly</li>", 1, true))
+    end
+    drop(out)
+  end)
+
+kept("a run that failed has a page that says so and where", function()
+  local out = folder()
+  local run = experiment(function(_, log)
+    log:scalar("loss", 1, 2)
+    error("no disk <b>", 0)
+  end)
+  t.equal(run:main { "out=" .. out }, nil)
+  local found = orrery.runs.open(out):run(1)
+  t.equal(texts(found), { "no disk <b>" })
+  local html = slurp(found:path "report.html")
+  t.ok(html:find("no disk &lt;b&gt;</li>", 1, true))
+  t.ok(html:find("stack traceback", 1, true))
+  drop(out)
+end)
+
+kept("orrery runs names the page and writes it anew", function()
+  local command = require "orrery.runs.command"
+  local out, said = folder(), {}
+  experiment(collapsing):main { "out=" .. out }
+  local function say(text) said[#said + 1] = text end
+  t.equal(command({ "show", "1", "out=" .. out }, say), 0)
+  local path = said[1]:match "report%s+(%S+)"
+  t.ok(said[1]:find(collapse, 1, true), said[1])
+  local html = assert(slurp(path))
+  os.remove(path)
+  t.equal(command({ "report", "1", "out=" .. out }, say), 0)
+  t.equal(said[2], path)
+  t.equal(#slurp(path), #html)
+  drop(out)
+end)
+
+t.test("a training loop watches the metrics it is told to", function()
+  local loop = require "orrery.train.loop"
+  local said, values = {}, { 0.5, 0.96, 0.97, 0.98, 0.99, 1 }
+  local run = loop.new { steps = #values, progress = false,
+    data = function() return 1 end,
+    monitors = { d_accuracy = true, other = { above = 0, steps = 2 } },
+    step = function(_, state)
+      return nil, { d_accuracy = values[state.step + 1], other = 1 }
+    end }
+  run.watch.tell = function(text) said[#said + 1] = text end
+  run:run()
+  t.equal(said[1], "other is 1 at step 2, above 0")
+  t.equal(said[2], "d_accuracy is 1 at step 6, above 0.95: "
+    .. monitors.known.d_accuracy.advice)
+  t.fails("loop: monitor loss is 3; give { below = } or { above = }", loop.new,
+    { steps = 1, data = function() end, step = function() end,
+      monitors = { loss = 3 } })
+end)
