@@ -90,7 +90,8 @@ function Session:report_stop(err)
     op and " in " .. op or "", place and " at " .. place or ""))
 end
 
--- Runs f protected. On an error says so and returns false.
+-- Runs f protected. On an error says so and returns false, "failed" or
+-- "interrupted", and the message.
 function Session:protect(text, f, ...)
   local results = table.pack(xpcall(f, failure.handler, ...))
   if results[1] then return results end
@@ -101,10 +102,10 @@ function Session:protect(text, f, ...)
   if core.interrupted() then
     clear_interrupt()
     self:report_stop(err)
-  else
-    self:report(err, text)
+    return false, "interrupted", err.message
   end
-  return false
+  self:report(err, text)
+  return false, "failed", err.message
 end
 
 function Session:show(results)

@@ -164,3 +164,38 @@ t.test("a training loop watches the metrics it is told to", function()
     { steps = 1, data = function() end, step = function() end,
       monitors = { loss = 3 } })
 end)
+
+-- Scripts that train, run at the prompt in a process of its own, in `out`.
+local function prompt(out, entries)
+  local path = out .. "/entries.lua"
+  assert(orrery.io.write_file(path, ([[
+    local session = require("orrery.repl").session { env = _ENV }
+    for _, entry in ipairs { %s } do session:eval(entry) end
+  ]]):format(entries)))
+  local pipe = io.popen(("cd '%s' && '%s' entries.lua 2>&1"):format(out,
+    files.interpreter()))
+  local said = pipe:read "a"
+  return said, pipe:close()
+end
+
+kept("a script run at the prompt is a run, however it ends", function()
+  local out = folder()
+  assert(orrery.io.write_file(out .. "/small.lua", [[
+    local stop = tonumber((...):match "stop=(%d+)")
+    require("orrery").train.loop { steps = 4, progress = false,
+      data = function() return 1 end,
+      step = function(_, state)
+        if state.step == stop then error "enough" end
+        return nil, { loss = state.step }
+      end }
+  ]]))
+  local said, ok = prompt(out,
+    '":run small.lua stop=9", ":run small.lua stop=2", "1 + 1"')
+  t.ok(ok and said:find "enough", said)
+  local list = orrery.runs.open(out .. "/runs"):list()
+  t.equal({ list[1].status, list[2].status, list[3] }, { "done", "failed" })
+  t.equal(list[1].knobs.stop, 9)
+  t.equal(list[1]:metrics().loss, { x = { 1, 2, 3, 4 }, y = { 0, 1, 2, 3 } })
+  t.ok(slurp(list[2]:path "report.html"):find "enough")
+  drop(out)
+end)

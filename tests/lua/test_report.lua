@@ -5,6 +5,8 @@ local columns = require "orrery.report.columns"
 local curves = require "orrery.report.curves"
 local json = require "orrery.json"
 local plot = require "orrery.plot"
+local assets = require "orrery.report.assets"
+local parts = require "orrery.report.parts"
 local thinning = require "orrery.report.thinning"
 local report = require "orrery.report"
 
@@ -103,4 +105,35 @@ t.test("columns have as many decimals as their largest value needs", function()
   local layout = columns.layout({ { a = 0.12345, b = 7, c = 1234.56 },
     { a = 0.5, b = 10, c = 2.25 } }, { "a", "b", "c" })
   t.equal(layout.rows, { { "0.1235", "7", "1235" }, { "0.5000", "10", "2" } })
+end)
+
+-- The page of a run of 100,000 steps with 25 logged numbers.
+t.test("a page of long curves stays small", function()
+  local x, y = {}, {}
+  for i = 1, 100000 do x[i], y[i] = i, math.sin(i * 12.9898) / i end
+  local page = report.new { title = "long" }
+  for c = 1, 25 do
+    page:curves { title = "curve " .. c, points = parts.points(25),
+      series = { { name = "y", x = x, y = y } } }
+  end
+  t.ok(#page:html() < 5e6, #page:html())
+end)
+
+local charts, why = plot.available()
+local with_charts = charts and t.test or function(name) t.skip(name, why) end
+
+with_charts("without dygraphs curves are still pictures", function()
+  local there = assets.dygraphs
+  assets.dygraphs = function() return nil end
+  local _ <close> = setmetatable({}, { __close = function()
+    assets.dygraphs = there
+  end })
+  local page = report.new { title = "still" }
+  page:curves { title = "c", series = { { name = "a", group = "g",
+    x = { 1, 2 }, y = { 1, 0 / 0 }, sd = { 1, 1 } } } }
+  page:curves { title = "n", ticks = { "mlp", "conv" },
+    series = { { x = { 1, 2 }, y = { 3, 4 }, sd = { 1, 1 } } } }
+  local html = page:html()
+  t.equal(select(2, html:gsub("src='data:image/svg", "")), 2)
+  t.ok(not html:find("Dygraph(", 1, true))
 end)

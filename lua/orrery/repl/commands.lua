@@ -1,4 +1,5 @@
 --- What an entry that starts with `:` or `?` does.
+local current = require "orrery.runs.current"
 local environment = require "orrery.repl.session"
 local failure = require "orrery.repl.failure"
 local inspect = require "orrery.repl.inspect"
@@ -62,8 +63,14 @@ named[":run"] = function(self, rest)
     return self:complain "run: no file; write :run FILE"
   end
   self.last_run = words
-  local done = self:protect(rest, commands.run_file, words[1],
-    table.move(words, 2, #words, 1, {}), environment.of_file(self.env))
+  local given = table.move(words, 2, #words, 1, {})
+  local ours = current.script(words[1], given)
+  local done, how, why = self:protect(rest, commands.run_file, words[1], given,
+    environment.of_file(self.env))
+  if ours then  -- a training loop of the script was recorded as its run
+    local ok, complaint = pcall(current.ended, how or "done", why)
+    if not ok then self:complain(complaint) end
+  end
   if done then self:keep { run = words } end
 end
 

@@ -52,6 +52,24 @@ function Page:plot(figure, options)
   return self
 end
 
+-- The same as a picture, where dygraphs is not installed.
+local function still(options)
+  local plot = require "orrery.plot"
+  local series, note = thinning.chart(options.series, options.points or 2000)
+  for _, s in ipairs(series) do
+    s.low, s.high, s.lo, s.hi = s.lo, s.hi, nil, nil
+    s.group, s.size = nil, nil
+    if options.ticks then
+      local names = {}
+      for i, x in ipairs(s.x) do names[i] = options.ticks[x] end
+      s.x = names
+    end
+  end
+  local draw = options.ticks and plot.bar or plot.line
+  return draw { title = options.title, series = series,
+    xlabel = options.xlabel, ylabel = options.ylabel }, { caption = note }
+end
+
 --- Curves over steps: zoom by dragging, lines switched off in the legend.
 --- Series of one `group` are seeds of one setting: mean and standard deviation.
 ---@param options table  title, xlabel?, ylabel?, points? (at most so many of
@@ -63,10 +81,7 @@ function Page:curves(options)
     self.drawn = self.drawn + 1
     return add(self, "%s", html)
   end
-  local plot = require "orrery.plot"
-  local series, note = thinning.chart(options.series, options.points or 2000)
-  return self:plot(plot.line { title = options.title, series = series,
-    xlabel = options.xlabel, ylabel = options.ylabel }, { caption = note })
+  return self:plot(still(options))
 end
 
 --- Parallel coordinates (parallel.js).

@@ -1,6 +1,7 @@
 --- The run that this process works on now: where train.loop records its steps.
 --- Inside a trial of an experiment it is the trial; in another script that the
---- program `orrery FILE` runs, a run of that script, made by its first loop.
+--- program `orrery FILE` or `:run FILE` runs, a run of that script, made by its
+--- first loop.
 local current = {}
 
 local recorder   -- of a trial
@@ -20,7 +21,12 @@ function current.forget() script = nil end
 --- A script begins. Nothing is written until it trains.
 ---@param path string
 ---@param words string[]
-function current.script(path, words) script = { path = path, words = words } end
+---@return boolean began  false when another script runs already
+function current.script(path, words)
+  if script then return false end
+  script = { path = path, words = words }
+  return true
+end
 
 --- Where to record, or nil when nothing is recorded here.
 ---@param settings fun(): table  of the loop that asks
