@@ -60,8 +60,10 @@ end
 function Distribution:take(given, names)
   local taken, dtype = parameters.tensors(self.name, given, names)
   local shapes = {}
+  self.given_as_tensor = {}
   for i, name in ipairs(names) do
     self[name] = taken[name]
+    self.given_as_tensor[name] = orrery.is_tensor(given[name])
     shapes[i] = { taken[name]:shape() }
   end
   local ok, shape = pcall(orrery.broadcast_shapes, table.unpack(shapes))
