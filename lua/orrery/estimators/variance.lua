@@ -36,7 +36,8 @@ end
 ---@param f fun(z: orrery.Tensor): orrery.Tensor  [draws, event...] -> [draws]
 ---@param law orrery.dist.Distribution|fun(...): orrery.dist.Distribution
 ---@param params? orrery.Tensor[]
----@param given? { n?: integer, repeats?: integer, generator?: orrery.Generator }
+---@param given? { n?: integer, repeats?: integer,
+---   generator?: orrery.Generator }
 ---  n: draws for one estimate, 1; repeats: estimates, 2000
 ---@return orrery.estimators.Scatter
 function variance.variance(estimator, f, law, params, given)
