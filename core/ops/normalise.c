@@ -1,5 +1,6 @@
-// normalise.c -- layer, group and instance normalisation. Each is batch_norm's
-// kernel over rows: [1, R, M] has R channels of M values.
+// normalise.c -- layer, group and instance normalisation. The first two are
+// row_norm; instances are batch_norm's kernel over rows: [1, R, M] has R
+// channels of M values.
 #include <math.h>
 
 #include "../compile/recorder.h"
@@ -26,14 +27,22 @@ static orr_tensor *scaled_rows(orr_tensor *x, int64_t rows, int64_t length,
   return orr_reshape_to(y, x->rank, x->size);
 }
 
+// x as [n, groups, parts, pixels]: rows standardised, times w, plus b.
+static orr_tensor *rows_scaled(orr_tensor *x, const int64_t *flat,
+                               orr_tensor *w, orr_tensor *b, double eps) {
+  const int64_t channels = flat[1] * flat[2];
+  if (w && w->rank != 1) w = orr_reshape_to(w, 1, &channels);
+  if (b && b->rank != 1) b = orr_reshape_to(b, 1, &channels);
+  orr_tensor *rows = orr_reshape_to(x, 4, flat);
+  if (!rows) return NULL;
+  orr_tensor *y = ORR(row_norm, rows, w, b, .attr = {eps});
+  return orr_reshape_to(y, x->rank, x->size);
+}
+
 // A row of one value has variance 0 and becomes 0, and nothing stays nothing:
 // neither is a case for the kernel.
-static orr_tensor *standard_rows(orr_tensor *x, int64_t rows, int64_t length,
-                                 double eps) {
-  if (!x) return NULL;
-  if (rows == 0 || length == 0) return x;
-  if (length == 1) return ORR(sub, x, x);
-  return scaled_rows(x, rows, length, NULL, NULL, eps);
+static orr_tensor *flat_rows(orr_tensor *x) {
+  return x->count ? ORR(sub, x, x) : x;
 }
 
 static int64_t product(const int64_t *size, int from, int to) {
@@ -97,9 +106,12 @@ static orr_tensor *layer_norm_compose(orr_call *c) {
   if (!want_normalized_shape(c) || !want_eps(c, LAYER_EPS)) return NULL;
   orr_tensor *x = c->x[0];
   const int from = x->rank - (int)c->attr[SHAPE];
-  orr_tensor *y =
-      standard_rows(x, product(x->size, 0, from),
-                    product(x->size, from, x->rank), c->attr[LAYER_EPS]);
+  const int64_t rows = product(x->size, 0, from);
+  const int64_t length = product(x->size, from, x->rank);
+  if (rows > 0 && length > 1)
+    return rows_scaled(x, (int64_t[]){rows, 1, length, 1}, c->x[1], c->x[2],
+                       c->attr[LAYER_EPS]);
+  orr_tensor *y = flat_rows(x);
   if (c->x[1]) y = times(y, c->x[1]);
   return c->x[2] ? plus(y, c->x[2]) : y;
 }
@@ -150,9 +162,12 @@ static orr_tensor *group_norm_compose(orr_call *c) {
              orr_shape_text(x, s, sizeof s), (long long)groups);
     return NULL;
   }
-  const int64_t length = channels / groups * product(x->size, 2, x->rank);
-  const int64_t rows = x->count ? x->size[0] * groups : 0;
-  return affine(standard_rows(x, rows, length, c->attr[1]), c->x[1], c->x[2]);
+  const int64_t parts = channels / groups;
+  const int64_t pixels = product(x->size, 2, x->rank);
+  if (!x->count || parts * pixels == 1)
+    return affine(flat_rows(x), c->x[1], c->x[2]);
+  return rows_scaled(x, (int64_t[]){x->size[0], groups, parts, pixels}, c->x[1],
+                     c->x[2], c->attr[1]);
 }
 
 ORR_DEFINE_OP(
