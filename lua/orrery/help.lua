@@ -116,7 +116,9 @@ local function add_block(out, block)
   end
   for _, p in ipairs(block.params) do
     local name = p.name .. (p.optional and "?" or "")
-    out[#out + 1] = (("  %-10s %s"):format(name, p.rest):gsub("%s+$", ""))
+    local head = ("  %-10s "):format(name)
+    local line = #head + #p.rest > 80 and hang(head, p.rest) or head .. p.rest
+    out[#out + 1] = line:gsub("%s+$", "")
   end
   for _, r in ipairs(block.returns) do out[#out + 1] = "  -> " .. r.rest end
 end
@@ -203,12 +205,15 @@ function help.of_table(t, name)
     if block then add_block(out, block) end
   elseif class then
     add_block(out, class)
-  elseif any then
-    add_block(out, { text = luadoc.of_file(any), params = {}, returns = {} })
+  else
+    add_block(out, { text = luadoc.of_file(t, any), params = {},
+      returns = {} })
   end
   if #names > 0 then
     out[#out + 1] = wrap("has: " .. table.concat(names, " "), "  ", 80)
   end
+  local op = rawget(require "orrery", name) == t and orrery.record(name)
+  if op then out[#out + 1] = "\n" .. op_text(op) end
   return table.concat(out, "\n")
 end
 
@@ -241,7 +246,9 @@ function help.help(name)
     return text and ("%s is another name of %s\n%s"):format(last, first, text)
   end
   local record = orrery.record(last)
-  if record and plain then return op_text(record) end
+  if record and plain and type(find(name)) ~= "table" then
+    return op_text(record)
+  end
   local reference = require "orrery.reference"
   local entry = plain and (reference.functions[last]
     or reference.methods[last])

@@ -52,7 +52,7 @@ function luadoc.block(lines, first, last)
       table.insert(block.returns, open)
     elseif tag then
       open = nil
-    elseif open and body:match "^  +%S" then
+    elseif open and body:match "^ +%S" then
       open.rest = open.rest .. " " .. body:gsub("^%s+", "")
     else
       open = nil
@@ -92,12 +92,23 @@ function luadoc.of_class(fn, name)
   end
 end
 
---- First comment of the file a function is in, up to a blank or annotation.
----@param fn function
+-- The lines of the file that made a module of Orrery's; nil for other tables.
+local function module_lines(t)
+  for name, value in pairs(package.loaded) do
+    if value == t and type(name) == "string" and name:find "^orrery%." then
+      local path = package.searchpath(name, package.path)
+      return path and read_lines(path)
+    end
+  end
+end
+
+--- First comment of a module's file, up to a blank or annotation.
+---@param t table  the module
+---@param fn? function  one of its file, for tables that are no modules
 ---@return string[] text
-function luadoc.of_file(fn)
+function luadoc.of_file(t, fn)
   local out = {}
-  for _, line in ipairs(luadoc.file(fn) or {}) do
+  for _, line in ipairs(module_lines(t) or fn and luadoc.file(fn) or {}) do
     local text = line:match "^%-%-+ ?(.*)$"
     if not text or text:match "^@" then break end
     out[#out + 1] = text
