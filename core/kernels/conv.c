@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "depthwise.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "implicit.h"
@@ -55,6 +56,11 @@ static bool by_winograd(orr_dtype d, const orr_conv *g, enum way way) {
   return winograd && d == ORR_F32 && orr_winograd_fits(g, way == TO_X);
 }
 
+static bool by_depth(orr_dtype d, const orr_conv *g, enum way way) {
+  (void)way;
+  return d == ORR_F32 && orr_depthwise_fits(g);
+}
+
 // A column matrix that would be a copy of the image itself.
 static bool is_product(const orr_conv *g) {
   return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 &&
@@ -62,17 +68,19 @@ static bool is_product(const orr_conv *g) {
 }
 
 // Whole tiles of channels, sums long enough to be worth a tile, positions
-// enough to fill its lanes; and, in the adjoint, not many more positions than
-// y has, which are what column matrices multiply.
+// enough to fill its lanes; in the adjoint, not many more positions than y has,
+// which are what column matrices multiply; and weights whose sums stay in the
+// second-level cache between one block of positions and the next.
 static bool by_tiles(orr_dtype d, const orr_conv *g, enum way way) {
   if (d != ORR_F32 || is_product(g) || !orr_implicit_fits(g)) return false;
   const int64_t c = g->c / g->groups, k = g->k / g->groups;
   const int64_t kk = g->kh * g->kw, at_y = g->n * g->oh * g->ow;
   const int64_t at_x = g->n * g->h * g->w / (g->sh * g->sw);
   if (way == TO_W)
-    return c >= 16 && k >= 16 && at_y >= 48 && g->k * c * kk <= 1 << 20;
-  if (way == TO_Y) return k >= 16 && c * kk >= 32 && at_y >= 12;
-  return c >= 16 && k * kk >= 32 && at_x >= 12 && at_x * 10 <= at_y * 11;
+    return c >= 16 && k >= 16 && at_y >= 48 &&
+        g->k * c * kk <= (at_y < 192 ? 1 << 16 : 1 << 17);
+  if (way == TO_Y) return k >= 16 && c * kk >= 32 && at_y >= 4;
+  return c >= 16 && k * kk >= 32 && at_x >= 192 && at_x * 10 <= at_y * 12;
 }
 
 // At stride 1 the trio maps onto itself with x and y swapped and the kernel
@@ -88,16 +96,22 @@ static bool by_columns_turned(orr_dtype d, const orr_conv *g, enum way way) {
 typedef bool fits_fn(orr_dtype d, const orr_conv *g, enum way way);
 static const struct {
   fits_fn *fits;
-  enum algorithm { WINOGRAD, TILES, TURNED, COLUMNS } algorithm;
+  enum algorithm { DEPTHWISE, WINOGRAD, TILES, TURNED, COLUMNS } algorithm;
 } selection[] = {
+    // A kernel for each channel, 3 x 3 at strides 1 and 2 and 5 x 5: 0.25 to 0.6
+    // (a column matrix of one channel makes a product of one row).
+    {by_depth, DEPTHWISE},
     // 3 x 3 at stride 1, a quarter of the multiplications: 0.4 to 0.85 of 32
     // channels and more; 1.0 to 4 where weights outweigh images (winograd.c).
     {by_winograd, WINOGRAD},
-    // No matrix to write and read: 0.7 to 0.9 of 16 channels and more at
-    // strides of 2, 0.7 of 7 x 7 from 3 channels, 0.6 of 4 x 4 from 3. But 1.5
-    // to 1.8 from 1 channel, 1.8 to 3 into 1 or 3, 3 to 5 of 4 positions. For
-    // the weight 0.5 to 0.95; 1.0 to 2.5 from 1 or 3 channels, 1.1 to 2.2 of 16
-    // positions or 2 million elements.
+    // No matrix to write and read. Of 16 channels and more at strides of 2, 0.75
+    // to 0.9 from image to y (dcgan28, pix2pix64, cyclegan), 0.85 to 0.95 in the
+    // adjoint, which transposed layers run forward, 0.6 of 7 x 7 from 32 into 3;
+    // 0.6 from 512 channels to 4 positions. But 1.8 from 1 channel, 1.8 to 3
+    // into 1 or 3; in the adjoint 1.05 to 1.2 of 16 to 64 positions, 4 of 4. For
+    // the weight 0.75 to 0.95; 1.2 to 1.35 of 49 or 64 positions and a weight of
+    // 131,072 and more, 1.1 of 1,024 and 294,912, 1.0 to 2.5 from 1 or 3
+    // channels.
     {by_tiles, TILES},
     // Of 512 channels into 1 ("kn2row"): 0.1 to 0.3.
     {by_columns_turned, TURNED},
@@ -481,6 +495,7 @@ bool orr_conv_y(orr_dtype d, const orr_conv *g, const void *x,
                 const void *weight, const void *bias, void *y) {
   if (empty(g)) return only_bias(d, g->n, g->k, g->oh * g->ow, bias, y);
   const enum algorithm how = select(d, g, TO_Y);
+  if (how == DEPTHWISE) return orr_depthwise_y(g, x, weight, bias, y);
   if (how == WINOGRAD) return orr_winograd_y(g, x, weight, bias, y);
   if (how == TILES) return orr_implicit_y(g, x, weight, bias, y);
   if (how == COLUMNS) return run_y(d, g, x, weight, bias, y);
@@ -496,6 +511,7 @@ bool orr_conv_x(orr_dtype d, const orr_conv *g, const void *y,
                 const void *weight, const void *bias, void *x) {
   if (empty(g)) return only_bias(d, g->n, g->c, g->h * g->w, bias, x);
   const enum algorithm how = select(d, g, TO_X);
+  if (how == DEPTHWISE) return orr_depthwise_x(g, y, weight, bias, x);
   if (how == WINOGRAD) return orr_winograd_x(g, y, weight, bias, x);
   if (how == TILES) return orr_implicit_x(g, y, weight, bias, x);
   if (how == COLUMNS) return run_x(d, g, y, weight, bias, x);
@@ -516,6 +532,7 @@ bool orr_conv_w(orr_dtype d, const orr_conv *g, const void *x, const void *y,
     return true;
   }
   const enum algorithm how = select(d, g, TO_W);
+  if (how == DEPTHWISE) return orr_depthwise_w(g, x, y, weight);
   if (how == WINOGRAD) return orr_winograd_w(g, x, y, weight);
   if (how == TILES) return orr_implicit_w(g, x, y, weight);
   if (how == COLUMNS) return run_w(d, g, x, y, weight);

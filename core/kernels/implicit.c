@@ -30,51 +30,6 @@ enum {
 };
 #define MOST_WORK 2e8  // multiplications of a chunk: some ms
 
-// ------------------------------------------------------------ passes
-
-static void add_tap(axis *a, int64_t tap, int64_t shift) {
-  a->least = a->taps ? min64(a->least, shift) : shift;
-  a->most = a->taps ? max64(a->most, shift) : shift;
-  a->tap[a->taps] = tap;
-  a->shift[a->taps++] = shift;
-}
-
-static axis forward_axis(int64_t positions, int64_t kernel, int64_t stride,
-                         int64_t padding, int64_t dilation) {
-  axis a = {.positions = positions, .step = stride, .apart = 1};
-  for (int64_t i = 0; i < kernel; i++) add_tap(&a, i, i * dilation - padding);
-  return a;
-}
-
-// The positions p with (p + padding) % stride = rest: p + padding =
-// stride t + rest meets output t - (i dilation - rest) / stride by tap i.
-static axis adjoint_axis(int64_t size, int64_t kernel, int64_t stride,
-                         int64_t padding, int64_t dilation, int64_t rest) {
-  const int64_t t0 = ceil_div(max64(padding - rest, 0), stride);
-  axis a = {.step = 1, .first = stride * t0 + rest - padding, .apart = stride};
-  if (a.first < size) a.positions = ceil_div(size - a.first, stride);
-  for (int64_t i = 0; i < kernel; i++)
-    if (i * dilation % stride == rest % stride)
-      add_tap(&a, i, t0 - (i * dilation - rest) / stride);
-  return a;
-}
-
-static void find_passes(plan *p) {
-  const orr_conv *g = p->g;
-  p->down = p->adjoint ? g->sh : 1;
-  p->across = p->adjoint ? g->sw : 1;
-  if (!p->adjoint) {
-    p->y[0] = forward_axis(g->oh, g->kh, g->sh, g->ph, g->dh);
-    p->x[0] = forward_axis(g->ow, g->kw, g->sw, g->pw, g->dw);
-    return;
-  }
-  for (int64_t q = 0; q < p->down; q++)
-    p->y[q] = adjoint_axis(g->h, g->kh, g->sh, g->ph, g->dh, q);
-  for (int64_t q = 0; q < p->across; q++)
-    p->x[q] = adjoint_axis(g->w, g->kw, g->sw, g->pw, g->dw, q);
-  p->fused = p->across == 2 && p->x[0].positions == p->x[1].positions;
-}
-
 // ------------------------------------------------------------ weights
 
 // Tiles from first_packed on are packed: all of them where many positions
@@ -478,7 +433,7 @@ static void cut(plan *p) {
 static bool convolve(plan *p) {
   const orr_conv *g = p->g;
   p->tiles = ceil_div(p->out.group, ROWS);
-  find_passes(p);
+  orr_implicit_passes(p);
   cut(p);
   const int64_t passes = p->down * p->across;
   const int64_t positions = g->n * p->out.h * p->out.w / passes;
@@ -507,19 +462,12 @@ bool orr_implicit_fits(const orr_conv *g) {
       g->sw <= PASSES;
 }
 
-static image of_x(const orr_conv *g) {
-  return (image){g->c, g->c / g->groups, g->h, g->w};
-}
-static image of_y(const orr_conv *g) {
-  return (image){g->k, g->k / g->groups, g->oh, g->ow};
-}
-
 bool orr_implicit_y(const orr_conv *g, const float *x, const float *weight,
                     const float *bias, float *y) {
   const int64_t kk = g->kh * g->kw;
   plan p = {.g = g,
-            .in = of_x(g),
-            .out = of_y(g),
+            .in = orr_implicit_of_x(g),
+            .out = orr_implicit_of_y(g),
             .read = x,
             .weight = weight,
             .bias = bias,
@@ -534,8 +482,8 @@ bool orr_implicit_x(const orr_conv *g, const float *y, const float *weight,
   const int64_t kk = g->kh * g->kw;
   plan p = {.g = g,
             .adjoint = true,
-            .in = of_y(g),
-            .out = of_x(g),
+            .in = orr_implicit_of_y(g),
+            .out = orr_implicit_of_x(g),
             .read = y,
             .weight = weight,
             .bias = bias,

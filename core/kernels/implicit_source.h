@@ -1,5 +1,5 @@
-// implicit_source.h -- what a chunk of implicit.c reads: its copy of the image,
-// laid out so that neighbouring positions read neighbouring floats.
+// implicit_source.h -- convolutions as passes over a copy of the image, laid
+// out so that neighbouring positions read neighbouring floats.
 #ifndef ORR_IMPLICIT_SOURCE_H
 #define ORR_IMPLICIT_SOURCE_H
 #include "conv.h"
@@ -58,6 +58,12 @@ typedef struct source {
   int64_t image, channel;           // floats of one
   float *at;
 } source;
+
+// Finds the passes along both axes for p's geometry and direction.
+void orr_implicit_passes(plan *p);
+
+image orr_implicit_of_x(const orr_conv *g);
+image orr_implicit_of_y(const orr_conv *g);
 
 source orr_implicit_source(const plan *p, int64_t images, int64_t first_row,
                            int64_t rows);

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "../../core/kernels/conv.h"
+#include "../../core/kernels/depthwise.h"
 #include "../../core/kernels/implicit.h"
 #include "../../core/kernels/micro.h"
 #include "../../core/kernels/winograd.h"
@@ -210,13 +211,40 @@ static void winograd_keeps_its_error(void **state) {
 
 // ------------------------------------------------------------ tiles
 
-static void run_implicit(const orr_conv *g, int what, const trio *t,
-                         const float *bias, float *got) {
+// An algorithm's three.
+typedef struct algorithm {
+  bool (*y)(const orr_conv *, const float *, const float *, const float *,
+            float *);
+  bool (*x)(const orr_conv *, const float *, const float *, const float *,
+            float *);
+  bool (*w)(const orr_conv *, const float *, const float *, float *);
+} algorithm;
+
+static bool conv_y(const orr_conv *g, const float *x, const float *w,
+                   const float *bias, float *y) {
+  return orr_conv_y(ORR_F32, g, x, w, bias, y);
+}
+static bool conv_x(const orr_conv *g, const float *y, const float *w,
+                   const float *bias, float *x) {
+  return orr_conv_x(ORR_F32, g, y, w, bias, x);
+}
+static bool conv_w(const orr_conv *g, const float *x, const float *y,
+                   float *w) {
+  return orr_conv_w(ORR_F32, g, x, y, w);
+}
+
+static const algorithm tiles = {orr_implicit_y, orr_implicit_x, orr_implicit_w};
+static const algorithm depthwise = {orr_depthwise_y, orr_depthwise_x,
+                                    orr_depthwise_w};
+static const algorithm selected = {conv_y, conv_x, conv_w};
+
+static void run_one(const algorithm *a, const orr_conv *g, int what,
+                    const trio *t, const float *bias, float *got) {
   const float *y = t->narrow[0], *x = t->narrow[1], *w = t->narrow[2];
   bool ok = false;
-  if (what == TO_Y) ok = orr_implicit_y(g, x, w, bias, got);
-  if (what == TO_X) ok = orr_implicit_x(g, y, w, bias, got);
-  if (what == TO_W) ok = orr_implicit_w(g, x, y, got);
+  if (what == TO_Y) ok = a->y(g, x, w, bias, got);
+  if (what == TO_X) ok = a->x(g, y, w, bias, got);
+  if (what == TO_W) ok = a->w(g, x, y, got);
   assert_true(ok);
 }
 
@@ -265,8 +293,8 @@ static void tiles_of_every_register(void **state) {
 
 // By both numbers of threads, with a bias and without; the bias of channel c
 // is c, exact in float32.
-static void compare_implicit(const orr_conv *g, int what, double lowest,
-                             bool biased) {
+static void compare_one(const algorithm *a, const orr_conv *g, int what,
+                        double lowest, bool biased) {
   trio t = random_trio(g, lowest);
   const int64_t channels = what == TO_Y ? g->k : g->c;
   const int64_t plane = what == TO_Y ? g->oh * g->ow : g->h * g->w;
@@ -276,9 +304,9 @@ static void compare_implicit(const orr_conv *g, int what, double lowest,
   for (int64_t c = 0; c < channels; c++) bias[c] = (float)(c % 4);
   const int before = orr_threads();
   orr_set_threads(1);
-  run_implicit(g, what, &t, biased ? bias : NULL, t.got);
+  run_one(a, g, what, &t, biased ? bias : NULL, t.got);
   orr_set_threads(3);
-  run_implicit(g, what, &t, biased ? bias : NULL, again);
+  run_one(a, g, what, &t, biased ? bias : NULL, again);
   orr_set_threads(before);
   assert_memory_equal(t.got, again, bytes);
   const double n = terms_of(g, what) + 1;
@@ -304,8 +332,66 @@ static void tiles_keep_their_error(void **state) {
     g.ow = orr_conv_size(g.w, g.kw, g.sw, g.pw, g.dw);
     assert_true(orr_implicit_fits(&g));
     for (int what = TO_Y; what <= TO_W; what++)
-      compare_implicit(&g, what, trial % 4 ? -1 : 0, trial % 2 && what != TO_W);
+      compare_one(&tiles, &g, what, trial % 4 ? -1 : 0,
+                  trial % 2 && what != TO_W);
   }
+}
+
+// What no other algorithm takes: column matrices, of x or of y.
+static void column_matrices_keep_their_error(void **state) {
+  (void)state;
+  orr_conv g;
+  for (int trial = 0; trial < 300; trial++) {
+    if (!random_geometry(&g, trial) || g.n < 1) continue;
+    for (int what = TO_Y; what <= TO_W; what++)
+      compare_one(&selected, &g, what, trial % 4 ? -1 : 0,
+                  trial % 2 && what != TO_W);
+  }
+}
+
+static void a_kernel_for_each_channel_keeps_its_error(void **state) {
+  (void)state;
+  orr_conv g;
+  for (int trial = 0; trial < 500; trial++) {
+    if (!random_geometry(&g, trial) || g.n < 1) continue;
+    // Rows of one lane and of several, several blocks of rows.
+    g.groups = g.c = g.k = pick(1, 5);
+    if (trial % 3 == 0) g.w += pick(0, 40);
+    if (trial % 13 == 0) g.h += pick(0, 400);
+    g.oh = orr_conv_size(g.h, g.kh, g.sh, g.ph, g.dh);
+    g.ow = orr_conv_size(g.w, g.kw, g.sw, g.pw, g.dw);
+    assert_true(orr_depthwise_fits(&g));
+    for (int what = TO_Y; what <= TO_W; what++)
+      compare_one(&depthwise, &g, what, trial % 4 ? -1 : 0,
+                  trial % 2 && what != TO_W);
+  }
+}
+
+// Infinity at the edge reaches the taps that read it and no other.
+static void infinity_stays_where_it_is_read(void **state) {
+  (void)state;
+  const orr_conv g = {.n = 1,
+                      .c = 1,
+                      .h = 6,
+                      .w = 6,
+                      .k = 1,
+                      .oh = 6,
+                      .ow = 6,
+                      .kh = 3,
+                      .kw = 3,
+                      .groups = 1,
+                      .sh = 1,
+                      .sw = 1,
+                      .ph = 1,
+                      .pw = 1,
+                      .dh = 1,
+                      .dw = 1};
+  float x[36], y[36], w[9];
+  for (int i = 0; i < 36; i++) x[i] = y[i] = 1;
+  x[5] = INFINITY;  // of the first row, the last
+  assert_true(orr_depthwise_w(&g, x, y, w));
+  for (int k = 0; k < 9; k++)
+    assert_int_equal(isinf(w[k]) != 0, k / 3 < 2 && k % 3 > 0);
 }
 
 static orr_tensor *three(int which, orr_tensor *x, orr_tensor *w,
@@ -526,6 +612,9 @@ int main(void) {
       T(winograd_keeps_its_error),
       T(tiles_of_every_register),
       T(tiles_keep_their_error),
+      T(column_matrices_keep_their_error),
+      T(a_kernel_for_each_channel_keeps_its_error),
+      T(infinity_stays_where_it_is_read),
       T(winograd_can_be_switched_off),
       T(float32_agrees_with_float64),
       T(bits_do_not_depend_on_threads),
