@@ -40,6 +40,7 @@ want  pkg:zlib                   zlib1g-dev       zlib-devel   zlib    zlib
 want  pkg:libzip                 libzip-dev       libzip-devel libzip  libzip
 want  pkg:jansson                libjansson-dev   jansson-devel jansson jansson
 want  pkg:sqlite3                libsqlite3-dev   sqlite-devel sqlite  sqlite
+want  pkg:libmicrohttpd          libmicrohttpd-dev libmicrohttpd-devel libmicrohttpd libmicrohttpd
 want  pkg:libedit                libedit-dev      libedit-devel libedit libedit
 want  pkg:md4c                   libmd4c-dev      md4c-devel   md4c    -
 want  pkg:md4c-html              libmd4c-html0-dev md4c-devel  md4c    -

@@ -127,6 +127,7 @@ void orr_open_files(lua_State *L);
 void orr_open_process(lua_State *L);
 void orr_open_sqlite(lua_State *L);
 void orr_open_markdown(lua_State *L);
+void orr_open_http(lua_State *L);
 ORR_API int luaopen_orrery_core(lua_State *L);
 
 #endif

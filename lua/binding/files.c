@@ -2,7 +2,9 @@
 // failing returns nil and a sentence, as io.open does.
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,12 +75,12 @@ static int folder_close(lua_State *L) {
   return 0;
 }
 
-// stat(path) -> { kind, size, modified }; nil and a sentence when not there.
+// stat(path) -> { kind, size, modified, inode }; nil and a sentence when not there.
 static int status(lua_State *L) {
   const char *path = orr_check_text(L, 1, "path");
   struct stat s;
   if (stat(path, &s) != 0) return failed(L, "stat", path);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
   lua_pushstring(L,
                  S_ISDIR(s.st_mode)       ? "folder"
                      : S_ISREG(s.st_mode) ? "file"
@@ -88,6 +90,8 @@ static int status(lua_State *L) {
   lua_setfield(L, -2, "size");
   lua_pushinteger(L, (lua_Integer)s.st_mtime);
   lua_setfield(L, -2, "modified");
+  lua_pushinteger(L, (lua_Integer)s.st_ino);
+  lua_setfield(L, -2, "inode");
   return 1;
 }
 
@@ -119,6 +123,15 @@ static int current_folder(lua_State *L) {
   return 1;
 }
 
+// real(path) -> the path without links and dots; nil when it is not there.
+static int real_path(lua_State *L) {
+  const char *path = orr_check_text(L, 1, "path");
+  char found[PATH_MAX];
+  if (realpath(path, found) == NULL) return failed(L, "real", path);
+  lua_pushstring(L, found);
+  return 1;
+}
+
 // The module's table `fs`.
 void orr_open_files(lua_State *L) {
   luaL_newmetatable(L, "orrery.Folder");
@@ -131,6 +144,7 @@ void orr_open_files(lua_State *L) {
                                        {"exists", exists},
                                        {"remove", remove_path},
                                        {"rename", rename_path},
+                                       {"real", real_path},
                                        {"getcwd", current_folder},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);

@@ -365,6 +365,9 @@ static void push_features(lua_State *L) {
 #ifdef ORR_HAVE_SQLITE
       "sqlite",
 #endif
+#ifdef ORR_HAVE_HTTP
+      "http",
+#endif
       NULL};
   lua_newtable(L);
   for (int i = 0; have[i]; i++) {

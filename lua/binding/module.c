@@ -121,6 +121,7 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_process(L);
   orr_open_sqlite(L);
   orr_open_markdown(L);
+  orr_open_http(L);
   orr_open_optim(L);
   orr_open_io(L);
   orr_open_compile(L);

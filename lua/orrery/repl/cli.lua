@@ -12,6 +12,7 @@ orrery help --html FILE         writes the whole reference as one page
 orrery replay FILE              runs a percent-format file into a page
 orrery notebook FILE -o OUT     a Jupyter notebook as such a file
 orrery runs [show|diff|delete]  the runs of this folder; orrery runs --help
+orrery watch [FOLDER]           shows runs in the browser while they run
 orrery doctor                   what this is made of and what it finds
   -e CODE      run CODE           -l MOD     require MOD first
   -i           prompt afterwards  -          run what comes in on stdin
@@ -138,6 +139,13 @@ local function of_replay(name)
   end
 end
 verbs.replay, verbs.notebook = of_replay "replay", of_replay "notebook"
+
+function verbs.watch(words)
+  local status, message = require("orrery.watch.command")(words, print)
+  if host.interrupted() then host.clear_interrupt() end
+  if message then say(message) end
+  return status
+end
 
 local function write_reference(path)
   if not path then

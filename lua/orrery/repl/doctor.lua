@@ -67,6 +67,8 @@ function doctor.report()
     "no: built without libedit")
   row("runs", core._sqlite and "kept, by SQLite " .. core._sqlite.version or
     "not kept: built without SQLite")
+  row("live view", core._http and "orrery watch, by libmicrohttpd "
+    .. core._http.version or "none: built without libmicrohttpd")
   row("charts", on_path "gnuplot" or "none: install gnuplot")
   row("pictures", doctor.graphics())
   row("replays", ("%s, %s"):format(core._markdown "" and "Markdown by md4c"

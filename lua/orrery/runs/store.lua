@@ -85,7 +85,32 @@ function Store.open(out, make)
   return setmetatable({ db = db, out = out, path = path }, Store)
 end
 
+--- Opens the store of a folder to look into, never to write; nil while there
+--- is none.
+---@param out string
+---@return orrery.runs.Store?
+function Store.look(out)
+  local path = out .. "/" .. file_name
+  if Store.missing() or not core.fs.exists(path) then return nil end
+  local db = core._sqlite.open(path)
+  if not db then return nil end
+  local ok, found = pcall(function()
+    db:run "PRAGMA query_only=1"
+    return db:run("PRAGMA user_version")[1].user_version
+  end)
+  if ok and found == version then
+    return setmetatable({ db = db, out = out, path = path }, Store)
+  end
+  db:close()
+end
+
 function Store:close() self.db:close() end
+
+--- Another number after each change that another process made.
+---@return integer
+function Store:changes()
+  return self.db:run("PRAGMA data_version")[1].data_version
+end
 
 -- ------------------------------------------------------------- rows of runs
 
@@ -107,6 +132,15 @@ end
 --- All rows, in the order they were made.
 function Store:rows()
   local rows = self.db:run "SELECT * FROM runs ORDER BY id"
+  for _, row in ipairs(rows) do seen(row) end
+  return rows
+end
+
+--- All rows as `rows` has them, with what a list of runs shows and no more.
+function Store:overview()
+  local rows = self.db:run [[SELECT id, experiment, key, label, folder, status,
+    message, seed, attempts, created, started, ended, seconds, pid, pid_start,
+    host, heartbeat, fraction, note FROM runs ORDER BY id]]
   for _, row in ipairs(rows) do seen(row) end
   return rows
 end
@@ -216,10 +250,13 @@ function Store:cut(id, seq)
 end
 
 --- Numbers in the order they were logged.
+---@param id integer
+---@param after? integer  only those after a seq
+---@param most? integer  and no more than so many
 ---@return table[] rows  { seq, name, step, value }
-function Store:numbers(id)
-  local rows = self.db:run(
-    "SELECT seq, name, step, value FROM metrics WHERE run=? ORDER BY seq", id)
+function Store:numbers(id, after, most)
+  local rows = self.db:run([[SELECT seq, name, step, value FROM metrics
+    WHERE run=? AND seq>? ORDER BY seq LIMIT ?]], id, after or 0, most or -1)
   for i, r in ipairs(rows) do
     local value = r.value == "nan" and 0 / 0 or r.value
     rows[i] = { r.seq, r.name, r.step, value }
@@ -243,9 +280,9 @@ function Store:clear(id)
   self.db:run("DELETE FROM artifacts WHERE run=?", id)
 end
 
----@return table[] rows  name, path, content, in their order
+---@return table[] rows  name, place, path, content, in their order
 function Store:kept(id, kind)
-  return self.db:run([[SELECT name, path, content FROM artifacts
+  return self.db:run([[SELECT name, place, path, content FROM artifacts
     WHERE run=? AND kind=? ORDER BY place]], id, kind)
 end
 

@@ -1,0 +1,269 @@
+--- What is new in a store of runs, for pages that look on. Nothing is kept per
+--- page: a page says how far it has come, and gets what came after.
+---
+--- The store is read and never written, in short statements, and only when
+--- another process changed it; a training run does not notice.
+local core = require "orrery.core"
+local json = require "orrery.json"
+local Store = require "orrery.runs.store"
+local position = require "orrery.watch.position"
+local series_of = require "orrery.watch.series"
+
+---@class orrery.watch.Feed
+---@field out string
+---@field store? orrery.runs.Store  nil while there is none
+---@field stamp integer  rises with every change
+---@field runs table<integer, table>  by id: row, version, images
+---@field gone table[]  { id, version }: runs that were deleted
+---@field epoch integer  rises when another store takes the place
+local Feed = {}
+Feed.__index = Feed
+
+local pause = 2        -- seconds between looks at who is still alive
+local silence = 120    -- seconds without a word that are worth telling
+local most_rows = 20000
+local enough = 400000  -- bytes of events in one go
+
+-- Fields of a row that a page is told.
+local told = { "experiment", "label", "status", "message", "seed", "attempts",
+  "created", "started", "ended", "seconds", "fraction", "note", "silent" }
+
+local function changed(a, b)
+  for _, name in ipairs(told) do
+    if a[name] ~= b[name] then return true end
+  end
+  return false
+end
+
+-- JSON is UTF-8; what a script printed or a file is called need not be.
+local function clean(v)
+  if type(v) ~= "string" or utf8.len(v) then return v end
+  return (v:gsub("[\128-\255]", "?"))
+end
+
+local function next_version(self)
+  self.stamp = self.stamp + 1
+  return self.stamp
+end
+
+local function forget(self, id)
+  self.runs[id] = nil
+  self.gone[#self.gone + 1] = { id = id, version = next_version(self) }
+end
+
+-- Another store may have taken the place of the one that is open.
+local function check_store(self)
+  local stat = core.fs.stat(self.out .. "/runs.sqlite")
+  if self.store and (not stat or stat.inode ~= self.inode) then
+    self:close()
+    self.epoch = self.epoch + 1
+    for id in pairs(self.runs) do forget(self, id) end
+  end
+  if not self.store and stat then
+    self.store, self.inode = Store.look(self.out), stat.inode
+    self.changes = nil
+  end
+  return self.store
+end
+
+-- Minutes without a sign of life from a run that is said to run, or nil.
+local function silent(row)
+  local seconds = os.time() - (row.heartbeat or os.time())
+  return row.status == "running" and seconds > silence and seconds // 60 or nil
+end
+
+local function take(self, rows)
+  local there = {}
+  for _, row in ipairs(rows) do
+    there[row.id] = true
+    row.silent = silent(row)
+    local run = self.runs[row.id]
+    if not run then
+      run = { images = {}, listed = false }
+      self.runs[row.id] = run
+    end
+    if not run.row or changed(run.row, row) then
+      run.version, run.listed = next_version(self), false
+    end
+    run.row = row
+  end
+  for id in pairs(self.runs) do
+    if not there[id] then forget(self, id) end
+  end
+end
+
+--- Looks into the store. What it cannot read now it reads the next time.
+function Feed:refresh()
+  local store = check_store(self)
+  if not store then return end
+  local now, changes = core.clock(), store:changes()
+  if changes == self.changes and now - self.looked < pause then return end
+  -- (A picture drawn afresh under its name is no change of the store.)
+  local busy = false
+  for _, run in pairs(self.runs) do
+    if run.row.status == "running" then run.listed, busy = false, true end
+  end
+  if busy or changes ~= self.changes then self.stamp = self.stamp + 1 end
+  take(self, store:overview())
+  self.changes, self.looked = changes, now
+end
+
+-- ---------------------------------------------------------------- pictures
+
+local kinds = { png = "image/png", svg = "image/svg+xml", gif = "image/gif",
+  jpg = "image/jpeg", jpeg = "image/jpeg" }
+
+-- The real path of a picture in the folder of its run; nil when there is no
+-- such file, or a link leads out of the folder of runs.
+local function real_path(self, row, path)
+  local root = core.fs.real(self.out)
+  local found = root and path and core.fs.real(("%s/%s/%s"):format(self.out,
+    row.folder, path))
+  if not found or found:sub(1, #root + 1) ~= root .. "/" then return nil end
+  local stat = core.fs.stat(found)
+  if stat.kind ~= "file" then return nil end
+  return found, ("%x.%x.%x"):format(stat.inode, stat.size, stat.modified)
+end
+
+-- The pictures of a run as they are now; one that was drawn afresh is new.
+local function list_images(self, run)
+  if run.listed then return run.images end
+  local images = {}
+  for i, kept in ipairs(self.store:kept(run.row.id, "image")) do
+    local before = run.images[kept.place]
+    local _, stamp = real_path(self, run.row, kept.path)
+    local image = { name = kept.name, place = kept.place, stamp = stamp,
+      path = kept.path, order = i }
+    local same = before and before.stamp == stamp and before.name == kept.name
+    image.version = same and before.version or next_version(self)
+    images[kept.place] = image
+  end
+  run.images, run.listed = images, true
+  return images
+end
+
+--- A picture's bytes.
+---@param id integer  of the run
+---@param place integer  of the picture
+---@return string? bytes
+---@return string? kind  "image/png"
+function Feed:picture(id, place)
+  local run = self.runs[id]
+  if not run or not self.store then return nil end
+  local image = list_images(self, run)[place]
+  local ending = image and (image.path or ""):match "%.(%a+)$"
+  local kind = ending and kinds[ending:lower()]
+  local path = kind and real_path(self, run.row, image.path)
+  local file = path and io.open(path, "rb")
+  if not file then return nil end
+  local bytes = file:read "a"
+  file:close()
+  return bytes, kind
+end
+
+-- ------------------------------------------------------------------- events
+
+local function event(events, name, at, data)
+  local text = ("event: %s\nid: %s\ndata: %s\n\n"):format(name,
+    position.text(at), json.encode(data, { nonfinite = "text" }))
+  events[#events + 1] = text
+  events.size = events.size + #text
+end
+
+local function news_of_list(self, at, events)
+  local runs, gone = json.list(), json.list()
+  for id, run in pairs(self.runs) do
+    if run.version > at.list then
+      local row = { id = id }
+      for _, name in ipairs(told) do row[name] = clean(run.row[name]) end
+      runs[#runs + 1] = row
+    end
+  end
+  for _, dead in ipairs(self.gone) do
+    if dead.version > at.list then gone[#gone + 1] = dead.id end
+  end
+  local first = at.list == 0
+  at.list = self.stamp
+  if #runs + #gone == 0 and not first then return end
+  table.sort(runs, function(a, b) return a.id < b.id end)
+  event(events, "runs", at, { runs = runs, gone = gone })
+end
+
+-- Changes when what a page has of a run may be no part of it any more: the
+-- run began anew, or ended after that and its numbers were cut.
+local function generation(self, row)
+  local ended = row.attempts > 1 and row.status == "done"
+  return ("%d.%d%s"):format(self.epoch, row.attempts, ended and "e" or "")
+end
+
+local function news_of_numbers(self, at, id, events)
+  local mine, row = at.runs[id], self.runs[id].row
+  local now = generation(self, row)
+  local afresh = mine.generation ~= now
+  if afresh then mine.seq, mine.generation = 0, now end
+  local rows = self.store:numbers(id, mine.seq, most_rows)
+  if #rows == 0 and not afresh then return false end
+  if rows[1] then mine.seq = rows[#rows][1] end
+  event(events, "numbers", at, { run = id, afresh = afresh,
+    series = series_of(rows, clean) })
+  return #rows == most_rows
+end
+
+local function news_of_pictures(self, at, id, events)
+  local mine, run = at.runs[id], self.runs[id]
+  local list, newest = json.list(), mine.pictures
+  for _, image in pairs(list_images(self, run)) do
+    if image.version > mine.pictures and image.stamp then
+      list[#list + 1] = { place = image.place, name = clean(image.name),
+        stamp = image.stamp, order = image.order }
+    end
+    newest = math.max(newest, image.version)
+  end
+  mine.pictures = newest
+  if #list == 0 then return end
+  table.sort(list, function(a, b) return a.order < b.order end)
+  event(events, "pictures", at, { run = id, list = list })
+end
+
+--- What a page has not seen yet.
+---@param at table  orrery.watch.position: how far it has come; moved on
+---@param wanted integer[]  runs whose numbers and pictures it shows
+---@return string events  "" when there is nothing
+---@return boolean behind  is there more?
+function Feed:news(at, wanted)
+  local events, behind = { size = 0 }, false
+  news_of_list(self, at, events)
+  for _, id in ipairs(wanted) do
+    if self.store and self.runs[id] then
+      at.runs[id] = at.runs[id] or { seq = 0, generation = "", pictures = 0 }
+      behind = news_of_numbers(self, at, id, events) or behind
+      news_of_pictures(self, at, id, events)
+      if events.size > enough then
+        behind = true
+        break
+      end
+    end
+  end
+  return table.concat(events), behind
+end
+
+--- Is a run at work?
+---@return boolean
+function Feed:busy()
+  for _, run in pairs(self.runs) do
+    if run.row.status == "running" then return true end
+  end
+  return false
+end
+
+function Feed:close()
+  if self.store then self.store:close() end
+  self.store = nil
+end
+
+---@param out string  the folder of runs
+---@return orrery.watch.Feed
+return function(out)
+  return setmetatable({ out = out, stamp = 1, runs = {}, gone = {}, epoch = 1,
+    looked = 0 }, Feed)
+end
