@@ -264,3 +264,202 @@ t.test("range says what black and white stand for", function()
   t.equal(bytes "auto", { 0, 128, 255, 0 })
   t.equal(bytes(), { 0, 0, 255, 0 })
 end)
+
+-- ---------------------------------------------------- charts in characters
+
+local plain = { mode = "symbols", colors = "none", columns = 80, rows = 26,
+  cell = { 8, 16 } }
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
+  return lines
+end
+
+local bits = { 0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80 }
+
+-- What stands right of the axis' line; nil where there is none.
+local function inside_of(line)
+  for _, sign in ipairs { " \u{2502}", " \u{2524}" } do
+    local _, stop = line:find(sign, 1, true)
+    if stop then return line:sub(stop + 1) end
+  end
+end
+
+-- The plot's frame: dots as { x, y } from its lower left, in dots, and its
+-- size; letters by row and column, from the upper left.
+local function frame_of(text)
+  local rows = {}
+  for _, line in ipairs(lines_of(text)) do
+    rows[#rows + 1] = inside_of(line)
+  end
+  local dots, letters, width = {}, {}, 0
+  for row, line in ipairs(rows) do
+    local column = 0
+    for _, point in utf8.codes(line) do
+      column = column + 1
+      if point >= 0x2800 and point <= 0x28ff then
+        for k, bit in ipairs(bits) do
+          if (point - 0x2800) & bit ~= 0 then
+            dots[#dots + 1] = { x = 2 * (column - 1) + (k - 1) % 2,
+              y = 4 * (#rows - row) + 3 - (k - 1) // 2 }
+          end
+        end
+      elseif point ~= 32 then
+        letters[#letters + 1] = { row = row, column = column,
+          text = utf8.char(point) }
+      end
+    end
+    width = math.max(width, column)
+  end
+  return dots, letters, 2 * width, 4 * #rows
+end
+
+t.test("a line in characters has its dots on the line", function()
+  local dots, _, width, height = frame_of(show.text(
+    plot.line { x = { 0, 1 }, y = { 0, 1 }, ymin = 0, ymax = 1 }, plain))
+  t.ok(#dots >= width)
+  local seen = {}
+  for _, dot in ipairs(dots) do
+    t.ok(math.abs(dot.y / (height - 1) - dot.x / (width - 1)) < 0.02)
+    seen[dot.x] = true
+  end
+  for x = 0, width - 1 do t.ok(seen[x], "a gap at " .. x) end
+end)
+
+t.test("what is no number leaves a gap in characters too", function()
+  local y = {}
+  for i = 1, 101 do y[i] = i > 40 and i < 60 and 0 / 0 or 1 end
+  local dots, _, width = frame_of(show.text(plot.line { y = y }, plain))
+  for _, dot in ipairs(dots) do
+    local x = 100 * dot.x / (width - 1)
+    t.ok(x < 39.8 or x > 58.2, "a dot at " .. x)
+  end
+end)
+
+t.test("a chart in characters says title, axes, ticks, names and labels",
+  function()
+    local text = show.text(plot.line { series = {
+      { x = { 0, 10 }, y = { 100, 200 }, name = "first",
+        labels = { "a", "b" } },
+      { x = { 0, 10 }, y = { 150, 150 }, name = "second", dashed = true } },
+      title = "Title here", xlabel = "step", ylabel = "nats" }, plain)
+    for _, word in ipairs { "Title here", "step", "nats", "first", "second",
+      "100 \u{2524}", "200 \u{2524}" } do
+      t.ok(text:find(word, 1, true), word .. "\n" .. text)
+    end
+    t.ok(text:find "\n *0  +2  +4  +6  +8  +10\n", text)
+    t.ok(text:find "b" and not text:find "\27")
+  end)
+
+t.test("points of classes have marks of their own", function()
+  local _, letters = frame_of(show.text(plot.scatter { x = { 0, 1, 2 },
+    y = { 0, 1, 2 }, class = { 1, 2, 3 } }, plain))
+  local found = {}
+  for _, l in ipairs(letters) do found[#found + 1] = l.text end
+  -- From the top: the third class first.
+  t.equal(table.concat(found), "\u{25b2}\u{25a0}\u{25cf}")
+  t.ok(letters[1].column > letters[3].column)
+end)
+
+t.test("bars in characters are as long as their numbers", function()
+  local function bars(y)
+    local lines = lines_of(show.text(plot.bar { x = { "one", "two" }, y = y },
+      plain))
+    local _, one = lines[1]:gsub("\u{2588}", "")
+    local _, two = lines[2]:gsub("\u{2588}", "")
+    return one, two, lines
+  end
+  local one, two = bars { 10, 5 }
+  t.ok(one > 40 and math.abs(one - 2 * two) <= 1)
+  local lines
+  one, two, lines = bars { 1, -1 }
+  t.ok(math.abs(one - two) <= 1)
+  -- One bar ends where the other begins.
+  t.equal(#lines[1]:match "one +", 4 + two)
+  t.equal(lines[2]:match "two +", "two ")
+end)
+
+t.test("a histogram in characters has columns as high as its counts",
+  function()
+    local _, letters, width, height = frame_of(show.text(plot.hist {
+      values = { 1, 1, 1, 1, 3, 3 }, bins = 2, ymax = 4 }, plain))
+    local high = {}
+    for _, l in ipairs(letters) do
+      high[l.column] = (high[l.column] or 0) + 1
+    end
+    t.equal(high[2], height // 4)
+    t.near(high[width // 2 - 1] / high[2], 0.5, 0.1)
+  end)
+
+t.test("a heat map in characters has the first row on top", function()
+  local inside = {}
+  for _, line in ipairs(lines_of(show.text(plot.heatmap { { { 0, 1 },
+    { 1, 0.5 } } }, screen "symbols"))) do
+    inside[#inside + 1] = inside_of(line)
+  end
+  local rows = half_blocks(table.concat(inside, "\n") .. "\n")
+  t.equal(rows[1][1], { 68, 1, 84 })
+  t.equal(rows[1][#rows[1]], { 253, 231, 37 })
+  t.equal(rows[#rows][1], { 253, 231, 37 })
+  t.equal(rows[#rows][#rows[1]], { 33, 145, 140 })  -- viridis' middle
+end)
+
+t.test("contours of a cone are circles", function()
+  local n, at, z = 41, {}, {}
+  for i = 1, n do at[i] = (i - 21) / 10 end
+  for i = 1, n do
+    z[i] = {}
+    for j = 1, n do z[i][j] = math.sqrt(at[i] ^ 2 + at[j] ^ 2) end
+  end
+  local dots, _, width, height = frame_of(show.text(plot.contour { z = z,
+    x = at, y = at, levels = { 1 }, square = true }, plain))
+  t.ok(#dots > 60)
+  for _, dot in ipairs(dots) do
+    local x = -2 + 4 * dot.x / (width - 1)
+    local y = -2 + 4 * dot.y / (height - 1)
+    t.near(math.sqrt(x * x + y * y), 1, 0.06)
+  end
+end)
+
+t.test("arrows in characters point where they go", function()
+  local _, letters = frame_of(show.text(plot.quiver { x = { 0, 1, 0, 1 },
+    y = { 0, 0, 1, 1 }, u = { 1, 0, -1, -1 }, v = { 0, 1, 0, -1 } }, plain))
+  local heads = {}
+  for _, l in ipairs(letters) do heads[l.text] = true end
+  t.equal(heads, { ["\u{2192}"] = true, ["\u{2191}"] = true,
+    ["\u{2190}"] = true, ["\u{2199}"] = true })
+end)
+
+t.test("no chart in characters is wider than its terminal", function()
+  local z = { { 1, 2 }, { 3, 0 / 0 } }
+  local image = plot.image(orrery.rand { 8, 8 }, { title = "image" })
+  for _, figure in ipairs {
+    plot.line { { { 1, 2, 3 }, { 2, 1, 4 } }, name = "a rather long name",
+      labels = { "one", "a label", "another long label" }, title = "t" },
+    plot.line { y = {}, title = "none" },
+    plot.line { x = { 1e-6, 1e-3, 1 }, y = { 1e5, 1e6, 1e9 }, log_x = true,
+      log_y = true },
+    plot.scatter { y = orrery.randn { 300, 2 }, value = orrery.randn { 300 } },
+    plot.scatter { y = orrery.randn { 30, 2 }, square = true },
+    plot.bar { x = { "a bar whose name is far too long to be written whole",
+      "b" }, y = { -1e-9, 12345.678 }, sd = { 1, 1 } },
+    plot.hist { series = { { values = { 1, 2 } }, { values = { 3 } } } },
+    plot.heatmap { z = z, rows = { "first row", "second" },
+      columns = { "first column", "second" }, zlabel = "number" },
+    plot.heatmap { z = z, rows = { ("x"):rep(90), "\u{e9}\u{e9}\u{e9}" },
+      title = ("title "):rep(40), xlabel = ("x "):rep(120) },
+    plot.contour { z = { { 1, 2 }, { 3, 1 } }, filled = true },
+    plot.quiver { x = { 1, 2 }, y = { 1, 2 }, u = { 0, 0 }, v = { 0, 0 } },
+    plot.grid { plot.line { y = { 1, 2 } }, image, image },
+    plot.animation { image, image },
+  } do
+    for _, columns in ipairs { 40, 80, 200 } do
+      local text = show.text(figure, screen("symbols", { columns = columns }))
+      for _, line in ipairs(lines_of(text)) do
+        line = line:gsub("\27%[[%d;]*m", "")
+        t.ok(utf8.len(line) <= columns, tostring(figure) .. ": " .. line)
+      end
+    end
+  end
+end)

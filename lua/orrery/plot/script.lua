@@ -131,8 +131,9 @@ local function frame(fig, add, width, height)
   return empty
 end
 
--- What an empty chart says in its middle.
-local function reason(fig)
+--- What an empty chart says.
+---@return string
+function script.reason(fig)
   local any = false
   for _, s in ipairs(fig.series) do any = any or #s.y > 0 end
   if not any then return "no values" end
@@ -180,7 +181,7 @@ function script.of(fig, format, scale)
   if legend ~= "right" and not has_map(fig) then add "set rmargin 3.5" end
   if frame(fig, add, width, height) then
     add "unset tics"
-    add("set label 1 " .. quote(reason(fig))
+    add("set label 1 " .. quote(script.reason(fig))
       .. " at graph 0.5, graph 0.5 center tc rgb '#777777'")
     parts[1] = "NaN notitle"
     add "unset colorbox"

@@ -1,26 +1,7 @@
 --- Pixels as half-blocks: each character is two of them, one above the other,
 --- the upper in the text's colour and the lower in the background's.
 
--- The nearest of the 256 colours every terminal has: its 6 x 6 x 6 cube, or
--- its 24 greys where all three are close.
-local function indexed(r, g, b)
-  if math.max(r, g, b) - math.min(r, g, b) < 12 then
-    local grey = (r + g + b) // 3
-    if grey < 4 then return 16 elseif grey > 246 then return 231 end
-    return 232 + math.min(23, math.max(0, (grey - 3) // 10))
-  end
-  local function level(v)
-    return v < 48 and 0 or v < 115 and 1 or math.min(5, (v - 35) // 40)
-  end
-  return 16 + 36 * level(r) + 6 * level(g) + level(b)
-end
-
-local function color(colors, where, r, g, b)
-  if colors == "true" then
-    return ("%d;2;%d;%d;%d"):format(where, r, g, b)
-  end
-  return ("%d;5;%d"):format(where, indexed(r, g, b))
-end
+local code = require "orrery.show.colors".code
 
 -- Rows of pixels as functions of the column: red, green, blue, with what is
 -- transparent on white.
@@ -48,8 +29,8 @@ return function(pixels, colors)
   for top = 1, h, 2 do
     local line, fore, back = {}, nil, nil
     for x = 1, w do
-      local f = color(colors, 38, at(top, x))
-      local b = top < h and color(colors, 48, at(top + 1, x)) or "49"
+      local f = code(colors, 38, { at(top, x) })
+      local b = code(colors, 48, top < h and { at(top + 1, x) } or nil)
       if f ~= fore or b ~= back then
         line[#line + 1] = ("\27[%s;%sm"):format(f, b)
         fore, back = f, b

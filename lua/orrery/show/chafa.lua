@@ -20,8 +20,8 @@ local function command(t, format, width, height, name)
       .. "--animate off '%s' </dev/null 2>/dev/null"):format(program,
         (width + 7) // 8, (height + 7) // 8, name)
   end
-  return ("'%s' --format symbols --colors %s --size %dx%d --polite on "
-    .. "--animate off '%s' </dev/null 2>/dev/null"):format(program,
+  return ("'%s' --format symbols --symbols block --colors %s --size %dx%d "
+    .. "--polite on --animate off '%s' </dev/null 2>/dev/null"):format(program,
       t.colors == "true" and "full" or "256", t.columns,
       math.max(4, t.rows - 3), name)
 end

@@ -3,17 +3,18 @@ local orrery = require "orrery"
 local raw = require "orrery.core"._io
 local blocks = require "orrery.show.blocks"
 local chafa = require "orrery.show.chafa"
+local chart = require "orrery.show.chart"
+local letters = require "orrery.show.letters"
 
 local draw = {}
 
 -- Pixels as large as `size` (width, height) holds, and no more than `most`
 -- times their own: whole times, so that each stays a square.
 local function enlarged(pixels, size, most)
-  local c, h, w = pixels:shape()
+  local _, h, w = pixels:shape()
   local k = math.min(most, size[1] // w, size[2] // h)
   if k <= 1 then return pixels end
-  return pixels:reshape(c, h, 1, w, 1):expand(c, h, k, w, k)
-    :reshape(c, h * k, w * k)
+  return require "orrery.plot.pixels".enlarge(pixels:unsqueeze(1), k)[1]
 end
 
 -- Pixels shrunk to fit `size`, each of the new ones the mean of those below.
@@ -28,10 +29,6 @@ local function fitted(pixels, size)
       pixels:to "float32":unsqueeze(1), to)
     return (small[1] + 0.5):floor():clamp(0, 255):to "uint8"
   end)
-end
-
-local function room(t)
-  return { t.columns * t.cell[1], math.max(8, t.rows - 3) * t.cell[2] }
 end
 
 -- kitty's protocol: the PNG in base64, 4096 characters at a time; q=2, so that
@@ -53,25 +50,99 @@ function draw.iterm2(png)
     :format(#png, require "orrery.report.base64"(png))
 end
 
--- An image for a terminal that draws pixels.
-local function with_pixels(pixels, t)
-  local size = room(t)
+-- Charts are drawn larger where characters have many pixels.
+local function raster(fig, t)
+  local scale = math.max(1, math.min(3, math.floor(t.cell[1] / 8 + 0.5)))
+  if not fig.series or scale == 1 then return fig:raster() end
+  local png, why = require "orrery.plot.gnuplot".draw(fig, "png", scale)
+  if not png then return nil, why end
+  return raw.png_pixels("plot", png)
+end
+
+-- For a terminal that draws pixels; nil where it cannot be done.
+local function with_pixels(fig, t)
+  local pixels, why = raster(fig, t)
+  if not pixels then return nil, why end
+  local size = { t.columns * t.cell[1], math.max(8, t.rows - 3) * t.cell[2] }
   pixels = fitted(enlarged(pixels, { math.min(size[1], 640),
     math.min(size[2], 640) }, 8), size)
   if t.mode == "sixel" then return chafa(pixels, t, "sixel") end
-  local png, why = raw.png_bytes("show", pixels)
+  local png
+  png, why = raw.png_bytes("show", pixels)
   if not png then return nil, why end
   return draw[t.mode](png)
 end
 
-local function with_symbols(pixels, t)
+local function split(text)
+  local lines = {}
+  for line in text:gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
+  return lines
+end
+
+-- Pixels as half-blocks, or by chafa's many characters where they are more
+-- than the terminal has.
+local function image(pixels, t, alone)
   local size = { t.columns, 2 * math.max(4, t.rows - 3) }
   local _, h, w = pixels:shape()
-  if w > size[1] or h > size[2] then
+  if alone and (w > size[1] or h > size[2]) then
     local text = chafa(pixels, t, "symbols")
-    if text then return text end
+    if text then return split(text), size[1] end
   end
-  return blocks(fitted(enlarged(pixels, size, 4), size), t.colors)
+  pixels = fitted(enlarged(pixels, size, 4), size)
+  return split(blocks(pixels, t.colors)), pixels:size(-1)
+end
+
+local function with_title(lines, fig, width)
+  if fig.title then table.insert(lines, 1, letters.clip(fig.title, width)) end
+  return lines
+end
+
+local symbols
+
+-- Blocks of lines side by side, then the next row of them.
+local function sheet(fig, t)
+  local n = #fig.figures
+  local charts = false
+  for _, one in ipairs(fig.figures) do charts = charts or one.series ~= nil end
+  local across = math.min(n, fig.columns or math.ceil(math.sqrt(n)),
+    math.max(1, t.columns // (charts and 38 or 16)))
+  local cell = setmetatable({ columns = (t.columns - 2 * (across - 1))
+    // across, rows = charts and 20 or t.rows }, { __index = t })
+  local lines = {}
+  if fig.title then lines[1] = letters.clip(fig.title, t.columns) end
+  for first = 1, n, across do
+    local blocks_, high = {}, 0
+    for i = first, math.min(n, first + across - 1) do
+      local b = { symbols(fig.figures[i], cell) }
+      if not b[1] then return nil, b[2] end
+      blocks_[#blocks_ + 1], high = b[1], math.max(high, #b[1])
+    end
+    for row = 1, high do
+      local parts = {}
+      for i, b in ipairs(blocks_) do
+        local line = b[row] or ""
+        local plain = line:gsub("\27%[[%d;]*m", "")
+        parts[i] = line .. (" "):rep(cell.columns + 2
+          - letters.length(plain))
+      end
+      lines[#lines + 1] = table.concat(parts):gsub("%s+$", "")
+    end
+    if first + across <= n then lines[#lines + 1] = "" end
+  end
+  return lines, t.columns
+end
+
+-- Lines of characters, and how wide they are.
+function symbols(fig, t)
+  if fig.frames then
+    return sheet(require "orrery.plot.film".still(fig), t)
+  elseif fig.figures then
+    return sheet(fig, t)
+  elseif fig.series then
+    return chart(fig, t)
+  end
+  local lines, width = image(fig:raster(), t, not getmetatable(t))
+  return with_title(lines, fig, t.columns), width
 end
 
 --- Text that draws the figure; nil and a sentence when it cannot be drawn.
@@ -80,11 +151,11 @@ end
 ---@return string? text
 ---@return string? why
 return function(fig, t)
-  local pixels, why = fig:raster()
-  if not pixels then return nil, why end
   if t.mode ~= "symbols" then
-    local text = with_pixels(pixels, t)
+    local text = with_pixels(fig, t)
     if text then return text end
   end
-  return with_symbols(pixels, t)
+  local lines, why = symbols(fig, t)
+  if not lines then return nil, why end
+  return table.concat(lines, "\n") .. "\n"
 end
