@@ -23,10 +23,12 @@ local function figure_of(value, given)
     options.shown(value))
 end
 
--- Keeps the picture in a file of its own, and says where.
+-- Keeps the picture in a file of its own, and says where: in TMPDIR, if there
+-- is one, else where the system has such files.
 local function kept(fig)
-  local base = os.tmpname()
-  local path = base .. ".png"
+  local base, folder = os.tmpname(), os.getenv "TMPDIR" or ""
+  local name = folder == "" and base or folder .. "/" .. base:match "[^/]*$"
+  local path = name .. (fig.frames and ".gif" or ".png")
   local ok, why = fig:save(path)
   os.remove(base)
   if not ok then return why end
