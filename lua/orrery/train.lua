@@ -7,6 +7,7 @@ local ema = require "orrery.train.ema"
 local monitors = require "orrery.train.monitors"
 
 local train = { Meter = Meter, checkpoint = checkpoint, monitors = monitors,
+  measures = require "orrery.train.measures",
   attempt = require("orrery.train.attempt").attempt }
 
 --- A progress line: `local p = train.progress(total); p:update(i); p:finish()`.

@@ -165,10 +165,44 @@ t.test("a training loop watches the metrics it is told to", function()
       monitors = { loss = 3 } })
 end)
 
+-- ---------------------------------------------------------------- measurements
+
+local measures = orrery.train.measures
+
+t.test("accuracy, dead units and modes are counted", function()
+  t.equal(measures.d_accuracy(orrery.tensor { 1, 2, -1, 3 },
+    orrery.tensor { -1, 0, 5, 6 }), (0.75 + 0.5) / 2)
+  t.equal(measures.dead_units(orrery.tensor { { 0, 1, 0, -1 },
+    { 0, 0, 2, -2 } }), 0.5)
+  local maps = orrery.zeros(2, 4, 3, 3)
+  maps[{ 2, 3, 1, 2 }] = 1
+  t.equal(measures.dead_units(maps), 0.75)
+  local centres = orrery.tensor { { 0, 0 }, { 10, 0 }, { 0, 10 } }
+  local coverage, quality = measures.mode_coverage(orrery.tensor {
+    { 0.5, 0 }, { 0, 0.5 }, { 10, 0.9 }, { 5, 5 } }, centres, 1)
+  t.near(coverage, 2 / 3, 1e-12)
+  t.equal(quality, 0.75)
+  t.fails("dead_units: activations are [3]; give [B, units]",
+    measures.dead_units, orrery.zeros(3))
+end)
+
+-- A gradient g with noise of variance v in each of d directions has
+-- E|mean of b|^2 = |g|^2 + d v / b.
+t.test("the noise scale is that of a gradient with known noise", function()
+  local g, dv, small, big = 3.0, 40.0, 8, 64
+  t.near(measures.gradient_noise(g + dv / small, small, g + dv / big, big),
+    dv / g / big, 1e-12)
+  t.equal(measures.gradient_noise(1 / 8, 8, 1 / 64, 64), math.huge)
+  t.equal(measures.gradient_noise(1, 8, 1, 64), 0.0)
+  t.fails("gradient_noise: the batches are 8 and 8; the second must be the "
+    .. "larger", measures.gradient_noise, 1, 8, 1, 8)
+end)
+
 -- Scripts that train, run at the prompt in a process of its own, in `out`.
 local function prompt(out, entries)
   local path = out .. "/entries.lua"
   assert(orrery.io.write_file(path, ([[
+    require("orrery.runs.current").forget()  -- this file is no script
     local session = require("orrery.repl").session { env = _ENV }
     for _, entry in ipairs { %s } do session:eval(entry) end
   ]]):format(entries)))

@@ -46,7 +46,8 @@ end
 ---@param step number
 ---@param measured table  kl_per_latent (nats, a list), active_units (a count),
 ---  mode_coverage, d_accuracy, dead_units (parts of 1), gradient_noise (noise
----  scale / batch; McCandlish et al. 2018), or numbers that `limits` has
+---  scale / batch), or numbers that `limits` has; train.measures gives the
+---  last four
 ---@param limits? table<string, orrery.train.Rule>  instead of the usual ones
 function Log:monitor(step, measured, limits)
   if type(measured) ~= "table" then

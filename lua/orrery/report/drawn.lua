@@ -52,6 +52,16 @@ function Page:plot(figure, options)
   return self
 end
 
+--- The logged numbers of a run, read once for the whole page.
+---@param run orrery.runs.Record
+---@return table<string, { x: number[], y: number[] }> series
+---@return string[] names
+function Page:numbers(run)
+  local kept = self.numbers_of[run] or table.pack(run:metrics())
+  self.numbers_of[run] = kept
+  return kept[1], kept[2]
+end
+
 -- The same as a picture, where dygraphs is not installed.
 local function still(options)
   local plot = require "orrery.plot"
@@ -124,6 +134,18 @@ local function with_sliders(page, trials, options)
     table.concat(hidden), assets.guard(json.encode(spec)))
 end
 
+-- "beta 4", and the seed where several trials have that beta.
+local function row_label(trials, trial, setting)
+  if not setting then return trial.label end
+  local same = 0
+  for _, other in ipairs(trials) do
+    if other[setting] == trial[setting] then same = same + 1 end
+  end
+  local label = ("%s %s"):format(setting, columns.show(trial[setting]))
+  if same == 1 or not trial.seed then return label end
+  return ("%s, seed %s"):format(label, columns.show(trial.seed))
+end
+
 --- Pictures of all trials. With `image`, the matrix of that picture by
 --- settings, seed and step: two of them are its rows and columns, each other
 --- has a slider, and so have the samples of a grid. With `images`, a plain
@@ -139,8 +161,7 @@ function Page:image_matrix(options)
   end
   lines[#lines + 1] = "</tr>"
   for _, trial in ipairs(trials) do
-    local label = options.rows and ("%s %s"):format(options.rows,
-      columns.show(trial[options.rows])) or trial.label
+    local label = row_label(trials, trial, options.rows)
     lines[#lines + 1] = ("<tr><th>%s</th>"):format(self.escape(label or ""))
     for _, name in ipairs(options.images) do
       local path = trial.images and trial.images[name]

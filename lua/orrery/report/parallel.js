@@ -107,11 +107,20 @@ class Parallel {
         height: bottom - top, class: 'grip' });
       this.brushing(grip, brush, a);
       this.svg.append(svg('line', { x1: x, x2: x, y1: top, y2: bottom,
-        class: 'axis' }), ...marks.map((v) => svg('text', { x: x - 6,
-        y: y(v) + 4, 'text-anchor': 'end', class: 'tick' }, this.text(a, v))),
+        class: 'axis' }), ...marks.map((v, m) => this.tick(a, v, axis.ticks
+        || m === 1 ? 0 : m - 1)),
       brush, grip, name);
       return name;
     });
+  }
+
+  // Beside the axis; the ends of numbers below (-1) and above (1) it, out of
+  // the way of the lines.
+  tick(a, v, end) {
+    const x = this.x(a) - (end ? 0 : 6);
+    const y = this.scales[a].y(v) + (end < 0 ? 18 : end > 0 ? -8 : 4);
+    return svg('text', { x, y, class: 'tick', 'text-anchor':
+      end ? 'middle' : 'end' }, this.text(a, v));
   }
 
   // Dragging leaves the lines that pass between; a click lets all back.

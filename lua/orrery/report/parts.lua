@@ -28,10 +28,10 @@ end
 
 -- The charts of several runs: { title, series } in the order they first come.
 -- A chart of many lines is left to the page of each run.
-local function charts_of(runs, most_lines, setting_of)
+local function charts_of(page, runs, most_lines, setting_of)
   local charts, by, count = {}, {}, 0
   for _, run in ipairs(runs) do
-    local series, names = run:metrics()
+    local series, names = page:numbers(run)
     for _, name in ipairs(names) do
       local title, line = parts.chart_of(name)
       if not by[title] then
@@ -63,8 +63,8 @@ end
 ---@param step? string  what the x axis counts
 ---@param setting_of? fun(run: table): string  what runs of one setting share
 function parts.curves(page, runs, step, setting_of)
-  local charts, count, left = charts_of(runs, #runs > 1 and 6 or math.huge,
-    setting_of)
+  local charts, count, left = charts_of(page, runs,
+    #runs > 1 and 6 or math.huge, setting_of)
   if #charts + #left == 0 then return end
   page:heading "Curves"
   local points = parts.points(count)
@@ -87,7 +87,7 @@ end
 function parts.warnings(page, runs)
   local now, before = {}, {}
   for _, run in ipairs(runs) do
-    for _, w in ipairs(run:warnings()) do
+    for _, w in ipairs(run:warnings(page:numbers(run))) do
       local item = { who = #runs > 1 and run.label or nil, text = w.text }
       table.insert(w.holds and now or before, item)
     end

@@ -226,8 +226,13 @@ function Record:metrics()
 end
 
 --- What is amiss with it; see runs.warnings.
+---@param series? table  what metrics() gives, when that was read already
+---@param names? string[]
 ---@return table[] warnings  { name, text, step?, holds (still so at its end) }
-function Record:warnings() return warnings(self) end
+function Record:warnings(series, names)
+  if not series then series, names = self:metrics() end
+  return warnings(self, series, names)
+end
 
 -- Everything a run's identity hangs on, as text.
 local function canonical(experiment, k, code)

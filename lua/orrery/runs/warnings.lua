@@ -5,8 +5,10 @@ local Recorder = require "orrery.runs.recorder"
 local monitors = require "orrery.train.monitors"
 
 ---@param run orrery.runs.Record
+---@param series table<string, { x: number[], y: number[] }>
+---@param names string[]
 ---@return table[] warnings  { name, text, step?, holds (still so at its end) }
-return function(run)
+return function(run, series, names)
   local list = {}
   if run.status == "failed" or run.status == "diverged" then
     list[1] = { name = run.status, holds = true,
@@ -18,7 +20,6 @@ return function(run)
   elseif run.store and run.id then
     rules, said = Recorder.stored(run.store, run.id)
   end
-  local series, names = run:metrics()
   for _, name in ipairs(names) do
     list[#list + 1] = monitors.odd(name, series[name])
     if rules[name] then

@@ -1,0 +1,77 @@
+--- Measurements that monitors look at: parts of 1 and ratios, as numbers.
+local orrery = require "orrery"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+local measures = {}
+
+-- A part of the entries, as a number.
+local function part(mask) return mask:to("float64"):mean():item() end
+
+--- How often a discriminator is right: logits above 0 say "real".
+---@param real orrery.Tensor  logits of real examples
+---@param fake orrery.Tensor  logits of generated ones
+---@return number  0 to 1; 0.5 when it cannot tell them apart
+function measures.d_accuracy(real, fake)
+  options.tensor("d_accuracy", "real", real)
+  options.tensor("d_accuracy", "fake", fake)
+  return orrery.no_grad(function()
+    return (part(real:gt(0)) + part(fake:le(0))) / 2
+  end)
+end
+
+--- The part of units that give 0 (or less) for every example.
+---@param activations orrery.Tensor  [B, units] or [B, channels, H, W]
+---@return number  0 to 1
+function measures.dead_units(activations)
+  local x = options.tensor("dead_units", "activations", activations)
+  if x:dim() < 2 or x:numel() == 0 then
+    blame("dead_units: activations are %s; give [B, units]", x:shape_str())
+  end
+  return orrery.no_grad(function()
+    local units = x:reshape(x:size(1), x:size(2), -1):transpose(1, 2)
+    return part(units:reshape(x:size(2), -1):amax(2):le(0))
+  end)
+end
+
+--- The part of modes that samples reach.
+---@param samples orrery.Tensor  [N, D]
+---@param centres orrery.Tensor  [K, D]
+---@param radius number  a sample within it belongs to a mode; three standard
+---  deviations (Srivastava et al. 2017)
+---@return number coverage  modes with a sample, 0 to 1
+---@return number quality  samples that belong to a mode, 0 to 1
+function measures.mode_coverage(samples, centres, radius)
+  options.tensor("mode_coverage", "samples", samples)
+  options.tensor("mode_coverage", "centres", centres)
+  options.number("mode_coverage", "radius", radius)
+  return orrery.no_grad(function()
+    local square = (samples:unsqueeze(2) - centres:unsqueeze(1)) ^ 2
+    local near = square:sum(-1):le(radius * radius):to "float64"
+    return near:amax(1):mean():item(), near:amax(2):mean():item()
+  end)
+end
+
+--- How noisy a gradient is: the noise scale of McCandlish et al. (2018),
+--- tr(covariance) / |gradient|^2, over the batch. Above 1 the step is more
+--- noise than gradient. From the squared norms of two gradients of the same
+--- parameters, one over a part of the examples and one over all of them.
+---@param small number  |gradient|^2 over `b_small` examples
+---@param b_small integer
+---@param big number  |gradient|^2 over `b_big` examples
+---@param b_big integer  the batch
+---@return number  infinite when the two show no gradient at all
+function measures.gradient_noise(small, b_small, big, b_big)
+  options.count("gradient_noise", "b_small", b_small)
+  options.count("gradient_noise", "b_big", b_big)
+  if b_big <= b_small then
+    blame("gradient_noise: the batches are %d and %d; the second must be the "
+      .. "larger", b_small, b_big)
+  end
+  local true_square = (b_big * big - b_small * small) / (b_big - b_small)
+  local trace = (small - big) / (1 / b_small - 1 / b_big)
+  if true_square <= 0 then return math.huge end
+  return math.max(0, trace / true_square / b_big)
+end
+
+return measures
