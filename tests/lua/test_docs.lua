@@ -40,9 +40,15 @@ for i, program in ipairs(list) do
   end)
 end
 
--- Types what follows each "> " and gives the whole conversation.
+-- Types what follows each "> " and gives the whole conversation, as in a
+-- terminal of 72 columns without colours.
 local function converse(console)
   local out = {}
+  local show = require "orrery.show"
+  local before = show.sink(function(figure, write)
+    write(show.text(figure, { mode = "symbols", colors = "none", columns = 72,
+      rows = 20, cell = { 8, 16 } }))
+  end)
   local session = repl.session {
     write = function(text) out[#out + 1] = text end,
   }
@@ -53,6 +59,7 @@ local function converse(console)
       session:eval(entry)
     end
   end
+  show.sink(before)
   return table.concat(out)
 end
 

@@ -224,6 +224,19 @@ test("every kind of chart is drawn, odd values and all", function()
   end
 end)
 
+test("texts are shown as they are, whatever they mean to gnuplot", function()
+  local evil = { "`echo run`", "50 %s", "@x", "a\\b", '"quoted"', "x_1^2" }
+  for _, text in ipairs(evil) do
+    local svg = plot.bar { x = { text, "b" }, y = { 1, 2 }, title = text,
+      name = text, ylabel = text }:bytes "svg"
+    local plain, n = svg:gsub("&quot;", '"'), 0
+    for found in plain:gmatch ">([^<>]*)<" do
+      if found:find(text, 1, true) then n = n + 1 end
+    end
+    t.ok(n >= 4, text .. " is there " .. n .. " times")
+  end
+end)
+
 test("an SVG says its title, axes, names and labels", function()
   local svg = plot.line { x = { 1, 2 }, y = { 3, 4 }, name = "beta < 4",
     title = "Rate & co", xlabel = "step", ylabel = "nats",

@@ -289,11 +289,13 @@ end
 -- The plot's frame: dots as { x, y } from its lower left, in dots, and its
 -- size; letters by row and column, from the upper left.
 local function frame_of(text)
-  local rows = {}
+  local rows, width = {}, nil
   for _, line in ipairs(lines_of(text)) do
+    local rule = line:match "^ *\u{2514}(.*)$"
+    width = rule and utf8.len(rule) or width
     rows[#rows + 1] = inside_of(line)
   end
-  local dots, letters, width = {}, {}, 0
+  local dots, letters = {}, {}
   for row, line in ipairs(rows) do
     local column = 0
     for _, point in utf8.codes(line) do
@@ -310,7 +312,6 @@ local function frame_of(text)
           text = utf8.char(point) }
       end
     end
-    width = math.max(width, column)
   end
   return dots, letters, 2 * width, 4 * #rows
 end

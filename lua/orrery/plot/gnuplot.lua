@@ -53,7 +53,7 @@ local function run(text)
   local file, why = io.open(name, "w")
   if not file then return nil, why end
   file:write(text):close()
-  local child = io.popen(("'%s' '%s' 2>'%s'"):format(
+  local child = io.popen(("'%s' -d '%s' 2>'%s'"):format(
     found:gsub("'", "'\\''"), name, log), "r")
   if not child then return nil, "it cannot be started" end
   local bytes = child:read "a"

@@ -93,7 +93,9 @@ local function named(axis, names, places, room, add)
     local name = type(names[i]) == "number" and ("%.6g"):format(names[i])
       or tostring(names[i])
     longest = math.max(longest, utf8.len(name) or #name)
-    ticks[#ticks + 1] = ("%s %s"):format(quote(name), number(places[i]))
+    -- A tick's text is a format for its number.
+    ticks[#ticks + 1] = ("%s %s"):format(quote((name:gsub("%%", "%%%%"))),
+      number(places[i]))
   end
   local turned = axis == "x" and #ticks * (longest + 1) * 7 > room
   if turned then  -- they reach to the left of their bars

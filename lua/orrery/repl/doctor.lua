@@ -69,7 +69,11 @@ function doctor.report()
     "not kept: built without SQLite")
   row("live view", core._http and "orrery watch, by libmicrohttpd "
     .. core._http.version or "none: built without libmicrohttpd")
-  row("charts", on_path "gnuplot" or "none: install gnuplot")
+  row("charts", on_path "gnuplot" or "no files, only in characters: install "
+    .. "gnuplot for PNG and SVG")
+  row("films", core._io.features.gif and "GIF" or "no: built without giflib")
+  row("chafa", on_path "chafa" or "none: install it for sixels, and finer "
+    .. "images in characters")
   row("pictures", doctor.graphics())
   row("replays", ("%s, %s"):format(core._markdown "" and "Markdown by md4c"
     or "no Markdown: built without md4c",

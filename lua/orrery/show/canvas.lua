@@ -104,7 +104,7 @@ local function shown(c)
   return " "
 end
 
---- The rows as text, each of `width` characters.
+--- The rows as text, each of `width` characters but for spaces at its end.
 ---@param depth "true"|"256"|"none"
 ---@return string[]
 function Canvas:rows(depth)
@@ -112,16 +112,18 @@ function Canvas:rows(depth)
   for row = 1, self.height do
     local line, before = {}, "39;49"
     for column = 1, self.width do
-      local text, fore, back = shown(
+      local letter, fore, back = shown(
         self.cells[(row - 1) * self.width + column])
       local now = code(depth, 38, fore) .. ";" .. code(depth, 48, back)
       if now ~= before and depth ~= "none" then
         line[#line + 1] = "\27[" .. now .. "m"
         before = now
       end
-      line[#line + 1] = text
+      line[#line + 1] = letter
     end
-    rows[row] = table.concat(line) .. (before ~= "39;49" and "\27[0m" or "")
+    local text = table.concat(line)
+    rows[row] = before ~= "39;49" and text .. "\27[0m"
+      or text:gsub(" +$", "")
   end
   return rows
 end

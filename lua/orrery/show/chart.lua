@@ -98,7 +98,7 @@ local function y_ticks(fig, y, height)
     if s.rows and #s.rows <= height then values, names = s.y, s.rows end
   end
   if #values == 0 then
-    values = ranges.ticks(y, math.max(2, height // 3), fig.log_y)
+    values = ranges.ticks(y, math.max(2, height // 2), fig.log_y)
     for i, v in ipairs(values) do
       names[i] = ranges.tick_text(v, fig.log_y)
     end

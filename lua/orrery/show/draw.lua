@@ -59,6 +59,13 @@ local function raster(fig, t)
   return raw.png_pixels("plot", png)
 end
 
+-- A film plays where a GIF does.
+local function playing(fig, t)
+  if not fig.frames or t.mode ~= "iterm2" then return nil end
+  local gif = fig:bytes "gif"
+  return gif and draw.iterm2(gif)
+end
+
 -- For a terminal that draws pixels; nil where it cannot be done.
 local function with_pixels(fig, t)
   local pixels, why = raster(fig, t)
@@ -140,6 +147,9 @@ function symbols(fig, t)
     return sheet(fig, t)
   elseif fig.series then
     return chart(fig, t)
+  elseif t.colors == "none" then
+    return nil, "show: an image is all colours, and NO_COLOR is set; "
+      .. "save it to a file"
   end
   local lines, width = image(fig:raster(), t, not getmetatable(t))
   return with_title(lines, fig, t.columns), width
@@ -152,7 +162,7 @@ end
 ---@return string? why
 return function(fig, t)
   if t.mode ~= "symbols" then
-    local text = with_pixels(fig, t)
+    local text = playing(fig, t) or with_pixels(fig, t)
     if text then return text end
   end
   local lines, why = symbols(fig, t)

@@ -4,7 +4,7 @@ local core = require "orrery.core"
 
 ---@class orrery.show.Terminal
 ---@field mode "kitty"|"iterm2"|"sixel"|"symbols"|"none"
----@field colors "true"|"256"
+---@field colors "true"|"256"|"none"
 ---@field columns integer
 ---@field rows integer
 ---@field cell integer[]  width and height of a character in pixels
@@ -80,8 +80,9 @@ function terminal.detect(get)
   end
   local deep = get "COLORTERM":find "truecolor" or get "COLORTERM":find "24bit"
     or get "TERM":find "direct"
-  return { mode = mode, why = why, colors = deep and "true" or "256",
-    columns = columns, rows = rows, cell = cell }
+  local colors = get "NO_COLOR" ~= "" and "none" or deep and "true" or "256"
+  return { mode = mode, why = why, colors = colors, columns = columns,
+    rows = rows, cell = cell }
 end
 
 return terminal
