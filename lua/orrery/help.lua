@@ -227,8 +227,9 @@ local function find(path)
   return value
 end
 
---- Text about an op, a function, a module ("nn.Linear") or a tensor method
---- ("Tensor.view"); nil when there is nothing of that name.
+--- Text about an op, a function, a module ("nn.Linear"), a tensor method
+--- ("Tensor.view") or a guide ("gradients");
+--- nil when there is nothing of that name.
 ---@param name string|function
 ---@return string?
 function help.help(name)
@@ -259,6 +260,7 @@ function help.help(name)
   local value = find(name) or orrery.Tensor.methods[last]
   if type(value) == "function" then return help.of_function(value, name) end
   if type(value) == "table" then return help.of_table(value, name) end
+  return require "orrery.guides".text(name)
 end
 
 return help

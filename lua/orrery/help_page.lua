@@ -1,6 +1,6 @@
---- The reference as one HTML page that opens from disk: every op from its
---- record, every public function and layer from its comment, PyTorch's names
---- beside ours. `orrery help --html FILE` writes it.
+--- The reference as one HTML page that opens from disk: the guides, every op
+--- from its record, every public function and layer from its comment, PyTorch's
+--- names beside ours. `orrery help --html FILE` writes it.
 local orrery = require "orrery"
 local escape = require("orrery.report").escape
 local help = require "orrery.help"
@@ -26,8 +26,8 @@ local sections = {
   { "optim", "torch.optim", set "" },
   { "optim.lr_scheduler", "torch.optim.lr_scheduler", set "" },
   { "linalg", "torch.linalg", set "sqrtm" },
-  { "data" }, { "train" }, { "io" }, { "plot" }, { "report" }, { "vae" },
-  { "json" }, { "knobs" },
+  { "data" }, { "train" }, { "io" }, { "plot" }, { "replay" },
+  { "report" }, { "runs" }, { "vae" }, { "json" }, { "knobs" },
 }
 
 -- What torch has elsewhere than the rest of its module.
@@ -65,8 +65,8 @@ for name in pairs(set [[
   interrupt interrupted is_rerunning isatty keep live machine memory
   memory_limit modules multigammaln_ multiply_ op_names pass_number psi_
   read_image record reset_peak scope segment set_again set_anomaly set_own sgn_
-  shape_str shares_storage sleep subtract_ sum_last tensor_id terminal_size tidy
-  trim true_divide_ version write_image]]) do
+  shape_str shares_storage show sleep subtract_ sum_last tensor_id terminal_size
+  tidy trim true_divide_ version write_image]]) do
   elsewhere[name] = false
 end
 -- Methods here only.
@@ -87,7 +87,7 @@ end
 local lazy = { "save", "load", "help", "einsum", "tensordot", "gradcheck",
   "gradgradcheck", "jacobian", "hessian", "hvp", "vjp", "jvp", "checkpoint",
   "checkpoint_sequential", "functional_call", "graph", "compile", "read_image",
-  "write_image" }
+  "write_image", "show" }
 
 local function is_callable(v)
   local meta = type(v) == "table" and getmetatable(v)
@@ -254,6 +254,20 @@ local function add_table(out, all)
   out[#out + 1] = "</tbody></table></div>\n"
 end
 
+-- Each guide with its headings one lower: the page's own come first.
+local function add_guides(out)
+  local guides = require "orrery.guides"
+  local markdown = require "orrery.replay.markdown"
+  out[#out + 1] = "<h2>Guides</h2>\n"
+  for _, name in ipairs(guides.names()) do
+    local text = guides.markdown(name)
+    local key = (name .. " " .. text):lower():gsub("%s+", " ")
+    out[#out + 1] = ('<section class="e" id="guide-%s" data-k="%s">%s'
+      .. "</section>\n"):format(name, escape(key),
+      (markdown(text, ""):gsub("<(/?)h1>", "<%1h3>")))
+  end
+end
+
 --- The page.
 ---@return string html
 function help_page.html()
@@ -265,6 +279,7 @@ function help_page.html()
     "</a> are at the end.</p>\n",
     '<input id="search" type="search" aria-label="search" ',
     'placeholder="a name, a PyTorch name, or words of the text">\n' }
+  add_guides(out)
   for _, section in ipairs(all) do
     out[#out + 1] = ("<h2>%s</h2>\n"):format(escape(section[1]))
     for _, e in ipairs(section[2]) do add_entry(out, e) end

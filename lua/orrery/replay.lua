@@ -1,5 +1,6 @@
---- Homework, replayed: a file in percent format is run cell by cell in a fresh
---- state, and text, code, printed lines, tensors and pictures go into one page.
+--- Runs a percent-format file cell by cell, in a fresh state, into one page:
+--- homework, replayed, with its text, formulas, code, printed lines, tensors,
+--- pictures, and figures checked against what they should be.
 ---
 ---     -- %% [markdown]
 ---     -- # The mean of a square

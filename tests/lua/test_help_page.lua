@@ -18,6 +18,12 @@ t.test("every record is on the page with its name in PyTorch", function()
   end
 end)
 
+t.test("the guides are on the page", function()
+  for _, name in ipairs(require "orrery.guides".names()) do
+    t.ok(on_page("guide-" .. name), name)
+  end
+end)
+
 t.test("every layer, optimiser and public function is on the page", function()
   for path, module in pairs { nn = orrery.nn, ["nn.init"] = orrery.nn.init,
     ["nn.utils"] = orrery.nn.utils, optim = orrery.optim, data = orrery.data,

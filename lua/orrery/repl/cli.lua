@@ -162,16 +162,7 @@ function verbs.help(words, env)
   if words[1] == "--html" then return write_reference(words[2]) end
   if not words[1] then
     print(usage)
-    local names = require("orrery.repl.inspect").names(require "orrery")
-    local row = "topics:"
-    for _, name in ipairs(names) do
-      if #row + #name > 76 then
-        print(row)
-        row = " "
-      end
-      if not name:match "^_" then row = row .. " " .. name end
-    end
-    print(row)
+    print(require("orrery.repl.topics").list("orrery help"))
     return 0
   end
   local text, message = require("orrery.repl.inspect").help(words[1], env)

@@ -22,9 +22,9 @@ local function summary(name)
 end
 
 -- The modules people call; the others are what those are made of.
-local public = { "data", "experiment", "io", "knobs", "linalg", "nn", "optim",
-  "plot", "replay", "report", "runs", "show", "special", "train", "vae",
-  "watch" }
+local public = { "data", "dist", "experiment", "io", "knobs", "linalg", "nn",
+  "optim", "plot", "replay", "report", "runs", "show", "special", "train",
+  "vae", "watch" }
 
 local function module_rows()
   local rows = {}
@@ -49,17 +49,30 @@ local function filled(names)
   return rows
 end
 
---- The modules with a line each, and the names of all operations.
+local function guide_rows()
+  local guides, rows = require "orrery.guides", {}
+  for _, name in ipairs(guides.names()) do
+    rows[#rows + 1] = ("  %-12s%s"):format(name, guides.title(name))
+  end
+  return rows
+end
+
+--- The guides and modules with a line each, and the names of all operations.
+---@param how? string  what is written before a topic, ":doc"
 ---@return string
-function topics.list()
+function topics.list(how)
+  how = how or ":doc"
   local ops = {}
   for _, name in ipairs(core.op_names()) do
     if not core.record(name).flags.hidden then ops[#ops + 1] = name end
   end
-  local lines = { "Modules (:doc nn.Linear, :doc train.loop ...):" }
-  local modules = module_rows()
+  local lines = { ("Guides (%s gradients ...):"):format(how) }
+  local guides, modules = guide_rows(), module_rows()
+  table.move(guides, 1, #guides, #lines + 1, lines)
+  lines[#lines + 1] = ("Modules (%s nn.Linear, %s train.loop ...):"):format(how,
+    how)
   table.move(modules, 1, #modules, #lines + 1, lines)
-  lines[#lines + 1] = "Operations (:doc conv2d ...):"
+  lines[#lines + 1] = ("Operations (%s conv2d ...):"):format(how)
   local rows = filled(ops)
   table.move(rows, 1, #rows, #lines + 1, lines)
   lines[#lines + 1] = "orrery help --html FILE writes all of it as one page."

@@ -1,0 +1,54 @@
+--- Guides: a page each on tensors, gradients, training ... as Markdown files
+--- in the folder guides. `orrery help NAME` and `?NAME` print them; they open
+--- the reference page.
+local core = require "orrery.core"
+local guides = {}
+
+local folder = debug.getinfo(1, "S").source:match "^@(.*)%.lua$"
+
+-- In the order in which one meets them.
+local order = { "tensors", "indexing", "gradients", "models", "training",
+  "speed", "randomness", "pictures", "files", "experiments", "replays",
+  "prompt", "errors", "pytorch", "lua" }
+
+--- Names of the guides, in the order in which one meets them.
+---@return string[]
+function guides.names() return { table.unpack(order) } end
+
+--- A guide as Markdown.
+---@param name string
+---@return string? text  nil when there is no such guide
+function guides.markdown(name)
+  if not name:find "^%l+$" then return nil end
+  return (core._io.read_file("guide", ("%s/%s.md"):format(folder, name)))
+end
+
+--- A guide's heading.
+---@param name string
+---@return string?
+function guides.title(name)
+  local text = guides.markdown(name)
+  return text and text:match "^# ([^\n]*)"
+end
+
+--- A guide as the terminal shows it: code indented instead of fenced.
+---@param name string
+---@return string?
+function guides.text(name)
+  local text = guides.markdown(name)
+  if not text then return nil end
+  local out, code = {}, false
+  for line in text:gsub("\n$", ""):gmatch "([^\n]*)\n?" do
+    if line:find "^```" then
+      code = not code
+    elseif code then
+      out[#out + 1] = ("    " .. line):gsub("%s+$", "")
+    else
+      out[#out + 1] = line:gsub("^#+ ", "")
+    end
+  end
+  if out[#out] == "" then out[#out] = nil end
+  return table.concat(out, "\n")
+end
+
+return guides
