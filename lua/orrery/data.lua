@@ -8,7 +8,8 @@ local idx = require "orrery.data.idx"
 local options = require "orrery.options"
 local sets = require "orrery.data.dataset"
 
-local data = { Loader = Loader, Dataset = sets.Dataset }
+local data = { Loader = Loader, Dataset = sets.Dataset,
+  shapes = require "orrery.data.shapes" }
 
 local digit_names = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
 local clothes = { "T-shirt", "trouser", "pullover", "dress", "coat", "sandal",

@@ -1,0 +1,276 @@
+--- Metrics against values worked out by hand, naive loops and known bounds.
+local orrery, t = require "orrery", require "orrery.testing"
+local data, metrics = orrery.data, orrery.metrics
+
+local f64 = { dtype = "float64" }
+local function tensor(v) return orrery.tensor(v, f64) end
+local function whole(v) return orrery.tensor(v, { dtype = "int64" }) end
+local function near(got, want, tol)
+  t.near(tensor(got), tensor(want), tol or 1e-12)
+end
+
+-- Two factors of 4 and 3 values, every combination 10 times.
+local function grid()
+  local rows = {}
+  for _ = 1, 10 do
+    for a = 1, 4 do
+      for b = 1, 3 do rows[#rows + 1] = { a, b } end
+    end
+  end
+  return whole(rows)
+end
+
+t.test("mutual information of columns is the entropy they share", function()
+  local v = grid()
+  local z = orrery.stack({ v:select(2, 1):double() * 0.3 - 1,
+    v:select(2, 2):double(), (v:select(2, 1) - 1):floor_divide(2):double() },
+    2)
+  local nats, entropies = metrics.mutual_information(z, v)
+  t.near(entropies, tensor { math.log(4), math.log(3) }, 1e-14)
+  t.near(nats, tensor { { math.log(4), 0 }, { 0, math.log(3) },
+    { math.log(2), 0 } }, 1e-12)
+  -- The gap: (log 4 - log 2) / log 4 and 1.
+  local mig, gaps = metrics.mig(z, v)
+  near(gaps[1], 0.5)
+  near(gaps[2], 1)
+  near(mig, 0.75)
+end)
+
+t.test("MIG is 1 for codes that are the factors, 0 for noise and for two codes"
+  .. " alike", function()
+    local v = grid()
+    near((metrics.mig(v:double(), v)), 1)
+    near((metrics.mig(orrery.cat({ v, v }, 2):double(), v)), 0)
+    local noise = orrery.randn({ 5000, 4 }, { dtype = "float64",
+      generator = orrery.Generator(1) })
+    local factors = orrery.randint(1, 4, 5000, 2,
+      { generator = orrery.Generator(2) })
+    t.ok(metrics.mig(noise, factors) < 0.01)
+  end)
+
+t.test("DCI: 1 for one factor each, 0 for all alike, 1 - ln 2 / ln 10 for two "
+  .. "of ten", function()
+    local d, c = metrics.dci_scores(orrery.eye(5):double())
+    near(d, 1)
+    near(c, 1)
+    d, c = metrics.dci_scores(orrery.ones(4, 6, f64))
+    near(d, 0)
+    near(c, 0)
+    local two = orrery.zeros(5, 10, f64)
+    for l = 1, 5 do
+      two[{ l, 2 * l - 1 }], two[{ l, 2 * l }] = 3, 3
+    end
+    d, c = metrics.dci_scores(two)
+    near(d, 1 - math.log(2) / math.log(10))
+    near(c, 1)
+    -- A code of three times the importance weighs three times as much.
+    d = metrics.dci_scores(tensor { { 3, 0 }, { 0.5, 0.5 } })
+    near(d, 0.75)
+  end)
+
+t.test("DCI and SAP of factors turned: whole, permuted and mixed", function()
+  local v = grid()
+  local turned = orrery.stack({ v:select(2, 2) * -2, v:select(2, 1) * 5 }, 2)
+    :double()
+  local score = metrics.dci(turned, v)
+  near(score.disentanglement, 1, 1e-9)
+  near(score.completeness, 1, 1e-9)
+  -- The Lasso shrinks a weight of 1 by alpha: 1 - 0.01^2 is explained.
+  near(score.informativeness, 1 - 1e-4, 1e-9)
+  near((metrics.sap(turned, v)), 1, 1e-12)
+  local a = (v:select(2, 1):double() - 2.5) / math.sqrt(1.25)
+  local b = (v:select(2, 2):double() - 2) / math.sqrt(2 / 3)
+  local mixed = orrery.stack({ a + b, a - b }, 2)
+  t.ok(metrics.dci(mixed, v).disentanglement < 1e-6)
+  near((metrics.sap(mixed, v)), 0, 1e-12)
+end)
+
+t.test("active units vary over the data", function()
+  local means = orrery.stack({ orrery.linspace(-1, 1, 50), orrery.zeros(50),
+    orrery.linspace(-0.1, 0.1, 50) }, 2)
+  t.equal(metrics.active_units(means), 1)
+  t.equal(metrics.active_units(means, 0.001), 2)
+end)
+
+t.test("posteriors apart tell log N nats of the example, alike ones none",
+  function()
+    local n = 64
+    local apart = orrery.range(1, n, f64):unsqueeze(2) * 1000
+    local narrow = orrery.full({ n, 1 }, -8, f64)
+    near(metrics.posterior_information(apart, narrow), math.log(n), 1e-9)
+    near(metrics.posterior_information(orrery.zeros(n, 1, f64), narrow), 0,
+      1e-9)
+    -- Two groups: log 2.
+    local groups = orrery.cat { orrery.zeros(32, 1, f64),
+      orrery.ones(32, 1, f64) * 1000 }
+    near(metrics.posterior_information(groups, narrow), math.log(2), 1e-9)
+  end)
+
+t.test("neighbours and a line tell classes apart, and noise not", function()
+  local noise = orrery.Generator(3)
+  local function cloud(n)
+    local y = orrery.randint(1, 3, n, { generator = noise })
+    local x = orrery.randn({ n, 2 }, { dtype = "float64", generator = noise })
+    return x * 0.3 + orrery.stack({ y:double() * 3, y:double() * -2 }, 2), y
+  end
+  local x, y = cloud(300)
+  local held_x, held_y = cloud(200)
+  near(metrics.knn_accuracy(x, y, held_x, held_y), 1)
+  near(metrics.linear_probe(x, y, held_x, held_y), 1)
+  local junk = orrery.randn({ 300, 2 }, { dtype = "float64",
+    generator = noise })
+  t.ok(metrics.knn_accuracy(junk, y, held_x * 0, held_y) < 0.6)
+  -- By hand: neighbours at 1, 2 and 3 of classes 1, 2, 2.
+  local line, kinds = tensor { { 1 }, { 2 }, { -3 }, { 9 } },
+    whole { 1, 2, 2, 1 }
+  local at = tensor { { 0 } }
+  near(metrics.knn_accuracy(line, kinds, at, whole { 2 }, { k = 3 }), 1)
+  near(metrics.knn_accuracy(line, kinds, at, whole { 1 }, { k = 1 }), 1)
+  near(metrics.knn_accuracy(line, kinds, at, whole { 1 }, { k = 2 }), 1)
+end)
+
+t.test("principal components leave the small variances", function()
+  local noise = orrery.Generator(5)
+  local scales = tensor { 2, math.sqrt(1.5), math.sqrt(0.6), math.sqrt(0.2) }
+  local x = orrery.randn({ 400, 4 }, { dtype = "float64", generator = noise })
+  -- Made uncorrelated with just these variances: 4, 1.5, 0.6, 0.2.
+  local gap = x - x:mean(1)
+  local white = gap:matmul((gap:transpose(1, 2):matmul(gap) / 400):cholesky()
+    :inverse():transpose(1, 2))
+  local turn = orrery.randn({ 4, 4 }, { dtype = "float64",
+    generator = noise }):qr()
+  local y = (white * scales):matmul(turn) + 7
+  local pca = metrics.pca(y, 2)
+  t.near(pca.variances, tensor { 4, 1.5, 0.6, 0.2 }, 1e-10)
+  near(pca:error(y), 0.8, 1e-10)
+  near(metrics.pca(y, 4):error(y), 0, 1e-12)
+  t.equal({ pca:encode(y):shape() }, { 400, 2 })
+end)
+
+t.test("PSNR of an error of 0.1 is 20 decibels", function()
+  local x = orrery.rand({ 2, 1, 8, 8 }, { generator = orrery.Generator(1) })
+  near(metrics.psnr(x, x + 0.1), 20, 1e-5)
+  t.ok(metrics.psnr(x, x) == math.huge)
+  near(metrics.psnr(x * 255, x * 255 + 25.5, { range = 255 }), 20, 1e-4)
+end)
+
+-- SSIM of one channel by loops over windows.
+local function ssim_by_loops(a, b, size)
+  local w, total = {}, 0
+  for i = -5, 5 do
+    for j = -5, 5 do
+      w[#w + 1] = math.exp(-(i * i + j * j) / 4.5)
+      total = total + w[#w]
+    end
+  end
+  local sum, count = 0, 0
+  for y = 6, size - 5 do
+    for x = 6, size - 5 do
+      local ma, mb, aa, bb, ab, k = 0, 0, 0, 0, 0, 0
+      for i = -5, 5 do
+        for j = -5, 5 do
+          k = k + 1
+          local p, q, weight = a[y + i][x + j], b[y + i][x + j], w[k] / total
+          ma, mb = ma + weight * p, mb + weight * q
+          aa, bb, ab = aa + weight * p * p, bb + weight * q * q,
+            ab + weight * p * q
+        end
+      end
+      sum = sum + (2 * ma * mb + 1e-4) * (2 * (ab - ma * mb) + 9e-4)
+        / ((ma * ma + mb * mb + 1e-4)
+          * (aa - ma * ma + bb - mb * mb + 9e-4))
+      count = count + 1
+    end
+  end
+  return sum / count
+end
+
+t.test("SSIM is the mean over windows", function()
+  local g = orrery.Generator(2)
+  local x = orrery.rand({ 1, 1, 14, 14 }, { dtype = "float64", generator = g })
+  local y = (x + orrery.randn({ 1, 1, 14, 14 }, { dtype = "float64",
+    generator = g }) * 0.2):clamp(0, 1)
+  near(metrics.ssim(x, y), ssim_by_loops(x[1][1]:tolist(), y[1][1]:tolist(),
+    14), 1e-12)
+  near(metrics.ssim(x, x), 1, 1e-12)
+  t.fails("ssim: x is [1, 1, 8, 8]; the window needs 11 by 11 pixels",
+    metrics.ssim, orrery.rand(1, 1, 8, 8), orrery.rand(1, 1, 8, 8))
+end)
+
+t.test("white noise has sharpness 20, and 0.40625 after a binomial blur",
+  function()
+    local x = orrery.randn({ 40, 1, 96, 96 }, { dtype = "float64",
+      generator = orrery.Generator(3) })
+    local row = tensor { 0.25, 0.5, 0.25 }
+    local blur = (row:unsqueeze(2) * row:unsqueeze(1)):reshape(1, 1, 3, 3)
+    local soft = orrery.nn.functional.conv2d(x, blur)
+    -- 40 pictures of 9,000 pixels: within 1 %.
+    near(metrics.sharpness(x), 20, 0.2)
+    near(metrics.sharpness(soft), 0.40625, 0.008)
+    near(metrics.sharpness(soft, x), 0.40625 / 20, 4e-4)
+    near(metrics.sharpness(x, x), 1)
+  end)
+
+t.test("shapes: every combination once, drawn where the factors say",
+  function()
+    local set = data.shapes { scales = 2, rotations = 4, positions = 3 }
+    t.equal(#set, 3 * 2 * 4 * 3 * 3)
+    t.equal(set.factors:unique { axis = 1 }:size(1), #set)
+    local x, factors = set:everything()
+    t.equal({ x:shape() }, { #set, 1, 32, 32 })
+    t.ok(x:amin():item() >= 0 and x:amax():item() == 1)
+    -- The centre of mass goes with x and y, the area with the scale, to the
+    -- square, the same for every place.
+    local at = orrery.range(1, 32)
+    local mass = x:sum { axis = { 2, 3, 4 } }
+    local cx = (x * at):sum { axis = { 2, 3, 4 } } / mass
+    local cy = (x * at:reshape(32, 1)):sum { axis = { 2, 3, 4 } } / mass
+    local margin = 32 * 0.22 * 1.15
+    local plain = factors:select(2, 1):lt(3)  -- hearts hang a little
+    local place = (factors - 1):float() * ((32 - 2 * margin) / 2) + margin
+      + 0.5
+    t.ok(((cx - place:select(2, 4)):abs() * plain:float()):amax():item()
+      < 0.1)
+    t.ok(((cy - place:select(2, 5)):abs() * plain:float()):amax():item()
+      < 0.1)
+    local side = 1.6 * 32 * 0.22
+    for scale, want in ipairs { (side / 2) ^ 2, side ^ 2 } do
+      local is = factors:select(2, 1):eq(1):logical_and(
+        factors:select(2, 2):eq(scale))
+      local areas = mass:masked_select(is)
+      t.ok((areas - want):abs():amax():item() < 0.04 * want + 1)
+    end
+    -- A quarter turn of a square is the same square.
+    local one = set:draw(whole { { 1, 2, 1, 2, 2 } })
+    t.near(set:draw(whole { { 1, 2, 2, 2, 2 } }), one, 1e-4)
+    local y, fixed = set:with_factor(4, 3, 20,
+      { generator = orrery.Generator(1) })
+    t.equal({ y:shape() }, { 20, 1, 32, 32 })
+    t.ok(fixed:select(2, 4):eq(3):all():item() == 1)
+    t.fails("shapes: shape 2 is \"star\"; it is square, ellipse or heart",
+      data.shapes, { shapes = { "square", "star" } })
+  end)
+
+-- Codes straight from the picture: mass, and the centre in x and y.
+local function by_hand(x)
+  local at = orrery.range(1, 32)
+  local mass = x:sum { axis = { 2, 3, 4 } }
+  local cx = (x * at):sum { axis = { 2, 3, 4 } } / mass
+  local cy = (x * at:reshape(32, 1)):sum { axis = { 2, 3, 4 } } / mass
+  return orrery.stack({ mass, cx, cy }, 2)
+end
+
+t.test("votes name the factor that was fixed when each has a code of its own",
+  function()
+    local set = data.shapes { shapes = { "square" }, rotations = 1 }
+    local given = { votes = 120, batch = 32, generator = orrery.Generator(1) }
+    near(metrics.factor_vae_score(by_hand, set, given), 1)
+    near(metrics.beta_vae_score(by_hand, set, given), 1)
+    -- A turned code hides them from the first.
+    local turn = orrery.tensor { { 1, 1, 1 }, { 1, -1, 1 }, { 1, 1, -2 } }
+    local function hidden(x)
+      local z = by_hand(x)
+      return ((z - z:mean(1)) / z:std(1)):matmul(turn)
+    end
+    t.ok(metrics.factor_vae_score(hidden, set, given) < 0.9)
+  end)
