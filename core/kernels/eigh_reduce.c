@@ -33,7 +33,9 @@ typedef double lane __attribute__((vector_size(64)));
 typedef double any_lane __attribute__((vector_size(64), aligned(8), may_alias));
 enum { LANE = 8, COLUMNS = 4 };
 
-static double sum_of(lane v) {
+// By its address: how a vector is passed differs between instruction sets.
+static double sum_of(const lane *p) {
+  const lane v = *p;
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
@@ -54,8 +56,8 @@ ORR_CLONES static void four_columns(int64_t n, const double *a, int64_t lda,
     *(any_lane *)(y + i) += (v0 * x[0] + v1 * x[1]) + (v2 * x[2] + v3 * x[3]);
     s0 += v0 * xi, s1 += v1 * xi, s2 += v2 * xi, s3 += v3 * xi;
   }
-  dot[0] = sum_of(s0), dot[1] = sum_of(s1);
-  dot[2] = sum_of(s2), dot[3] = sum_of(s3);
+  dot[0] = sum_of(&s0), dot[1] = sum_of(&s1);
+  dot[2] = sum_of(&s2), dot[3] = sum_of(&s3);
   for (; i < n; i++) {
     y[i] += (a0[i] * x[0] + a1[i] * x[1]) + (a2[i] * x[2] + a3[i] * x[3]);
     dot[0] += a0[i] * xs[i], dot[1] += a1[i] * xs[i];
