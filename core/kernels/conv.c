@@ -3,10 +3,10 @@
 //
 //   y = w cols(x)      x = cols^T(w^T y)      w = y cols(x)^T
 //
-// Work is cut into blocks of output positions: whole images when they are
-// small, some rows of one image when they are large, such that a block's
-// column matrix stays in the second-level cache. (group, image, rows) blocks
-// are spread over the threads; the cut depends on the sizes alone.
+// Work is cut into blocks of output positions: some images where one alone makes
+// too small a product, else rows of one, whose products need no copy of y, such
+// that a block's column matrix stays in the second-level cache. (group, image,
+// rows) blocks are spread over the threads; the cut depends on the sizes alone.
 #include "conv.h"
 
 #include <string.h>
@@ -107,10 +107,10 @@ static const struct {
     // No matrix to write and read. Of 16 channels and more at strides of 2, 0.75
     // to 0.9 from image to y (dcgan28, pix2pix64, cyclegan), 0.85 to 0.95 in the
     // adjoint, which transposed layers run forward, 0.6 of 7 x 7 from 32 into 3;
-    // 0.6 from 512 channels to 4 positions. But 1.8 from 1 channel, 1.8 to 3
+    // 0.75 from 512 channels to 4 positions. But 2 to 2.6 from 1 channel, 2 to 6
     // into 1 or 3; in the adjoint 1.05 to 1.2 of 16 to 64 positions, 4 of 4. For
     // the weight 0.75 to 0.95; 1.2 to 1.35 of 49 or 64 positions and a weight of
-    // 131,072 and more, 1.1 of 1,024 and 294,912, 1.0 to 2.5 from 1 or 3
+    // 131,072 and more, 1.1 of 1,024 and 294,912, 1.1 to 4 from or to 1 or 3
     // channels.
     {by_tiles, TILES},
     // Of 512 channels into 1 ("kn2row"): 0.1 to 0.3.
@@ -159,7 +159,7 @@ static plan make_plan(orr_dtype d, const orr_conv *g, int64_t col_rows) {
   p.pixels_in = g->h * g->w;
   p.pixels = g->oh * g->ow;
   const int64_t aim = max64(COL_FLOATS / max64(col_rows, 1), MIN_COLUMNS);
-  if (p.pixels < aim) {
+  if (p.pixels < MIN_COLUMNS) {
     p.images = min64(max64(g->n, 1), max64(aim / p.pixels, 1));
     p.rows = g->oh;
   } else {
