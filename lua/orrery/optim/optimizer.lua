@@ -128,7 +128,7 @@ end
 --- Gradients of the loss for its own parameters only, then a step. Other
 --- parameters below the loss get no gradient: in a game of two, each
 --- optimiser owns what it updates. A parameter the loss does not depend on
---- has gradient zero.
+--- has gradient zero. The gradients before are dropped first, to make room.
 ---@param loss orrery.Tensor  one element
 ---@param opts? { max_norm?: number }  clip the joint 2-norm of the gradients
 ---@return orrery.Tensor loss
@@ -139,9 +139,12 @@ function Optimizer:minimize(loss, opts)
   for _, p in ipairs(self:parameters()) do
     if p.requires_grad then wanted[#wanted + 1] = p end
   end
+  self:zero_grad()  -- first: one set of gradients at a time
   local gradients = orrery.grad(loss, wanted, { allow_unused = true })
-  self:zero_grad()
-  for i, p in ipairs(wanted) do p.grad = gradients[i] end
+  for i, p in ipairs(wanted) do
+    local gradient <close> = gradients[i]  -- the parameter has it from now on
+    p.grad = gradient
+  end
   local norm = opts.max_norm and fused.clip_grad_norm(wanted, opts.max_norm)
   if norm and recording.notes then recording.notes.numbers[norm] = true end
   self:step()
