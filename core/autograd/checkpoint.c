@@ -195,7 +195,8 @@ static bool same_call(const orr_node *n, const orr_call *c,
 }
 
 static bool unchanged(const orr_node *n, orr_tensor *const *x) {
-  for (int i = 0; i < n->nx && !(n->op->flags & ORR_DROPS_X); i++)
+  const bool drops = orr_saved(n->op, n->attr) & ORR_DROPS_X;
+  for (int i = 0; i < n->nx && !drops; i++)
     if (x[i] && x[i]->storage->version != n->x_version[i]) return false;
   return true;
 }

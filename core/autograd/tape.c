@@ -95,14 +95,14 @@ static void connect_input(orr_node *n, int i, orr_tensor *x) {
 
 static bool save_input(orr_node *n, int i, orr_tensor *x, bool lean) {
   if (!x) return true;
-  const bool drop = n->op->flags & ORR_DROPS_X;
+  const bool drop = orr_saved(n->op, n->attr) & ORR_DROPS_X;
   if (!drop) n->x_version[i] = x->storage->version;
   n->x[i] = drop || lean ? orr_shape_only(x) : orr_retain(x);
   return n->x[i] != NULL;
 }
 
 static bool save_output(orr_node *n, int i, orr_tensor *y, bool lean) {
-  const bool keep = n->op->flags & ORR_KEEPS_Y && !lean;
+  const bool keep = orr_saved(n->op, n->attr) & ORR_KEEPS_Y && !lean;
   n->y[i] = keep ? orr_detach(y) : orr_shape_only(y);
   if (n->y[i]) n->y_version[i] = y->storage->version;
   return n->y[i] != NULL;

@@ -23,8 +23,12 @@ ORR_DEFINE_OP(relu,
 
 ORR_MAP1(leaky_relu, ORR_GRAIN_CHEAP, x > 0 ? x : x * b0)
 
+// Where the slope is not negative y has x's sign, and often lives on anyway.
+static bool keeps_sign(const double *attr) { return attr[0] >= 0; }
+
 static void leaky_relu_vjp(orr_vjp *v) {
-  v->gx[0] = ORR(leaky_relu_dx, v->gy, v->x[0], .attr = {v->attr[0]});
+  orr_tensor *z = keeps_sign(v->attr) ? v->y[0] : v->x[0];
+  v->gx[0] = ORR(leaky_relu_dx, v->gy, z, .attr = {v->attr[0]});
 }
 
 ORR_DEFINE_OP(leaky_relu,
@@ -33,9 +37,10 @@ ORR_DEFINE_OP(leaky_relu,
               .params = {{"x"}, {"negative_slope", ORR_NUM, .def = 0.01,
                                  .doc = "factor below 0"}},
               .shape = unary_shape, .forward = leaky_relu_forward,
-              .vjp = leaky_relu_vjp, .flags = FLAGS,
+              .vjp = leaky_relu_vjp, .flags = FLAGS, .by_result = keeps_sign,
               .samples = {"{ {3,4}, low = 0.1 }",
                           "{ {6}, negative_slope = 0.2, low = -3, high = -1 }",
+                          "{ {6}, negative_slope = -0.5, low = -3, high = -1 }",
                           "{ {0,4} }"});
 
 ORR_MAP1(elu, ORR_GRAIN_DEAR, x > 0 ? x : b0 * v_expm1(x))

@@ -64,12 +64,21 @@ struct orr_op {
   int batched;
   const char *samples[ORR_MAX_SAMPLES];
   unsigned flags;
+  // With these options it is as if it had ORR_KEEPS_Y and ORR_DROPS_X; NULL:
+  // its flags say all.
+  bool (*by_result)(const double *attr);
   // Its name in PyTorch. NULL: torch.NAME, torch.nn.functional.NAME with
   // ORR_FUNCTIONAL, torch.Tensor.NAME with ORR_METHOD_ONLY; "": it has none.
   const char *torch;
   const char *file;  // where the record stands
   int line;
 };
+
+// ORR_KEEPS_Y and ORR_DROPS_X as they are for these options.
+static inline unsigned orr_saved(const orr_op *op, const double *attr) {
+  return op->by_result && op->by_result(attr) ? ORR_KEEPS_Y | ORR_DROPS_X
+                                              : op->flags;
+}
 
 #define ORR_OP(NAME) extern const orr_op orr_op_##NAME;
 #include "op_list.h"

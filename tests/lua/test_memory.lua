@@ -203,3 +203,24 @@ t.test("what would pass the limit fails at once, naming both", function()
     .. "%d are in use%%)"):format(live + 1000000)), why)
   t.equal(orrery.memory_limit(), before)
 end)
+
+t.test("a rectifier's gradient needs its result alone, where that tells",
+  function()
+    local x = orrery.rand({ 1 << 16 }, -1, 1):requires_grad_()
+    local function kept(fn)
+      collectgarbage()
+      collectgarbage()
+      local _, before = orrery.live()
+      local y = fn(x * 1)  -- nobody else has the product
+      collectgarbage()
+      collectgarbage()
+      local _, after = orrery.live()
+      y:sum():backward()
+      x.grad = nil
+      return (after - before) // (4 << 16)
+    end
+    t.equal(kept(orrery.relu), 1)
+    t.equal(kept(function(h) return orrery.leaky_relu(h, 0.2) end), 1)
+    t.equal(kept(function(h) return orrery.leaky_relu(h, 0) end), 1)
+    t.equal(kept(function(h) return orrery.leaky_relu(h, -0.2) end), 2)
+  end)
