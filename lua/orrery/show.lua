@@ -14,10 +14,28 @@ local Figure = require "orrery.plot.figure"
 
 local show = {}
 
-local function figure_of(value, given)
+-- As many images across as make them largest in the terminal: n of h x w
+-- pixels, in characters of which a half is as high as wide.
+local function columns_of(n, h, w)
+  local t = require "orrery.show.terminal".detect()
+  local best, most = nil, 0
+  for k = 1, n do
+    local wide, high = k * (w + 2) + 2, (n + k - 1) // k * (h + 2) + 2
+    local scale = math.min(t.columns / wide, 2 * (t.rows - 3) / high)
+    if scale > most then best, most = k, scale end
+  end
+  return best
+end
+
+local function figure_of(value, given, fits)
   if Figure.is(value) then return value end
   if options.is_tensor(value) then
-    return require "orrery.plot.pixels".figure("show", value, given)
+    local fig = require "orrery.plot.pixels".figure("show", value, given)
+    if not (fits and fig.tiles) or given and given.columns then return fig end
+    local o = { columns = columns_of(fig.tiles.count, fig.tiles.height,
+      fig.tiles.width) }
+    for key, v in pairs(given or {}) do o[key] = v end
+    return require "orrery.plot.pixels".figure("show", value, o)
   end
   return blame("show: argument 1 is %s; pass a figure or an image tensor",
     options.shown(value))
@@ -73,7 +91,7 @@ end
 ---  white stand for), padding, background
 ---@param write? fun(text: string)  instead of io.write
 function show.show(value, given, write)
-  sink(figure_of(value, given), write)
+  sink(figure_of(value, given, sink == draw), write)
 end
 
 return show

@@ -209,6 +209,7 @@ test("every kind of chart is drawn, odd values and all", function()
     plot.quiver { x = { 1, 2 }, y = { 1, 2 }, u = { { 1, 1 }, { 1, 1 } },
       v = { { 0, 0 }, { 0, 0 } } },
     plot.overlay { plot.line { y = { 1, 2 } }, plot.hist { 1, 2 } },
+    plot.overlay { plot.bar { y = { 1, 2 } }, plot.line { y = { 1, 2 } } },
   } do
     local done, message = figure:save(path .. ".png")
     t.ok(done, message)
@@ -314,6 +315,32 @@ test("a chart in a folder that is not there is refused", function()
   local done, message = plot.line { y = { 1 } }:save "/nowhere/at/all.png"
   t.equal(done, nil)
   t.ok(message:find "^plot: /nowhere/at/all.png cannot be written: ", message)
+end)
+
+-- A fresh copy of the module, for which gnuplot is called `name`.
+local function gnuplot_called(name)
+  local getenv = os.getenv
+  os.getenv = function(variable)  -- luacheck: ignore
+    return variable == "ORRERY_GNUPLOT" and name or getenv(variable)
+  end
+  local copy = dofile(package.searchpath("orrery.plot.gnuplot", package.path))
+  copy.available()
+  os.getenv = getenv  -- luacheck: ignore
+  return copy
+end
+
+t.test("without gnuplot a chart says what to install", function()
+  local gnuplot = gnuplot_called "/nowhere/gnu'plot"
+  local bytes, why = gnuplot.draw(plot.line { y = { 1 } }, "png")
+  t.equal(bytes, nil)
+  t.equal(why, "plot: gnuplot is not here; install it (apt-get install "
+    .. "gnuplot-nox) to get charts")
+end)
+
+t.test("a gnuplot that fails is quoted, or said to have stopped", function()
+  local bytes, why = gnuplot_called "false".draw(plot.line { y = { 1 } }, "png")
+  t.equal(bytes, nil)
+  t.equal(why, "plot: gnuplot could not draw this: it stopped")
 end)
 
 t.test("an image in an SVG is its own PNG", function()

@@ -393,6 +393,18 @@ t.test("a histogram in characters has columns as high as its counts",
     t.near(high[width // 2 - 1] / high[2], 0.5, 0.1)
   end)
 
+t.test("bars below a line stand where it has its points", function()
+  local dots, _, width, height = frame_of(show.text(plot.overlay {
+    plot.bar { y = { 4, 2 } }, plot.line { x = { 0.5, 2.5 }, y = { 4, 4 } },
+    ymax = 4 }, plain))
+  local high = {}
+  for _, dot in ipairs(dots) do high[dot.x] = (high[dot.x] or 0) + 1 end
+  -- The bars' middles are at a quarter and at three quarters.
+  t.equal(high[width // 4], height)
+  t.near((high[3 * width // 4] - 1) / height, 0.5, 0.05)
+  t.equal(high[width // 2], 1)  -- between them the line alone
+end)
+
 t.test("a heat map in characters has the first row on top", function()
   local inside = {}
   for _, line in ipairs(lines_of(show.text(plot.heatmap { { { 0, 1 },
@@ -452,6 +464,8 @@ t.test("no chart in characters is wider than its terminal", function()
       title = ("title "):rep(40), xlabel = ("x "):rep(120) },
     plot.contour { z = { { 1, 2 }, { 3, 1 } }, filled = true },
     plot.quiver { x = { 1, 2 }, y = { 1, 2 }, u = { 0, 0 }, v = { 0, 0 } },
+    plot.overlay { plot.bar { x = { "a", "b" }, y = { -3, 1 } },
+      plot.line { y = { 1, 2 } } },
     plot.grid { plot.line { y = { 1, 2 } }, image, image },
     plot.animation { image, image },
   } do

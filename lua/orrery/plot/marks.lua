@@ -1,6 +1,6 @@
 --- How each kind of series is drawn by gnuplot: its data, and its part of the
 --- `plot` command. `c` has add (a line of the script), plot (a part), the name
---- of the data, and which series of how many this is.
+--- of the data, and which of how many series of its kind this is.
 local numbers = require "orrery.plot.numbers"
 local palette = require "orrery.plot.palette"
 local ranges = require "orrery.plot.ranges"
@@ -9,6 +9,15 @@ local text = require "orrery.plot.text"
 local finite, number, quote = numbers.finite, text.number, text.quote
 
 local marks = {}
+
+--- How many series of each kind there are.
+---@param series orrery.plot.Series[]
+---@return table<string, integer>
+function marks.count(series)
+  local n = {}
+  for _, s in ipairs(series) do n[s.kind] = (n[s.kind] or 0) + 1 end
+  return n
+end
 
 -- Marks differ too: circle, square, triangles, diamond, pentagon, crosses.
 local shapes = { 7, 5, 9, 13, 11, 15, 2, 1, 3, 4 }
@@ -171,10 +180,10 @@ local function ground(s, c)
   local _, x2 = ranges.cell(s.x, #s.x, log_x)
   local y1 = ranges.cell(s.y, 1, log_y)
   local _, y2 = ranges.cell(s.y, #s.y, log_y)
-  c.add(("set object %d rectangle from %s,%s to %s,%s behind"):format(c.i,
+  c.add(("set object %d rectangle from %s,%s to %s,%s behind"):format(c.id,
     number(x1), number(y1), number(x2), number(y2)))
   c.add(("set object %d fillcolor rgb '#d8d8d8' fillstyle solid noborder")
-    :format(c.i))
+    :format(c.id))
 end
 
 -- An image where all cells are alike, rectangles where they are not.

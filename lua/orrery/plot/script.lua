@@ -188,9 +188,12 @@ function script.of(fig, format, scale)
     parts[1] = "NaN notitle"
     add "unset colorbox"
   else
+    local number_of, seen = marks.count(fig.series), {}
     for i, s in ipairs(fig.series) do
-      local context = { fig = fig, name = "$d" .. i, i = i,
-        n = #fig.series, add = add, dot = format == "svg" and 0.7 or 1 }
+      seen[s.kind] = (seen[s.kind] or 0) + 1
+      local context = { fig = fig, name = "$d" .. i, i = seen[s.kind],
+        n = number_of[s.kind], add = add, id = i,
+        dot = format == "svg" and 0.7 or 1 }
       function context.plot(part) parts[#parts + 1] = part end
       marks[s.kind](s, context)
     end

@@ -9,6 +9,7 @@ local numbers = require "orrery.plot.numbers"
 local palette = require "orrery.plot.palette"
 local ranges = require "orrery.plot.ranges"
 
+local count = require "orrery.plot.marks".count
 local clip, length = letters.clip, letters.length
 
 local function centered(text, width)
@@ -109,6 +110,7 @@ end
 local function x_ticks(fig, x, width)
   for _, s in ipairs(fig.series) do
     if s.columns then return s.x, s.columns end
+    if s.at then return s.at, s.x end
   end
   local values = ranges.ticks(x, math.max(2, width // 10), fig.log_x)
   local names = {}
@@ -142,8 +144,13 @@ local function frame(fig, t, area, x, y)
   local to_x, at_x = axis(x, fig.log_x, 2 * width)
   local to_y, at_y = axis(y, fig.log_y, 4 * height, not fig.down)
   local c = { canvas = canvas(width, height), x = to_x, y = to_y, at_x = at_x,
-    at_y = at_y, log_x = fig.log_x, log_y = fig.log_y, n = #fig.series }
-  for _, s in ipairs(fig.series) do marks[s.kind](s, c) end
+    at_y = at_y, log_x = fig.log_x, log_y = fig.log_y }
+  local number_of, seen = count(fig.series), {}
+  for _, s in ipairs(fig.series) do
+    seen[s.kind] = (seen[s.kind] or 0) + 1
+    c.n, c.i = number_of[s.kind], seen[s.kind]
+    marks[s.kind](s, c)
+  end
   local values, names = y_ticks(fig, y, height)
   local label = {}
   for i, v in ipairs(values) do

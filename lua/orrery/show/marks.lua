@@ -136,6 +136,22 @@ function marks.boxes(s, c)
   (c.n > 1 and outline or filled)(s, c, colors.of(s.color))
 end
 
+-- Upright, where bars share a frame with something else: from 0 to the number,
+-- in dots.
+function marks.bar(s, c)
+  local width = 0.8 / c.n
+  local shift = (c.i - (c.n + 1) / 2) * width
+  local floor_ = math.min(4 * c.canvas.height - 1, c.y(0) or math.huge)
+  for i, y in ipairs(s.y) do
+    local to = c.y(y)
+    local from_x, to_x = c.x(s.at[i] + shift - width / 2),
+      c.x(s.at[i] + shift + width / 2)
+    for x = whole(from_x), whole(to_x) - 1 do
+      if to then c.canvas:line(x, floor_, x, to, colors.of(s.color)) end
+    end
+  end
+end
+
 -- The place in a list of cells that a number falls into.
 local function cell_of(at, v, log)
   for i = 1, #at do
