@@ -271,6 +271,14 @@ end)
 local charts, why = plot.available()
 local drawn = charts and t.test or function(name) t.skip(name, why) end
 
+drawn("charts drawn together are those drawn alone", function()
+  local figures = { plot.line { y = { 1, 2 }, log_y = true, title = "a" },
+    plot.heatmap { { { 1, 2 }, { 3, 4 } } }, plot.image(orrery.rand { 4, 4 }),
+    plot.contour { z = { { 1, 2 }, { 3, 1 } } }, plot.line { y = { 3, 1 } } }
+  local together = require "orrery.plot.figure".rasters(figures)
+  for i, figure in ipairs(figures) do t.equal(together[i], figure:raster()) end
+end)
+
 drawn("a sheet mixes charts, images and titles", function()
   local figure = plot.grid { plot.line { y = { 1, 2 }, title = "one & two" },
     plot.image(orrery.zeros { 4, 4 }, { title = "dark <1>" }),

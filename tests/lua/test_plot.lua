@@ -158,8 +158,8 @@ t.test("a long line keeps its spikes, gaps and ends when it is thinned",
     t.ok(s.x[#s.x] > 49950)
   end)
 
-local ok, why = plot.available()
-local test = ok and t.test or function(name) t.skip(name, why) end
+local ok, missing = plot.available()
+local test = ok and t.test or function(name) t.skip(name, missing) end
 
 -- Every tag closed in its order, and every text free of markup.
 local function check_xml(text)

@@ -106,6 +106,31 @@ function Figure:raster()
   return raw.png_pixels("plot", png)
 end
 
+--- The pixels of several figures; their charts are drawn together.
+---@param figures orrery.plot.Figure[]
+---@return orrery.Tensor[]? rasters
+---@return string? why
+function Figure.rasters(figures)
+  local charts, rasters = {}, {}
+  for _, fig in ipairs(figures) do
+    if fig.series then charts[#charts + 1] = fig end
+  end
+  local pngs, why = {}, nil
+  if #charts > 0 then pngs, why = gnuplot.draw_all(charts) end
+  if not pngs then return nil, why end
+  local drawn = 0
+  for i, fig in ipairs(figures) do
+    if fig.series then
+      drawn = drawn + 1
+      rasters[i], why = raw.png_pixels("plot", pngs[drawn])
+    else
+      rasters[i], why = fig:raster()
+    end
+    if not rasters[i] then return nil, why end
+  end
+  return rasters
+end
+
 function Figure:__tostring()
   local parts = { self.kind }
   if self.title then parts[#parts + 1] = ("%q"):format(self.title) end

@@ -134,11 +134,10 @@ function film.gif(fig)
   if not fig.frames then
     fig = { frames = { fig }, delay = 1, hold = 0, loop = false }
   end
-  local rasters = {}
-  for i, frame in ipairs(fig.frames) do
-    local raster, why = frame:raster()
-    if not raster then return nil, why end
-    rasters[i] = raster:size(1) == 1 and raster or sheet.rgb(raster)
+  local rasters, why = Figure.rasters(fig.frames)
+  if not rasters then return nil, why end
+  for i, raster in ipairs(rasters) do
+    if raster:size(1) ~= 1 then rasters[i] = sheet.rgb(raster) end
   end
   return raw.gif_bytes("plot", rasters, delays(fig), fig.loop)
 end

@@ -82,6 +82,31 @@ function gnuplot.draw(fig, format, scale)
   return nil, "plot: gnuplot could not draw this: " .. why
 end
 
+local signature = "\137PNG\r\n\26\n"
+
+--- Draws charts as PNGs, all by one gnuplot: starting it takes most of its
+--- time.
+---@param figures orrery.plot.Figure[]
+---@return string[]? pngs
+---@return string? why
+function gnuplot.draw_all(figures)
+  local ok, why = gnuplot.available()
+  if not ok then return nil, why end
+  local parts, pngs = {}, {}
+  for i, fig in ipairs(figures) do parts[i] = script.of(fig, "png") end
+  if #parts == 0 then return pngs end
+  local bytes
+  bytes, why = run(table.concat(parts, "reset\n"))
+  local at = bytes and 1
+  while at do
+    local next_ = bytes:find(signature, at + 1, true)
+    pngs[#pngs + 1] = bytes:sub(at, (next_ or 0) - 1)
+    at = next_
+  end
+  if #pngs == #figures then return pngs end
+  return nil, "plot: gnuplot could not draw this: " .. (why or "it stopped")
+end
+
 --- A line of text alone.
 ---@param text string
 ---@param width integer

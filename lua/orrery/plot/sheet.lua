@@ -1,5 +1,6 @@
 --- Figures of any kind side by side on one sheet, each with its title.
 local orrery = require "orrery"
+local Figure = require "orrery.plot.figure"
 local gnuplot = require "orrery.plot.gnuplot"
 local script = require "orrery.plot.script"
 local raw = require "orrery.core"._io
@@ -108,9 +109,7 @@ local function paste_text(page, text, x, y, w, bold)
   return true
 end
 
-local function paste_cell(page, cell)
-  local pixels, why = cell.figure:raster()
-  if not pixels then return nil, why end
+local function paste_cell(page, cell, pixels)
   local k = cell.scale
   if k > 1 then
     pixels = require "orrery.plot.pixels".enlarge(pixels:unsqueeze(1), k)[1]
@@ -128,8 +127,12 @@ function sheet.raster(fig)
   local plan = sheet.plan(fig)
   local page = orrery.full({ 3, plan.height, plan.width }, 255,
     { dtype = "uint8" })
-  for _, cell in ipairs(plan.cells) do
-    local ok, why = paste_cell(page, cell)
+  local figures = {}
+  for i, cell in ipairs(plan.cells) do figures[i] = cell.figure end
+  local rasters, problem = Figure.rasters(figures)
+  if not rasters then return nil, problem end
+  for i, cell in ipairs(plan.cells) do
+    local ok, why = paste_cell(page, cell, rasters[i])
     if not ok then return nil, why end
   end
   if fig.title then
