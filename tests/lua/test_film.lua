@@ -213,6 +213,25 @@ print(i.n_frames, *i.size, i.info["loop"])' 2>&1]]):format(python, path))
   t.equal(said, "4 17 33 0\n")
 end)
 
+test("a film that runs out of memory anywhere leaves nothing behind",
+  function()
+    -- More than 256 colours, so that every step of the work is taken.
+    local frames = orrery.rand({ 2, 3, 20, 20 }):mul(255):to "uint8"
+    local list, done = { frames[1], frames[2] }, false
+    collectgarbage()
+    local blocks = orrery.memory().live_blocks
+    for n = 1, 200 do
+      orrery.fail_after(n)
+      local ok, bytes = pcall(raw.gif_bytes, "test", list, { 5, 5 }, true)
+      orrery.fail_after(0)
+      collectgarbage()
+      t.equal(orrery.memory().live_blocks, blocks)
+      done = ok and bytes ~= nil
+      if done then break end
+    end
+    t.ok(done)
+  end)
+
 test("frames of different sizes are refused, by their numbers", function()
   local figure = plot.animation { orrery.zeros { 4, 5 }, orrery.zeros { 4, 6 } }
   t.fails("plot: frame 2 is 6 x 4 pixels, the first 5 x 4; make them alike",
