@@ -8,6 +8,8 @@
 --- `kl` is KL(q(z | x) || N(0, I)); -ELBO = rec + kl.
 local orrery = require "orrery"
 local nn = require "orrery.nn"
+local likelihood = require "orrery.vae.likelihoods"
+local objectives = require "orrery.vae.objectives"
 local F = nn.functional
 local vae = {}
 
@@ -15,21 +17,17 @@ local vae = {}
 ---@field encoder orrery.nn.Module  x -> [B, 2 * latent]: mean and log-variance
 ---@field decoder orrery.nn.Module  z -> logits or means, of any shape
 ---@field latent integer
----@field likelihood "bernoulli"|"gaussian"
----@field sigma number  standard deviation of a pixel, Gaussian only
+---@field likelihood "bernoulli"|"gaussian"|"logistic"
+---@field noise orrery.nn.Module  what the decoder's numbers say of an image
 local VAE = nn.Module:subclass "VAE"
 
----@param options table  encoder, decoder, latent, likelihood = "bernoulli",
----  sigma = 1
+---@param options table  encoder, decoder, latent, likelihood = "bernoulli"
+---  ("gaussian", "logistic"); gaussian: sigma = 1 ("learned", "optimal")
 function VAE:init(options)
   self.encoder, self.decoder = options.encoder, options.decoder
   self.latent = options.latent
   self.likelihood = options.likelihood or "bernoulli"
-  self.sigma = options.sigma or 1
-  if self.likelihood ~= "bernoulli" and self.likelihood ~= "gaussian" then
-    error(("vae: likelihood is %s; it is bernoulli or gaussian"):format(
-      tostring(self.likelihood)), 3)
-  end
+  self.noise = likelihood(self.likelihood, options)
 end
 
 --- Parameters of q(z | x).
@@ -54,14 +52,23 @@ end
 ---@param x orrery.Tensor
 ---@param y orrery.Tensor  what the decoder gave
 ---@return orrery.Tensor nats  [B]
-function VAE:distortion(x, y)
-  x, y = x:flatten(2), y:flatten(2)
-  if self.likelihood == "bernoulli" then
-    return F.binary_cross_entropy_with_logits(y, x, { reduction = "none" })
-      :sum(2)
-  end
-  local constant = math.log(self.sigma) + 0.5 * math.log(2 * math.pi)
-  return ((x - y) ^ 2):sum(2) * (0.5 / self.sigma ^ 2) + constant * x:size(2)
+function VAE:distortion(x, y) return self.noise:nll(x, y) end
+
+--- q(z | x), a Gaussian of diagonal covariance for each image.
+---@param x orrery.Tensor
+---@return orrery.dist.Independent  batch [B], event [latent]
+function VAE:posterior(x)
+  local dist = require "orrery.dist"
+  local mean, logvar = self:encode(x)
+  return dist.Independent(dist.Normal(mean, (logvar * 0.5):exp()), 1)
+end
+
+--- p(z).
+---@return orrery.dist.Distribution  event [latent]
+function VAE:prior()
+  local dist = require "orrery.dist"
+  local zero = orrery.zeros({ self.latent })
+  return dist.Independent(dist.Normal(zero, 1), 1)
 end
 
 --- Both terms of the bound.
@@ -76,13 +83,16 @@ function VAE:terms(x, generator)
   return self:distortion(x, self.decoder(z)), F.kl_normal(mean, logvar), mean
 end
 
---- What is minimised: mean over the batch of rec + beta * kl.
+--- What is minimised: mean over the batch of rec + beta * kl, or another
+--- objective of orrery.vae.objectives.
 ---@param x orrery.Tensor
----@param options? table  beta = 1, generator
+---@param options? table  beta = 1, generator, objective, step (for objectives
+---  that change with training)
 ---@return orrery.Tensor loss
----@return table terms  rec, kl: the two means
+---@return table terms  rec, kl: the two means; and what the objective adds
 function VAE:loss(x, options)
   options = options or {}
+  if options.objective then return options.objective(self, x, options) end
   local rec, kl = self:terms(x, options.generator)
   rec, kl = rec:mean(), kl:sum(2):mean()
   return rec + kl * (options.beta or 1), { rec = rec, kl = kl }
@@ -91,10 +101,7 @@ end
 --- The image the decoder means: probabilities or means.
 ---@param z orrery.Tensor  [B, latent]
 ---@return orrery.Tensor  as the decoder shapes it
-function VAE:decode(z)
-  local y = self.decoder(z)
-  return self.likelihood == "bernoulli" and y:sigmoid() or y
-end
+function VAE:decode(z) return self.noise:mean(self.decoder(z)) end
 
 --- Images back from the means of their codes.
 ---@param x orrery.Tensor
@@ -120,6 +127,7 @@ function vae.mlp(options)
   local features = o.features or 784
   return VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,
+    levels = o.levels,
     encoder = nn.Sequential {
       nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(),
       nn.Linear(hidden, 2 * latent),
@@ -166,6 +174,7 @@ function vae.conv(options)
   local half = { stride = 2, padding = "same" }
   local model = VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,
+    levels = o.levels,
     encoder = nn.Sequential {
       nn.Conv2d(1, 32, 3, half), nn.ReLU(),
       nn.Conv2d(32, 64, 3, half), nn.ReLU(), nn.Flatten(),
@@ -181,6 +190,9 @@ function vae.conv(options)
   return glorot(model)
 end
 
+vae.objectives = objectives
+vae.schedules = require "orrery.vae.schedules"
+vae.nll = require "orrery.vae.nll"
 vae.Linear = require "orrery.vae.linear"
 vae.measure = require "orrery.vae.measure"
 vae.pictures = require "orrery.vae.pictures"

@@ -94,8 +94,8 @@ t.test("both terms of the bound are what the formulas say", function()
 end)
 
 t.test("a likelihood nobody knows is refused", function()
-  t.fails("vae: likelihood is poisson; it is bernoulli or gaussian", vae.mlp,
-    { likelihood = "poisson" })
+  t.fails("vae: likelihood is poisson; it is bernoulli, gaussian or logistic",
+    vae.mlp, { likelihood = "poisson" })
 end)
 
 t.test("what is measured does not depend on the size of the pieces", function()
