@@ -17,11 +17,18 @@ bool host_set_paths(lua_State *L, const char *program);
 void host_watch_interrupt(lua_State *L);
 // Another Ctrl-C before the first has unwound ends the program (scripts), or
 // is just another request to stop (the prompt).
-void host_interrupt_kills(bool kills);
+// Returns what it was.
+bool host_interrupt_kills(bool kills);
+// While held, the first SIGINT stops nothing and is only noted: a loop that
+// wants to end between two of its steps looks at host_asked(). The second one
+// stops as any. To begin to hold, and to let go, forgets what was noted.
+void host_hold_interrupt(bool hold);
+bool host_asked(void);
 // Lua function: calm(handler) -> a message handler that no hook disturbs.
 int host_calm(lua_State *L);
-// Nothing asks to stop any more; every hook of ours goes.
-void host_clear_interrupt(void);
+// Nothing asks to stop any more; every hook of ours goes. L is the coroutine
+// that runs.
+void host_clear_interrupt(lua_State *L);
 
 // Loader of "orrery.host"; `program` is found as its first upvalue.
 int luaopen_orrery_host(lua_State *L);

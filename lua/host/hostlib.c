@@ -14,7 +14,7 @@ static int host_readline(lua_State *L) {
   char *text = NULL;
   const char *prompt = luaL_checkstring(L, 1);
   line_status status = line_read(prompt, &text);
-  if (status == LINE_INTERRUPTED) host_clear_interrupt();
+  if (status == LINE_INTERRUPTED) host_clear_interrupt(L);
   if (status != LINE_READ) {
     lua_pushnil(L);
     lua_pushstring(L, status == LINE_END ? "end" : "interrupted");
@@ -67,14 +67,23 @@ static int host_interrupted(lua_State *L) {
 }
 
 static int host_clear(lua_State *L) {
-  (void)L;
-  host_clear_interrupt();
+  host_clear_interrupt(L);
   return 0;
 }
 
 static int host_kills(lua_State *L) {
-  host_interrupt_kills(lua_toboolean(L, 1));
+  lua_pushboolean(L, host_interrupt_kills(lua_toboolean(L, 1)));
+  return 1;
+}
+
+static int host_hold(lua_State *L) {
+  host_hold_interrupt(lua_toboolean(L, 1));
   return 0;
+}
+
+static int host_was_asked(lua_State *L) {
+  lua_pushboolean(L, host_asked());
+  return 1;
 }
 
 // forever(step) calls step() until it returns something. This loop is in C
@@ -84,7 +93,7 @@ static int host_forever(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   for (int failures = 0; failures < 100;) {
     lua_settop(L, 1);
-    host_clear_interrupt();
+    host_clear_interrupt(L);
     lua_pushvalue(L, 1);
     if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
       if (orr_interrupted()) continue;
@@ -109,7 +118,8 @@ int luaopen_orrery_host(lua_State *L) {
       {"on_complete", host_on_complete}, {"edits", host_edits},
       {"forever", host_forever},         {"calm", host_calm},
       {"interrupted", host_interrupted}, {"clear_interrupt", host_clear},
-      {"interrupt_kills", host_kills},   {NULL, NULL},
+      {"interrupt_kills", host_kills},   {"hold_interrupt", host_hold},
+      {"asked", host_was_asked},         {NULL, NULL},
   };
   luaL_newlib(L, functions);
   lua_pushstring(L, host_program(NULL));

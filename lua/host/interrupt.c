@@ -17,6 +17,8 @@ static lua_State *main_state;
 static lua_State *volatile running;  // the coroutine now executing
 static volatile sig_atomic_t strikes;
 static volatile sig_atomic_t kills;
+static volatile sig_atomic_t held;   // the next Ctrl-C only asks to stop
+static volatile sig_atomic_t asked;  // and has done so
 static pthread_t main_thread;
 
 static void raise_interrupted(lua_State *L, lua_Debug *ar);
@@ -54,9 +56,13 @@ static void on_sigint(int signal_number) {
   if (!pthread_equal(pthread_self(), main_thread)) {
     pthread_kill(main_thread, signal_number);
   } else {
-    if (kills) signal(SIGINT, SIG_DFL);
-    orr_interrupt();
-    if (running) arm(running, 1);
+    if (held && !asked) {
+      asked = 1;
+    } else {
+      if (kills) signal(SIGINT, SIG_DFL);
+      orr_interrupt();
+      if (running) arm(running, 1);
+    }
   }
   errno = saved;
 }
@@ -173,12 +179,25 @@ int host_calm(lua_State *L) {
   return 1;
 }
 
-void host_interrupt_kills(bool on) { kills = on; }
+bool host_interrupt_kills(bool on) {
+  bool before = kills;
+  kills = on;
+  return before;
+}
 
-void host_clear_interrupt(void) {
-  running = main_state;
+void host_hold_interrupt(bool on) {
+  if (held != on) asked = 0;
+  held = on;
+}
+
+bool host_asked(void) { return asked; }
+
+void host_clear_interrupt(lua_State *L) {
+  running = L;
   lua_sethook(main_state, NULL, 0, 0);
+  lua_sethook(L, NULL, 0, 0);
   strikes = 0;
+  host_hold_interrupt(false);
   orr_clear_interrupt();
   install();
 }

@@ -13,6 +13,8 @@ local repl = {}
 ---@field env table  names of the session
 ---@field write fun(text: string)
 ---@field color boolean
+---@field prompt string
+---@field commands? table<string, function>  beside the usual ones
 ---@field entries orrery.repl.Entry[]  those that worked, for `:save`
 ---@field seen table  modules as they were when loaded, for `:reload`
 local Session = {}
@@ -23,13 +25,15 @@ local has_host, host = pcall(require, "orrery.host")
 if not has_host then host = nil end
 local clear_interrupt = host and host.clear_interrupt or core.clear_interrupt
 
----@param options? { env?: table, write?: fun(text: string), color?: boolean }
+---@param options? { env?: table, write?: fun(text: string), color?: boolean,
+---  prompt?: string, commands?: table<string, function> }
 ---@return orrery.repl.Session
 function repl.session(options)
   options = options or {}
   return setmetatable({
     env = options.env or environment.environment(),
     write = options.write or function(text) io.write(text) end,
+    prompt = options.prompt or "> ", commands = options.commands,
     color = options.color or false, entries = {}, seen = {},
   }, Session)
 end
@@ -157,7 +161,7 @@ end
 local function banner()
   local ok, doctor = pcall(require, "orrery.repl.doctor")
   local line = ok and doctor.banner() or _VERSION
-  io.write(line, "   ?help\n")
+  return line .. "   ?help\n"
 end
 
 -- Reads one line: the program's editor, or io.read under a stock lua.
@@ -171,13 +175,13 @@ end
 
 -- Reads lines until they make an entry. Returns it, or nil and why.
 local function read_entry(session)
-  local text, why = read "> "
+  local text, why = read(session.prompt)
   if not text then return nil, why end
   while not text:match "^%s*[:?]" do
     local _, _, incomplete = session:compile(text)
     if not incomplete then break end
     local more
-    more, why = read ">> "
+    more, why = read((" "):rep(#session.prompt - 3) .. ">> ")
     if why == "interrupted" then return nil, why end
     if not more or more == "" and text:match "\n$" then
       session:give_up(text)
@@ -188,41 +192,37 @@ local function read_entry(session)
   return text
 end
 
--- Loads the old entries; returns what keeps a new one.
-local function open_history()
-  local history = require "orrery.repl.history"
-  local folder = host and host.edits() and history.folder()
-  if not folder or not core.fs.mkdir(folder) then return function() end end
-  local path = folder .. "/history"
-  local last
-  for _, entry in ipairs(history.load(path)) do
-    host.remember(entry)
-    last = entry
-  end
-  return function(entry)
-    host.remember(entry)
-    if entry ~= last then history.append(path, entry) end
-    last = entry
-  end
-end
+local current  -- the session whose names Tab completes
 
---- Runs the prompt until the person leaves.
----@param options? { env?: table }
-function repl.run(options)
-  local session = repl.session {
-    env = options and options.env,
-    color = paint.wanted(),
-  }
-  local remember = open_history()
+-- Makes the session the one that is talked to, until it is closed.
+local function enter(session)
+  local before, killed = current, nil
+  current = session
   if host then
-    host.interrupt_kills(false)
+    killed = host.interrupt_kills(false)
     host.on_complete(function(text, cursor)
       local tab = require("orrery.repl.complete").tab
-      return tab(text:sub(1, cursor), session.env, commands.names(),
-        (core.terminal_size()) or 80)
+      return tab(text:sub(1, cursor), current.env,
+        commands.names(current.commands), (core.terminal_size()) or 80)
     end)
   end
-  banner()
+  return setmetatable({}, { __close = function()
+    current = before
+    if host then host.interrupt_kills(killed) end
+  end })
+end
+
+--- Runs the prompt until the person leaves. One may run inside another: that
+--- of a training loop that was stopped.
+---@param options? { env?: table, prompt?: string, banner?: string,
+---  commands?: table<string, function> }
+function repl.run(options)
+  options = options or {}
+  local session = repl.session { env = options.env, prompt = options.prompt,
+    commands = options.commands, color = paint.wanted() }
+  local remember = require("orrery.repl.history").open(host)
+  local _ <close> = enter(session)
+  io.write(options.banner or banner())
   local function step()
     local entry, why = read_entry(session)
     io.stdout:flush()

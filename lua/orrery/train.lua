@@ -51,6 +51,11 @@ function train.run(opts) return Run.new(opts) end
 ---               tensors made in `step` go in through orrery.keep, all others
 ---               made there are freed when it returns
 ---   on_epoch    function(state, means); on_step function(state, metrics)
+---   knobs       numbers by name that `step` reads as state.knobs.beta; they
+---               may be changed on the way: run:change("beta", 2)
+---   changes     such changes to make again: { { step =, name =, value = } },
+---               state.changes of another run
+---   steer       false: Ctrl-C stops at once, as elsewhere; see below
 ---   progress    false, or options of the progress line; label
 ---   seed        of the default stream, for a fresh run
 ---   monitors    limits of metrics by name, { kl = { below = 0.1, steps = 20 }}
@@ -58,6 +63,11 @@ function train.run(opts) return Run.new(opts) end
 ---               on the terminal and in the run's report when one is broken
 --- In a trial of an experiment, and in a script that `orrery FILE` runs, the
 --- loss and metrics of every step go to the store of runs (orrery.runs).
+--- In the program `orrery` Ctrl-C ends the step that runs and then asks: go on,
+--- open a prompt here (to sample, draw, change lr, knobs and the numbers that
+--- `step` uses from outside, by assignment), or quit with a checkpoint. What is
+--- changed is logged: resumed, or repeated by `orrery runs repeat`, the run
+--- changes it again at the same steps. A second Ctrl-C stops at once.
 --- A loss that is not finite stops the run with the number of the step. An
 --- interrupted or killed run goes on from its checkpoint as if it had not
 --- been: after a step fails, parameters, running averages, streams and cursor

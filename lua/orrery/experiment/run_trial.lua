@@ -31,10 +31,10 @@ end
 -- The trial's function, with its numbers going to the store; status, values
 -- or what describe made.
 local function call_trial(self, record, progress)
-  local _ <close> = current.use(record.recorder)
+  local k = settings(self.spec, record.knobs)
+  local _ <close> = current.use(record.recorder, k)
   local log = Log(record, progress, self.spec.step or "step")
-  local ok, values = xpcall(self.trial, calm(describe),
-    settings(self.spec, record.knobs), log)
+  local ok, values = xpcall(self.trial, calm(describe), k, log)
   if not ok then return status_of(values.message), values end
   values = values or {}
   local kept, why = pcall(packing.pack, values)

@@ -89,10 +89,11 @@ end
 
 local how_ended = { [0] = "done", [stopped] = "interrupted" }
 
--- A training loop of the script is recorded as its run. An experiment that the
+-- A training loop of the script is recorded as its run, and makes the changes
+-- of an earlier one that is to be repeated. An experiment that the
 -- script returns without having started it, the
 -- plain `return run`, is started here.
-local function run_file(path, words)
+local function run_file(path, words, changes)
   local chunk, why = loadfile(path)
   if not chunk then
     say((why:gsub("^cannot open ", "cannot read ")))
@@ -100,6 +101,7 @@ local function run_file(path, words)
   end
   set_arg(words, path)
   current.script(path, words)
+  if changes then current.repeats(changes) end
   local status, message = protected(function()
     local run = chunk(table.unpack(words))
     if type(run) == "table" and type(rawget(run, "trial")) == "function" and
@@ -120,7 +122,18 @@ function verbs.doctor()
   return 0
 end
 
+local function repeat_run(word)
+  local found, why, remark = require "orrery.runs.repeated"(word)
+  if not found then
+    say(why)
+    return failed
+  end
+  if remark then say(remark) end
+  return run_file(found.script, found.words, found.changes)
+end
+
 function verbs.runs(words)
+  if words[1] == "repeat" then return repeat_run(words[2]) end
   local status, message = require("orrery.runs.command")(words, print)
   if message then say(message) end
   return status

@@ -167,10 +167,14 @@ named[":doc"] = function(self, rest)
 end
 
 --- Names that start with a colon.
+---@param own? table<string, function>  commands of one session alone
 ---@return string[]
-function commands.names()
+function commands.names(own)
   local names = {}
   for name in pairs(named) do names[#names + 1] = name end
+  for name in pairs(own or {}) do
+    if not named[name] then names[#names + 1] = name end
+  end
   table.sort(names)
   return names
 end
@@ -197,9 +201,10 @@ function commands.run(self, text)
     return "done"
   end
   local word, rest = text:match "^%s*(:%w*)%s*(.-)%s*$"
-  local run = named[word]
+  local own = self.commands or {}
+  local run = own[word] or named[word]
   if not run then
-    local near = require "orrery.nearest"(word, commands.names())
+    local near = require "orrery.nearest"(word, commands.names(own))
     self:complain(("%s is no command; %s"):format(word,
       near and "did you mean " .. near .. "?" or ":help lists them"))
     return "done"

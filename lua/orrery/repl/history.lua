@@ -1,4 +1,5 @@
 --- The prompt's history: one entry a line in a file, kept between sessions.
+local fs = require("orrery.core").fs
 local history = {}
 
 local keep = 2000
@@ -68,6 +69,29 @@ function history.append(path, entry)
   file:setvbuf("full", #entry * 2 + 64)
   file:write(encode(entry) .. "\n")
   return file:close()
+end
+
+local keep_entry
+
+--- Gives the program's line editor the old entries, once.
+---@param host? table  orrery.host; nil under another Lua
+---@return fun(entry: string) remember  keeps a new one
+function history.open(host)
+  if keep_entry then return keep_entry end
+  local folder = host and host.edits() and history.folder()
+  if not folder or not fs.mkdir(folder) then return function() end end
+  local path = folder .. "/history"
+  local last
+  for _, entry in ipairs(history.load(path)) do
+    host.remember(entry)
+    last = entry
+  end
+  function keep_entry(entry)
+    host.remember(entry)
+    if entry ~= last then history.append(path, entry) end
+    last = entry
+  end
+  return keep_entry
 end
 
 return history

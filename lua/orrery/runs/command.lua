@@ -10,6 +10,8 @@ orrery runs show ID ...               all about a run: settings, result, numbers
 orrery runs diff ID ID                settings that differ, and the first step
                                       at which the numbers do
 orrery runs report ID ...             writes report.html anew, and names it
+orrery runs repeat ID                 runs a script again, with the changes that
+                                      were made by hand while it trained
 orrery runs delete ID ...             with their folders
 orrery runs delete name=value ...     all that fit; asks, unless --yes
 orrery runs --csv [name=value ...]    settings and results as CSV

@@ -5,15 +5,23 @@
 local current = {}
 
 local recorder   -- of a trial
-local script     -- { path, words, record? } of `orrery FILE`
+local trial      -- its settings
+local script     -- { path, words, record?, repeats? } of `orrery FILE`
 
 --- Records go to `r` until the value returned is closed.
 ---@param r orrery.runs.Recorder
-function current.use(r)
-  local before = recorder
-  recorder = r
-  return setmetatable({}, { __close = function() recorder = before end })
+---@param settings? table  of the trial, as its function sees them
+function current.use(r, settings)
+  local before, had = recorder, trial
+  recorder, trial = r, settings
+  return setmetatable({}, { __close = function()
+    recorder, trial = before, had
+  end })
 end
+
+--- The settings of the trial that runs, to read and to change.
+---@return table<string, any>?
+function current.settings() return trial end
 
 --- The script that runs is none whose training is to be kept (tests).
 function current.forget() script = nil end
@@ -35,9 +43,31 @@ function current.recorder(settings)
   if recorder or not script then return recorder end
   if script.record == nil then
     script.record = require("orrery.runs.script")(script.path, script.words,
-      settings()) or false
+      settings(), script.repeats ~= nil) or false
   end
   return script.record and script.record.recorder or nil
+end
+
+--- What the script is to change on its way, as an earlier run of it did.
+---@param list orrery.train.Change[]
+function current.repeats(list) script.repeats = list end
+
+--- Where the loops of a script that is repeated keep their checkpoints, rather
+--- than where the first run has its own; nil when it is not repeated.
+---@return string? folder
+function current.repeating()
+  return script and script.repeats and script.record and script.record.folder
+end
+
+--- The changes that a loop is to make, and which loop of its run it is.
+---@param r orrery.runs.Recorder?  of the loop
+---@param given? orrery.train.Change[]  named by the person
+---@return orrery.train.Change[] planned
+---@return integer number  1 for the first
+function current.changes(r, given)
+  if not r then return given or {}, 1 end
+  r.loops = (r.loops or 0) + 1
+  return given or script and script.repeats or r:planned(), r.loops
 end
 
 --- The script has ended.

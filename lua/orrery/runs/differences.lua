@@ -63,6 +63,7 @@ local function around(run)
   local found = packing.unpack(run.row.environment) or {}
   for name, value in pairs(found.machine or {}) do found[name] = value end
   found.machine, found.time, found.command = nil, nil, nil
+  found.words = nil
   found.code = run.code
   return found
 end

@@ -21,8 +21,8 @@ end
 
 local found
 
----@return table  orrery, lua, machine, host, system, cpu, time, command,
----  revision
+---@return table  orrery, lua, machine, host, system, cpu, time, words,
+---  command, revision
 return function()
   if found then return found end
   local words = rawget(_G, "arg")
@@ -33,6 +33,7 @@ return function()
     system = (read "/proc/version" or ""):match "^%S+ %S+ %S+",
     cpu = (read "/proc/cpuinfo" or ""):match "model name%s*:%s*([^\n]+)",
     time = os.date "!%Y-%m-%dT%H:%M:%SZ",
+    words = words and table.move(words, 1, #words, 1, {}) or nil,
     command = words and table.concat(words, " ", 0) or nil,
     revision = revision(words and words[0]),
   }

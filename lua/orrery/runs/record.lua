@@ -234,6 +234,12 @@ function Record:warnings(series, names)
   return warnings(self, series, names)
 end
 
+--- What a person changed while it trained.
+---@return orrery.train.Change[]
+function Record:changes()
+  return self.store and self.id and self.store:changes(self.id) or {}
+end
+
 -- Everything a run's identity hangs on, as text.
 local function canonical(experiment, k, code)
   local lines = { experiment }

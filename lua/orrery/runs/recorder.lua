@@ -85,6 +85,20 @@ function Recorder.stored(store, id)
   return rules, said
 end
 
+--- A change that a person made on the way.
+---@param change orrery.train.Change
+function Recorder:change(change)
+  if not self.store then return end
+  local name = ("%d %s %d"):format(change.step, change.name, change.loop or 1)
+  try(self, self.store.keep, "change", name, nil, packing.pack(change))
+end
+
+--- The changes that this run made before it was stopped, in their order.
+---@return orrery.train.Change[]
+function Recorder:planned()
+  return self.store and self.store:changes(self.id) or {}
+end
+
 --- Writes what waits.
 function Recorder:flush()
   if not self.store or #self.rows == 0 then return end

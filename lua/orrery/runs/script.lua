@@ -22,13 +22,15 @@ end
 
 local function tell(text) io.stderr:write("orrery: ", text, "\n") end
 
--- The run to take up: the last with these settings, unless that is done.
-local function fresh(store, options)
+-- The run to take up: the last with these settings, unless that is done or it
+-- is to be one of its own.
+local function fresh(store, options, anew)
   for again = 0, math.huge do
     options.again = again > 0 and again or nil
     local record = records.new(options)
     records.enroll(store, { record })
-    if record.status ~= "done" and record.status ~= "running" then
+    local free = record.status ~= "done" and record.status ~= "running"
+    if free and (not anew or record.status == "waiting") then
       return record
     end
   end
@@ -37,8 +39,9 @@ end
 ---@param path string
 ---@param words string[]
 ---@param loop table  plain settings of its training loop
+---@param anew? boolean  a run of its own, whatever others there are
 ---@return orrery.runs.Record? record  nil when it cannot be recorded
-return function(path, words, loop)
+return function(path, words, loop, anew)
   local store, why = Store.open(out, true)
   if not store then return tell(why) end
   local name = path:match "[^/]*$":gsub("%.lua$", ""):gsub("[^%w_.-]", "-")
@@ -46,7 +49,7 @@ return function(path, words, loop)
   local ok, record = pcall(fresh, store, { store = store, out = out,
     experiment = name, script = path, knobs = settings_of(words, loop),
     code = packing.hash(text or ""), label = name,
-    short = #words > 0 and table.concat(words, " ") or "no settings" })
+    short = #words > 0 and table.concat(words, " ") or "no settings" }, anew)
   if not ok then return tell(record) end
   local claimed
   ok, claimed = pcall(record.begin, record, tell)

@@ -6,6 +6,7 @@
 --- Writing takes turns: every transaction is short, and waits for others.
 local core = require "orrery.core"
 local owner = require "orrery.runs.owner"
+local packing = require "orrery.runs.packing"
 
 local Store = {}
 Store.__index = Store
@@ -275,9 +276,25 @@ function Store:keep(id, kind, name, path, content)
     id, kind, name, path, content)
 end
 
---- Forgets all pictures and tables of a run.
+--- Forgets all pictures and tables of a run. What a person changed on the way
+--- stays: taken up from its beginning, the run changes it again.
 function Store:clear(id)
-  self.db:run("DELETE FROM artifacts WHERE run=?", id)
+  self.db:run("DELETE FROM artifacts WHERE run=? AND kind<>'change'", id)
+end
+
+--- What was changed while the run trained, in order.
+---@return orrery.train.Change[]
+function Store:changes(id)
+  local list, place = {}, {}
+  for i, row in ipairs(self:kept(id, "change")) do
+    list[i] = packing.unpack(row.content)
+    place[list[i]] = i
+  end
+  table.sort(list, function(a, b)
+    if a.step ~= b.step then return a.step < b.step end
+    return place[a] < place[b]
+  end)
+  return list
 end
 
 ---@return table[] rows  name, place, path, content, in their order

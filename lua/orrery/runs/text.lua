@@ -90,6 +90,14 @@ local function has_report(run)
   return core.fs.exists(run:path "report.html")
 end
 
+local function change_rows(run)
+  local rows = {}
+  for i, c in ipairs(run:changes()) do
+    rows[i] = { tostring(c.step), c.name, show(c.was), show(c.value) }
+  end
+  return rows
+end
+
 --- All about one run.
 ---@param run orrery.runs.Record
 ---@return string
@@ -117,6 +125,8 @@ function text.one(run)
   section(lines, "numbers", metric_rows(run), { "name", "count", "first",
     "least", "most", "last", "at step" },
     { false, true, true, true, true, true, true })
+  section(lines, "changed on the way", change_rows(run),
+    { "after step", "name", "from", "to" }, { true, false, true, true })
   local images = {}
   for i, name in ipairs(run.image_names) do
     images[i] = { name, run.images[name] }

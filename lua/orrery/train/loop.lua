@@ -10,8 +10,10 @@
 local orrery = require "orrery"
 local Meter = require "orrery.train.meter"
 local Progress = require "orrery.train.progress"
-local attempt = require "orrery.train.attempt"
 local blame = require "orrery.blame"
+local boundary = require "orrery.train.boundary"
+local changes = require "orrery.train.changes"
+local guard = require "orrery.train.guard"
 local minimizing = require "orrery.train.minimizing"
 local monitors = require "orrery.train.monitors"
 local options = require "orrery.options"
@@ -29,6 +31,8 @@ Run.__index = Run
 ---@field epoch integer  the epoch it is in, from 1
 ---@field history table[]  means of each finished epoch
 ---@field extra table  the user's own; saved and restored with the rest
+---@field knobs table<string, number>  of the option `knobs`, as they are now
+---@field changes orrery.train.Change[]  what was changed on the way
 ---@field stop boolean  set it to end after this step
 
 local function check_finite(self, name, value)
@@ -52,10 +56,17 @@ function Run.new(given)
     check_finite(self, "loss", loss)
   end) or nil
   self.state = { step = 0, epoch = 1, history = {}, extra = o.extra or {},
-    stop = false }
+    knobs = settings.knobs(o.knobs), changes = {}, stop = false }
   self.recorder = current.recorder(function() return settings.plain(o) end)
+  self.planned, self.number = current.changes(self.recorder, o.changes)
   self:start_watching()
-  if self.checkpoint and o.resume then resume.load(self) end
+  local elsewhere = current.repeating()
+  if elsewhere and self.checkpoint then
+    self.checkpoint.path = ("%s/repeated_%d.safetensors"):format(elsewhere,
+      self.number)
+  elseif self.checkpoint and o.resume then
+    resume.load(self)
+  end
   self:start_progress()
   return self
 end
@@ -95,27 +106,19 @@ function Run:start_progress()
 end
 
 --- Writes the checkpoint; raises when the disk will not have it.
-function Run:save() resume.save(self) end
+---@param path? string  another place than that of the option `checkpoint`
+---@return string path
+function Run:save(path) return resume.save(self, path) end
+
+--- Changes a number from the next step on: "lr" ("lr.G" with several
+--- optimizers), a knob, or a number that the step function has from outside.
+--- The change goes into state.changes, the checkpoint and the store of runs.
+---@param name string
+---@param value number
+---@return orrery.train.Change
+function Run:change(name, value) return changes.set(self, name, value) end
 
 -- -------------------------------------------------------------------- steps
-
---- Puts cursor, streams and buffers back when a step fails, so that it can be
---- tried again: parameters have not changed by then.
-local function guard(self)
-  self.buffers = self.buffers or attempt.buffers(self.models)
-  local buffers = self.buffers
-  attempt.copy(buffers, 1, 2)
-  local streams = resume.states(self.generators)
-  local default = self.stream:state()
-  local place = self.loader and self.loader:mark()
-  return setmetatable({}, { __close = function(_, failure)
-    if failure == nil then return end
-    attempt.copy(buffers, 2, 1)
-    resume.restore(self.generators, streams)
-    self.stream:set_state(default)
-    if place then self.loader:back(place) end
-  end })
-end
 
 local function plain_numbers(metrics)
   local out = {}
@@ -142,7 +145,7 @@ local function run_batch(self)
   if batch[1] == nil then return false end
   local loss, metrics, norm
   if self.compiled then
-    loss, metrics, norm = self.compiled(batch)
+    loss, metrics, norm = self.compiled(batch, self.state.knobs)
   else
     loss, metrics = self.opts.step(batch, self.state)
   end
@@ -251,9 +254,10 @@ end
 function Run:step()
   if self.unfinished then wrap_up(self) end
   if self:finished() then return false end
+  changes.due(self)
   local ok, values, weight
   do
-    local _ <close> = guard(self)
+    local _ <close> = guard.failing(self)
     ok, values, weight = orrery.tidy(run_batch, self)
   end
   if not ok then
@@ -286,11 +290,13 @@ end
 ---@return orrery.train.State
 function Run:run()
   if self.unfinished then wrap_up(self) end
+  local _ <close> = boundary.hold(self)
   do
     local _ <close> = close_progress(self)
-    while self:step() do end -- luacheck: ignore
+    while self:step() do boundary.look(self) end
   end
   if self.checkpoint and self.saved_step ~= self.state.step then self:save() end
+  boundary.last(self)
   return self.state
 end
 

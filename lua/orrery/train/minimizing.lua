@@ -16,18 +16,19 @@ function minimizing.update(self, loss)
 end
 
 -- What a compiled step is given as its state: a number read from it would
--- stay what it was when the step was recorded.
-local unseen = setmetatable({}, { __index = function(_, name)
+-- stay what it was when the step was recorded. Knobs are arguments.
+local unseen = { __index = function(_, name)
   blame("loop: a compiled step cannot read state.%s, which changes; leave "
     .. "compile out", tostring(name))
-end })
+end }
 
---- Loss and update as one recorded step: fn(batch) -> loss, metrics, norm. A
---- loss that is not finite is given to report(loss), which raises, before the
---- update.
+--- Loss and update as one recorded step: fn(batch, knobs) -> loss, metrics,
+--- norm. A loss that is not finite is given to report(loss), which raises,
+--- before the update.
 function minimizing.compiled(self, report)
-  return orrery.compile(function(batch)
-    local loss, metrics = self.opts.step(batch, unseen)
+  return orrery.compile(function(batch, knobs)
+    local state = setmetatable({ knobs = knobs }, unseen)
+    local loss, metrics = self.opts.step(batch, state)
     if options.is_tensor(loss) and loss:numel() == 1 then
       recording.check(loss, report)
     end

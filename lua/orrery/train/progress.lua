@@ -133,6 +133,12 @@ function Progress:update(done, note)
   draw(self)
 end
 
+--- So many seconds were no work: they count neither for speed nor ETA.
+---@param seconds number
+function Progress:paused(seconds)
+  self.began, self.last = self.began + seconds, self.last + seconds
+end
+
 --- Takes the line away, for other output; the next update draws it again.
 function Progress:clear()
   if self.terminal and self.drawn ~= "" then

@@ -1,6 +1,7 @@
 --- What a training checkpoint holds, and how a run takes it up again.
 local orrery = require "orrery"
 local blame = require "orrery.blame"
+local changes = require "orrery.train.changes"
 local checkpoint = require "orrery.train.checkpoint"
 
 local resume = {}
@@ -27,16 +28,29 @@ local function contents(self)
     streams = states(self.generators), default_stream = self.stream:state(),
     data = self.loader and self.loader:state(),
     meter = self.meter:state_dict(),
+    changes = #state.changes > 0 and state.changes or nil,
     recorded = self.recorder and self.recorder:mark() or nil }
 end
 
---- Writes the checkpoint; raises when the disk will not have it.
-function resume.save(self)
+--- Writes the checkpoint, or one elsewhere; raises when the disk will not have
+--- it.
+---@param path? string
+---@return string path
+function resume.save(self, path)
+  local own = self.checkpoint and self.checkpoint.path
+  local where = path or own
+  if not where then
+    blame "checkpoint: this loop has no file for it; name one.safetensors"
+  elseif not where:find "[^/]%.safetensors$" then
+    blame("checkpoint: %s does not end in .safetensors; rename it", where)
+  end
   orrery.tidy(function()
-    local ok, why = checkpoint.save(self.checkpoint.path, contents(self))
+    local ok, why = checkpoint.save(where, contents(self))
     if not ok then error(why, 0) end
   end)
+  if where ~= own then return where end
   self.saved_step, self.saved_at = self.state.step, orrery.clock()
+  return where
 end
 
 local function check_names(what, own, saved)
@@ -89,6 +103,7 @@ function resume.load(self)
   local state = self.state
   state.step, state.epoch = saved.step, saved.epoch
   state.history, state.extra = orrery.keep(saved.history, saved.extra)
+  changes.restore(self, orrery.keep(saved.changes))
   self.stream:set_state(saved.default_stream)
   if self.recorder and saved.recorded then
     self.recorder:rewind(saved.recorded)

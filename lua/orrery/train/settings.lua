@@ -68,7 +68,25 @@ end
 local known = { "model", "optimizer", "data", "epochs", "steps", "step",
   "schedule", "schedule_every", "checkpoint", "resume", "on_epoch", "on_step",
   "progress", "label", "seed", "ema", "generators", "max_norm", "extra",
-  "compile", "monitors" }
+  "compile", "monitors", "knobs", "changes" }
+
+--- A copy of the option `knobs`: numbers by name.
+---@param given? table
+---@return table<string, number>
+function settings.knobs(given)
+  local knobs = {}
+  if given ~= nil and type(given) ~= "table" then
+    blame("loop: knobs are %s; write { beta = 4.0 }", options.shown(given))
+  end
+  for name, value in pairs(given or {}) do
+    if type(name) ~= "string" or type(value) ~= "number" then
+      blame("loop: knob %s is %s; give a number by its name", tostring(name),
+        options.shown(value))
+    end
+    knobs[name] = value
+  end
+  return knobs
+end
 
 -- The rules of numbers that `step` gives.
 local function rules_of(given)
@@ -93,7 +111,8 @@ function settings.plain(o)
       plain[name] = value
     end
   end
-  plain.progress, plain.resume, plain.label = nil, nil, nil
+  plain.progress, plain.resume, plain.label, plain.steer = nil, nil, nil, nil
+  for name, value in pairs(o.knobs or {}) do plain[name] = value end
   return plain
 end
 
@@ -103,7 +122,7 @@ end
 ---   generators, checkpoint, total
 function settings.read(given)
   local o = options.take("loop", given, { schedule_every = "epoch",
-    resume = true, progress = true, compile = false }, known)
+    resume = true, progress = true, compile = false, steer = true }, known)
   if type(o.compile) ~= "boolean" then
     blame("loop: compile is %s; use true or false", options.shown(o.compile))
   end
