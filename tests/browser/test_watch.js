@@ -2,10 +2,18 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { test, assert, interpreter } = require('./browser');
+const { spawnSync } = require('node:child_process');
+const nodeTest = require('node:test');
+const { test: pageTest, assert, interpreter } = require('./browser');
 
 const program = path.join(process.env.ORRERY_BUILD_DIR || 'build', 'orrery');
 const script = path.join(__dirname, 'watched_run.lua');
+
+// A build without the server has no page to look at.
+const why = spawnSync(program, ['-e',
+  'io.write(require("orrery.watch").missing() or "")'],
+{ encoding: 'utf8' }).stdout;
+const test = why ? (name) => nodeTest(name, { skip: why }) : pageTest;
 
 // Starts the watcher of a folder; its address.
 async function watch(t, out, ...words) {

@@ -11,9 +11,11 @@ local missing = orrery.runs.missing()
 
 local test = missing and function(name) t.skip(name, missing) end or t.test
 
--- A number of the environment: the short form's, unless told.
-local function setting(name, short)
-  return tonumber(os.getenv(name) or "") or short
+-- A number of the environment; else that of the short form, or with
+-- ORRERY_FULL=1 that of the long one.
+local full = os.getenv "ORRERY_FULL" == "1"
+local function setting(name, short, long)
+  return tonumber(os.getenv(name) or "") or full and long or short
 end
 
 -- A step takes so many seconds.
@@ -101,15 +103,14 @@ local function contents(out)
   return table.concat(lines, "\n")
 end
 
--- By hand, ten minutes and more: ORRERY_KILLS=50 ORRERY_INTERVAL=11
--- ORRERY_SEEDS=200 ORRERY_STEP=0.1.
+-- By hand, ten minutes and more: ORRERY_FULL=1.
 test("workers killed at random lose no trial and double none", function()
   local quiet, out = folder(), folder()
-  local o = { kills = setting("ORRERY_KILLS", 10),
-    interval = setting("ORRERY_INTERVAL", 0.3),
-    pause = setting("ORRERY_STEP", 0.01) }
+  local o = { kills = setting("ORRERY_KILLS", 10, 50),
+    interval = setting("ORRERY_INTERVAL", 0.3, 11),
+    pause = setting("ORRERY_STEP", 0.01, 0.1) }
   o.patience = 120 + 4 * o.kills * o.interval
-  local seeds = math.tointeger(setting("ORRERY_SEEDS", 3))
+  local seeds = math.tointeger(setting("ORRERY_SEEDS", 3, 200))
   local sweep = { "seed=1.." .. seeds, "-j", "2" }
   t.equal({ wait(start(quiet, 0, sweep), 600) }, { "exit", 0 },
     slurp(quiet .. "/said"))

@@ -6,6 +6,7 @@
 local core = require "orrery.core"
 local json = require "orrery.json"
 local Store = require "orrery.runs.store"
+local kept = require "orrery.watch.kept"
 local position = require "orrery.watch.position"
 local series_of = require "orrery.watch.series"
 
@@ -13,7 +14,7 @@ local series_of = require "orrery.watch.series"
 ---@field out string
 ---@field store? orrery.runs.Store  nil while there is none
 ---@field stamp integer  rises with every change
----@field runs table<integer, table>  by id: row, version, images
+---@field runs table<integer, table>  by id: row, version, and see watch.kept
 ---@field gone table[]  { id, version }: runs that were deleted
 ---@field epoch integer  rises when another store takes the place
 local Feed = {}
@@ -79,7 +80,8 @@ local function take(self, rows)
     row.silent = silent(row)
     local run = self.runs[row.id]
     if not run then
-      run = { images = {}, listed = false }
+      run = { images = {}, warnings = {}, warned = 0, listed = false,
+        warned_text = "" }
       self.runs[row.id] = run
     end
     if not run.row or changed(run.row, row) then
@@ -113,33 +115,16 @@ end
 local kinds = { png = "image/png", svg = "image/svg+xml", gif = "image/gif",
   jpg = "image/jpeg", jpeg = "image/jpeg" }
 
--- The real path of a picture in the folder of its run; nil when there is no
--- such file, or a link leads out of the folder of runs.
-local function real_path(self, row, path)
-  local root = core.fs.real(self.out)
-  local found = root and path and core.fs.real(("%s/%s/%s"):format(self.out,
-    row.folder, path))
-  if not found or found:sub(1, #root + 1) ~= root .. "/" then return nil end
-  local stat = core.fs.stat(found)
-  if stat.kind ~= "file" then return nil end
-  return found, ("%x.%x.%x"):format(stat.inode, stat.size, stat.modified)
+-- Changes when what a page has of a run may be no part of it any more: the
+-- run began anew, or ended after that and its numbers were cut.
+local function generation(self, row)
+  local ended = row.attempts > 1 and row.status == "done"
+  return ("%d.%d%s"):format(self.epoch, row.attempts, ended and "e" or "")
 end
 
--- The pictures of a run as they are now; one that was drawn afresh is new.
-local function list_images(self, run)
-  if run.listed then return run.images end
-  local images = {}
-  for i, kept in ipairs(self.store:kept(run.row.id, "image")) do
-    local before = run.images[kept.place]
-    local _, stamp = real_path(self, run.row, kept.path)
-    local image = { name = kept.name, place = kept.place, stamp = stamp,
-      path = kept.path, order = i }
-    local same = before and before.stamp == stamp and before.name == kept.name
-    image.version = same and before.version or next_version(self)
-    images[kept.place] = image
-  end
-  run.images, run.listed = images, true
-  return images
+local function look(self, run)
+  kept.look(self, run, function() return next_version(self) end,
+    generation(self, run.row))
 end
 
 --- A picture's bytes.
@@ -150,10 +135,11 @@ end
 function Feed:picture(id, place)
   local run = self.runs[id]
   if not run or not self.store then return nil end
-  local image = list_images(self, run)[place]
+  look(self, run)
+  local image = run.images[place]
   local ending = image and (image.path or ""):match "%.(%a+)$"
   local kind = ending and kinds[ending:lower()]
-  local path = kind and real_path(self, run.row, image.path)
+  local path = kind and kept.real_path(self.out, run.row, image.path)
   local file = path and io.open(path, "rb")
   if not file then return nil end
   local bytes = file:read "a"
@@ -189,13 +175,6 @@ local function news_of_list(self, at, events)
   event(events, "runs", at, { runs = runs, gone = gone })
 end
 
--- Changes when what a page has of a run may be no part of it any more: the
--- run began anew, or ended after that and its numbers were cut.
-local function generation(self, row)
-  local ended = row.attempts > 1 and row.status == "done"
-  return ("%d.%d%s"):format(self.epoch, row.attempts, ended and "e" or "")
-end
-
 local function news_of_numbers(self, at, id, events)
   local mine, row = at.runs[id], self.runs[id].row
   local now = generation(self, row)
@@ -209,20 +188,26 @@ local function news_of_numbers(self, at, id, events)
   return #rows == most_rows
 end
 
-local function news_of_pictures(self, at, id, events)
+-- Pictures and warnings that are newer than the page's.
+local function news_of_kept(self, at, id, events)
   local mine, run = at.runs[id], self.runs[id]
-  local list, newest = json.list(), mine.pictures
-  for _, image in pairs(list_images(self, run)) do
-    if image.version > mine.pictures and image.stamp then
-      list[#list + 1] = { place = image.place, name = clean(image.name),
-        stamp = image.stamp, order = image.order }
+  look(self, run)
+  local data, newest = { run = id, pictures = json.list() }, mine.kept
+  for _, image in pairs(run.images) do
+    if image.version > mine.kept and image.stamp then
+      table.insert(data.pictures, { place = image.place,
+        name = clean(image.name), stamp = image.stamp, order = image.order })
     end
     newest = math.max(newest, image.version)
   end
-  mine.pictures = newest
-  if #list == 0 then return end
-  table.sort(list, function(a, b) return a.order < b.order end)
-  event(events, "pictures", at, { run = id, list = list })
+  if run.warned > mine.kept then
+    data.warnings, newest = json.list(), math.max(newest, run.warned)
+    for i, text in ipairs(run.warnings) do data.warnings[i] = clean(text) end
+  end
+  if newest == mine.kept then return end
+  mine.kept = newest
+  table.sort(data.pictures, function(a, b) return a.order < b.order end)
+  event(events, "kept", at, data)
 end
 
 --- What a page has not seen yet.
@@ -235,9 +220,9 @@ function Feed:news(at, wanted)
   news_of_list(self, at, events)
   for _, id in ipairs(wanted) do
     if self.store and self.runs[id] then
-      at.runs[id] = at.runs[id] or { seq = 0, generation = "", pictures = 0 }
+      at.runs[id] = at.runs[id] or { seq = 0, generation = "", kept = 0 }
       behind = news_of_numbers(self, at, id, events) or behind
-      news_of_pictures(self, at, id, events)
+      news_of_kept(self, at, id, events)
       if events.size > enough then
         behind = true
         break

@@ -1,69 +1,21 @@
 // The live page: asks the watcher for what it does not have yet, and shows it.
 //
 // Events (server-sent): `runs` - rows that changed, and runs that are gone;
-// `numbers` - what the chosen runs logged since; `pictures` - what they drew.
+// `numbers` - what the chosen runs logged since; `kept` - what they drew, and
+// what is amiss with them.
 // The id of an event says how far the page has come, run by run; a page that
 // comes back, or chooses other runs, sends it and gets what came after.
 (function () {
 'use strict';
-const { make, show } = window.orrery;
+const { make, show, live } = window.orrery;
+const { runs, data, Series, dataOf, nameOf, setText } = live;
 const $ = (selector) => document.querySelector(selector);
 
-const runs = new Map();      // id -> its row
-const data = new Map();      // id -> { series, pictures } of runs once chosen
 const places = new Map();    // id -> how far its numbers and pictures came
 let listPlace = '';
 let chosen = new Set();
 let follow = true;           // the chosen are those that run
-const mostChosen = 12, mostFollowed = 6, mostPoints = 4000;
-
-// ------------------------------------------------------------------ numbers
-
-// Points of one curve, each { x, y, lo, hi, n }: when they become too many,
-// two neighbours become one with their mean, least and greatest.
-class Series {
-  constructor() {
-    this.points = [];
-    this.odd = 0;
-  }
-
-  add(s) {
-    s.x.forEach((x, i) => {
-      const y = s.y[i];
-      this.points.push({ x, y, lo: s.lo ? s.lo[i] : y, hi: s.hi ? s.hi[i] : y,
-        n: s.size || 1 });
-    });
-    if (s.odd && !this.odd) Object.assign(this, { at: s.odd_at, is: s.odd_is });
-    this.odd += s.odd || 0;
-    while (this.points.length > mostPoints) this.halve();
-  }
-
-  halve() {
-    const old = this.points, merged = [];
-    for (let i = 0; i + 1 < old.length; i += 2) {
-      merged.push(join(old[i], old[i + 1]));
-    }
-    if (old.length % 2) merged.push(old[old.length - 1]);
-    this.points = merged;
-  }
-
-  get merged() { return this.points.some((p) => p.n > 1); }
-}
-
-function join(a, b) {
-  const n = a.n + b.n, x = (a.x * a.n + b.x * b.n) / n;
-  if (a.y === null || b.y === null) {
-    const { y, lo, hi } = a.y === null ? b : a;
-    return { x, y, lo, hi, n };
-  }
-  return { x, y: (a.y * a.n + b.y * b.n) / n, lo: Math.min(a.lo, b.lo),
-    hi: Math.max(a.hi, b.hi), n };
-}
-
-function dataOf(id) {
-  if (!data.has(id)) data.set(id, { series: new Map(), pictures: new Map() });
-  return data.get(id);
-}
+const mostChosen = 12, mostFollowed = 6;
 
 // --------------------------------------------------------------- connection
 
@@ -99,15 +51,19 @@ const readers = {
   },
   numbers(news) {
     const mine = dataOf(news.run);
+    mine.changes += 1;
     if (news.afresh) mine.series.clear();
     for (const s of news.series) {
       if (!mine.series.has(s.name)) mine.series.set(s.name, new Series());
       mine.series.get(s.name).add(s);
     }
   },
-  pictures(news) {
+  kept(news) {
     const mine = dataOf(news.run);
-    for (const picture of news.list) mine.pictures.set(picture.place, picture);
+    for (const picture of news.pictures) {
+      mine.pictures.set(picture.place, picture);
+    }
+    if (news.warnings) mine.warnings = news.warnings;
   },
 };
 
@@ -196,14 +152,6 @@ function drawSoon() {
   }, 200);
 }
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-const nameOf = (id) => {
-  const row = runs.get(id);
-  return row ? `${id}  ${row.label || row.experiment}` : String(id);
-};
 const chosenIds = () => [...chosen].filter((id) => runs.has(id))
   .sort((a, b) => a - b);
 
@@ -343,6 +291,7 @@ function troubles() {
     }
   }
   for (const id of chosenIds()) {
+    for (const text of dataOf(id).warnings) list.push([id, text]);
     for (const [name, s] of dataOf(id).series) {
       if (s.odd) {
         list.push([id, `${name} was ${s.is} at step ${s.at}`
@@ -368,188 +317,12 @@ function drawTrouble() {
   $('.warnings').replaceChildren(...items.slice(0, shownTroubles));
 }
 
-// Curves: a chart for each name, a line for each run.
-const charts = new Map();
-
-function specs() {
-  const by = new Map();
-  for (const id of chosenIds()) {
-    for (const [name, s] of dataOf(id).series) {
-      if (!by.has(name)) by.set(name, { title: name, xlabel: 'step', series: [],
-        size: 1 });
-      const spec = by.get(name), p = s.points;
-      spec.series.push({ name: nameOf(id), x: p.map((q) => q.x),
-        y: p.map((q) => q.y), lo: p.map((q) => q.lo), hi: p.map((q) => q.hi) });
-      spec.size = p.reduce((most, q) => Math.max(most, q.n), spec.size);
-    }
-  }
-  for (const spec of by.values()) {
-    if (spec.size > 1) {
-      spec.note = `Up to ${spec.size} values to a point: the line is their `
-        + 'mean, the band goes from the least to the most.';
-    }
-  }
-  return by;
-}
-
-function drawCurves() {
-  const by = specs();
-  $('#curves').hidden = by.size === 0;
-  if (!window.Dygraph) return drawLast(by);
-  for (const [name, chart] of charts) {
-    if (!by.has(name)) {
-      chart.figure.remove();
-      charts.delete(name);
-    }
-  }
-  for (const [name, spec] of by) {
-    const text = JSON.stringify(spec), kept = charts.get(name);
-    if (!kept) {
-      const figure = make('figure');
-      $('.charts').append(figure);
-      charts.set(name, { figure, chart: window.orrery.chart(figure, spec),
-        text });
-    } else if (kept.text !== text) {
-      kept.text = text;
-      kept.chart.update(spec);
-    }
-  }
-}
-
-// Without dygraphs: the last values.
-function drawLast(by) {
-  const note = $('#curves .note');
-  note.hidden = false;
-  setText(note, 'Curves need dygraphs (libjs-dygraphs), which is not installed '
-    + 'where the watcher runs; these are the last values.');
-  const items = [];
-  for (const [name, spec] of by) {
-    items.push(make('dt', { textContent: name }), make('dd', { textContent:
-      spec.series.map((s) => `${s.name}: ${show(s.y[s.y.length - 1])}`)
-        .join(', ') }));
-  }
-  $('.charts').replaceChildren(make('dl', { className: 'last' }, ...items));
-}
-
-// Pictures: those of one name and many steps are one, with a slider.
-const figures = new Map();   // "run name" -> figure
-const galleries = new Map(); // run -> section
-
-function stacks(id) {
-  const by = new Map();
-  const list = [...dataOf(id).pictures.values()]
-    .sort((a, b) => a.order - b.order);
-  for (const picture of list) {
-    const found = picture.name.match(/^(.*), (\S+ -?[\d.]+)$/);
-    const name = found ? found[1] : picture.name;
-    if (!by.has(name)) by.set(name, []);
-    by.get(name).push({ ...picture, step: found ? found[2] : '',
-      url: `picture/${id}/${picture.place}?${picture.stamp}` });
-  }
-  return by;
-}
-
-function pictureFigure(id, name) {
-  const key = `${id} ${name}`;
-  if (figures.has(key)) return figures.get(key);
-  const image = make('img', { loading: 'lazy' });
-  image.onload = () => sharpen(image);
-  const zoom = make('button', { type: 'button', className: 'zoom' }, image);
-  const slider = make('input', { type: 'range', min: 0 });
-  slider.setAttribute('aria-label', `step of ${name} of run ${id}`);
-  const output = make('output');
-  const caption = make('figcaption', { textContent: name });
-  const figure = make('figure', {}, zoom, caption, make('div',
-    { className: 'sliders' }, make('label', {}, slider, output)));
-  Object.assign(figure, { image, zoom, slider, output, newest: true });
-  slider.oninput = () => {
-    figure.newest = Number(slider.value) === figure.stack.length - 1;
-    showStep(figure);
-  };
-  zoom.onclick = () => enlarge(image.src, image.alt);
-  figures.set(key, figure);
-  return figure;
-}
-
-// A small picture, shown large, shows its pixels.
-function sharpen(image) {
-  image.classList.toggle('pixels', image.naturalWidth < image.clientWidth);
-}
-
-function showStep(figure) {
-  const picture = figure.stack[Number(figure.slider.value)];
-  if (figure.image.getAttribute('src') !== picture.url) {
-    figure.image.src = picture.url;
-    figure.image.alt = picture.name;
-    figure.zoom.setAttribute('aria-label', `enlarge ${picture.name}`);
-  }
-  setText(figure.output, picture.step);
-}
-
-function fillFigure(figure, stack) {
-  figure.stack = stack;
-  figure.slider.max = stack.length - 1;
-  if (figure.newest) figure.slider.value = stack.length - 1;
-  figure.slider.parentElement.parentElement.hidden = stack.length < 2;
-  showStep(figure);
-}
-
-function gallery(id) {
-  if (!galleries.has(id)) {
-    galleries.set(id, make('div', { className: 'of-run' }, make('h3'),
-      make('div', { className: 'pictures' })));
-  }
-  return galleries.get(id);
-}
-
-function place(parent, children) {
-  if (children.length !== parent.children.length
-    || children.some((child, i) => parent.children[i] !== child)) {
-    parent.replaceChildren(...children);
-  }
-}
-
-function drawPictures() {
-  const sections = [];
-  for (const id of chosenIds()) {
-    const by = stacks(id);
-    if (by.size > 0) {
-      const section = gallery(id);
-      setText(section.firstChild, `run ${nameOf(id)}`);
-      place(section.lastChild, [...by].map(([name, stack]) => {
-        const figure = pictureFigure(id, name);
-        fillFigure(figure, stack);
-        return figure;
-      }));
-      sections.push(section);
-    }
-  }
-  place($('.of-runs'), sections);
-  $('#pictures').hidden = sections.length === 0;
-}
-
-function enlarge(url, name) {
-  const dialog = $('dialog');
-  const close = make('button', { type: 'button', textContent: 'close' });
-  close.onclick = () => dialog.close();
-  const image = make('img', { src: url, alt: name });
-  image.onload = () => {
-    const times = Math.floor(Math.min(innerWidth * 0.8 / image.naturalWidth,
-      innerHeight * 0.7 / image.naturalHeight));
-    if (times > 1) image.width = times * image.naturalWidth;
-    sharpen(image);
-  };
-  dialog.replaceChildren(make('div', { className: 'tools' },
-    make('b', { textContent: name }), close), image);
-  dialog.showModal();
-}
-
 function draw() {
   drawSweeps();
   drawRuns();
   drawTrouble();
-  drawCurves();
-  drawPictures();
+  live.drawCurves(chosenIds());
+  live.drawPictures(chosenIds());
 }
 
 // -------------------------------------------------------------------- start
@@ -563,9 +336,6 @@ $('#clear').onclick = () => {
 $('#more').onclick = () => {
   shownRows = Infinity;
   drawRuns();
-};
-$('dialog').onclick = (event) => {
-  if (event.target === $('dialog')) $('dialog').close();
 };
 const named = location.hash.match(/^#runs=([\d,]*)$/);
 if (named) {

@@ -24,6 +24,9 @@ local html = [[
 <link rel="stylesheet" href="style.css">
 <script src="dygraph.js" defer></script>
 <script src="chart.js" defer></script>
+<script src="pictures.js" defer></script>
+<script src="live_data.js" defer></script>
+<script src="live_shown.js" defer></script>
 <script src="live.js" defer></script>
 </head><body><main>
 <h1>Runs in %s</h1>
@@ -54,7 +57,6 @@ local html = [[
 <div class="charts"></div></section>
 <section id="pictures" aria-labelledby="pictures-head" hidden>
 <h2 id="pictures-head">Pictures</h2><div class="of-runs"></div></section>
-<dialog aria-label="picture"></dialog>
 </main></body></html>
 ]]
 
@@ -77,8 +79,12 @@ parts["dygraph.js"] = function()
   local library = assets.dygraphs()
   return library and library.script or "", script
 end
-parts["chart.js"] = function() return assets.script "chart", script end
-parts["live.js"] = function() return own "live.js", script end
+for _, name in ipairs { "chart", "pictures" } do
+  parts[name .. ".js"] = function() return assets.script(name), script end
+end
+for _, name in ipairs { "live.js", "live_data.js", "live_shown.js" } do
+  parts[name] = function() return own(name), script end
+end
 
 --- A part by its name in the address, "" the page itself.
 ---@param name string

@@ -1,13 +1,13 @@
 --- How far a page has come, as the id of an event: a page that comes back
 --- sends the last one it had, and nobody has to remember pages.
 ---
----     LIST ; RUN : SEQ : GENERATION : PICTURES ; ...
+---     LIST ; RUN : SEQ : GENERATION : KEPT ; ...
 local position = {}
 
 --- The place before everything.
 function position.start() return { list = 0, runs = {} } end
 
----@param at table  list, runs = { [id] = { seq, generation, pictures } }
+---@param at table  list, runs = { [id] = { seq, generation, kept } }
 ---@return string
 function position.text(at)
   local ids, words = {}, { ("%d"):format(at.list) }
@@ -16,7 +16,7 @@ function position.text(at)
   for _, id in ipairs(ids) do
     local run = at.runs[id]
     words[#words + 1] = ("%d:%d:%s:%d"):format(id, run.seq, run.generation,
-      run.pictures)
+      run.kept)
   end
   return table.concat(words, ";")
 end
@@ -31,13 +31,13 @@ function position.read(text, wanted)
   if not list or #text > 4000 then return at end
   at.list = math.tointeger(tonumber(list)) or 0
   for _, id in ipairs(wanted) do keep[id] = true end
-  for id, seq, generation, pictures in
+  for id, seq, generation, kept in
     rest:gmatch ";(%d+):(%d+):([%d.e]*):(%d+)" do
     id = math.tointeger(tonumber(id))
     if id and keep[id] then
       at.runs[id] = { seq = math.tointeger(tonumber(seq)) or 0,
         generation = generation,
-        pictures = math.tointeger(tonumber(pictures)) or 0 }
+        kept = math.tointeger(tonumber(kept)) or 0 }
     end
   end
   return at
