@@ -58,7 +58,7 @@ plot.line { title = "a function and its derivatives", xlabel = "x", series = {
 -- Orrery comes with handwritten digits, so nothing needs a network.
 
 -- %%
-local digits = data.mnist {}
+local digits = assert(data.mnist {})
 local train = digits.train:subset(1, math.min(set.images, #digits.train))
 local held = digits.test:everything()
 show(held:narrow(1, 1, 32), { columns = 16 })

@@ -179,8 +179,8 @@ bool orr_encode_png(const char *who, const char *name, orr_tensor *t,
 #endif
 
 bool orr_write_png(const char *who, const char *path, orr_tensor *t) {
-  void *data;
-  size_t size;
+  void *data = NULL;
+  size_t size = 0;
   if (!orr_encode_png(who, path, t, &data, &size)) return false;
   bool ok = orr_write_file(who, path, data, size);
   orr_free(data, size);

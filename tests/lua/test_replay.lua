@@ -245,6 +245,12 @@ t.test("a figure and shown images become pictures in the page", function()
   t.equal(count, 2)
 end)
 
+t.test("a film plays in the page, or shows some frames of it", function()
+  local result = run "-- %%\nplot.animation(rand(3, 8, 10))\n"
+  t.ok(page(result):find("<img alt='picture' class='pixels' width='%d+' "
+    .. "src='data:image/%l+;base64,"))
+end)
+
 t.test("the same file gives the same page", function()
   local text = three .. "randn(3)\nreplay.check('a', rand(1), 0, { abs = 1 })\n"
   t.equal(page(run(text)), page(run(text)))

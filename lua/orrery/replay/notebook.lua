@@ -41,6 +41,9 @@ function show.picture(o)
   local figure = o.picture
   local format = figure.frames and "gif" or "png"
   local bytes, why = figure:bytes(format)
+  if not bytes and format == "gif" then
+    format, bytes, why = "png", figure:bytes "png"
+  end
   if not bytes then return stream(why .. "\n") end
   return { output_type = "display_data", metadata = no_data(), data = {
     ["image/" .. format] = base64(bytes),

@@ -2,6 +2,7 @@
 --- what it showed, and the table of figures. Nothing in it depends on the
 --- time or the place, so the same run gives the same page.
 local base64 = require "orrery.report.base64"
+local core = require "orrery.core"
 local escape = require "orrery.report".escape
 local figures = require "orrery.replay.figures"
 local formulas = require "orrery.replay.formulas"
@@ -73,14 +74,18 @@ local function picture_html(figure, alt)
     kind, format = "svg+xml", "svg"
   end
   local bytes, why = figure:bytes(format)
+  if not bytes and format == "gif" then  -- some of its frames, then
+    kind, bytes, why = "png", figure:bytes "png"
+  end
   if not bytes then
     return ("<p class='note'>%s</p>"):format(text_html(why))
   end
-  local caption = figure.caption or figure.pixels and figure.title
+  local pixels = figure.pixels or figure.frames and figure.frames[1].pixels
+  local caption = figure.caption or pixels and figure.title
   return ("<figure><img alt='%s'%s%s src='data:image/%s;base64,%s'>%s</figure>")
     :format(text_html(figure.title or alt),
-      format ~= "svg" and " class='pixels'" or "",
-      figure.pixels and enlarged(figure.pixels) or "", kind, base64(bytes),
+      pixels and " class='pixels'" or "",
+      pixels and enlarged(pixels) or "", kind, base64(bytes),
       caption and ("<figcaption>%s</figcaption>"):format(text_html(caption))
       or "")
 end
@@ -201,10 +206,15 @@ local function title_of(result)
   return result.path:match "[^/]*$"
 end
 
-local function note(result)
+local function note(result, has_formulas)
   local words = {}
   if result.quick then words[1] = "Small settings (--quick)." end
   words[#words + 1] = ends[result.status]
+  if not core._markdown "" then
+    words[#words + 1] = "Text is as written: this build has no md4c."
+  elseif has_formulas and not formulas.available() then
+    words[#words + 1] = "Formulas are as written: KaTeX is not here."
+  end
   if #words == 0 then return "" end
   return ("<p class='note'>%s</p>"):format(table.concat(words, " "))
 end
@@ -219,8 +229,9 @@ return function(result)
   end
   local body = table.concat(cells, "\n")
   local head, foot = "", ""
-  if body:find("<x-equation", 1, true) then head, foot = formulas.parts() end
+  local has_formulas = body:find("<x-equation", 1, true) ~= nil
+  if has_formulas then head, foot = formulas.parts() end
   return table.concat { style.head:format(text_html(title_of(result))),
-    own_style, head, "</head><body><main>", note(result), body, "\n",
+    own_style, head, "</head><body><main>", note(result, has_formulas), body, "\n",
     figures_html(result.figures), "</main>", foot, "</body></html>\n" }
 end
