@@ -152,7 +152,7 @@ static bool make(film *f, const orr_film *given) {
   // Closing writes the end; what failed before is freed all the same.
   if (file && !EGifCloseFile(file, &code)) ok = false;
   if (!ok && !*orr_error())
-    orr_io_fail(f->who, "film", "cannot be made: %s",
+    orr_io_fail(f->who, "the film", "cannot be made: %s",
                 code ? GifErrorString(code) : "no memory");
   return ok;
 }
@@ -202,7 +202,7 @@ bool orr_encode_gif(const char *who, const orr_film *given, void **data,
   (void)data;
   (void)size;
   (void)capacity;
-  return orr_io_fail(who, "film",
+  return orr_io_fail(who, "the film",
                      "is to be a GIF, but this build has no giflib; build it "
                      "with -Dgif=enabled");
 }

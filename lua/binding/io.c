@@ -110,7 +110,7 @@ static int png_bytes(lua_State *L) {
   const char *who = luaL_checkstring(L, 1);
   orr_tensor *t = orr_check_tensor(L, 2);
   holder *h = push_holder(L);
-  if (!orr_encode_png(who, "picture", t, &h->block, &h->block_size)) {
+  if (!orr_encode_png(who, "the image", t, &h->block, &h->block_size)) {
     h->block = NULL;
     return failed(L);
   }

@@ -6,6 +6,10 @@ local show = require "orrery.show"
 local terminal = require "orrery.show.terminal"
 local raw = require "orrery.core"._io
 
+local with_png = raw.features.png and t.test or function(name)
+  t.skip(name, "this build has no libspng")
+end
+
 local function screen(mode, changes)
   local s = { mode = mode, colors = "true", columns = 60, rows = 23,
     cell = { 8, 16 } }
@@ -110,7 +114,7 @@ local function pixels_of(png) return assert(raw.png_pixels("test", png)) end
 local noise = orrery.randint(0, 255, { 3, 30, 70 }):to "uint8":tolist()
 local function noisy() return orrery.tensor(noise, { dtype = "uint8" }) end
 
-t.test("kitty gets the PNG in pieces, told to answer nothing", function()
+with_png("kitty gets the PNG in pieces, told to answer nothing", function()
   local text = show.text(noisy(), screen "kitty")
   local data, n = {}, 0
   for keys, piece in text:gmatch "\27_G([^;]*);([^\27]*)\27\\" do
@@ -127,7 +131,7 @@ t.test("kitty gets the PNG in pieces, told to answer nothing", function()
   t.equal(x[{ {}, 1, 7 }], noisy()[{ {}, 1, 2 }])
 end)
 
-t.test("iTerm2 gets the PNG and its size", function()
+with_png("iTerm2 gets the PNG and its size", function()
   local text = show.text(noisy(), screen "iterm2")
   local size, data = text:match
     "^\27%]1337;File=inline=1;size=(%d+);preserveAspectRatio=1:([%w+/=]+)\7\n$"
@@ -175,7 +179,7 @@ local function sixels(text)
 end
 
 local chafa = os.execute "command -v chafa >/dev/null 2>&1"
-local test = chafa and t.test or function(name)
+local test = chafa and with_png or function(name)
   t.skip(name, "chafa is not here")
 end
 
@@ -215,7 +219,7 @@ t.test("the environment tells what a terminal draws", function()
   t.equal(mode({ ORRERY_GRAPHICS = "sixel" }, false), "sixel")
 end)
 
-t.test("where nothing can be drawn the picture's path is said", function()
+with_png("where nothing can be drawn the picture's path is said", function()
   local text = show.text(noisy(), screen "none")
   local path = text:match "^figure %(image, 70 x 30%): (%S+%.png)\n$"
   t.equal(orrery.read_image(path), noisy())
