@@ -81,7 +81,7 @@ ORR_CLONES static void normal_f32(const uint32_t *u, const uint32_t *v,
                                   float mean, float sd, float *y, float *z) {
   for (int j = 0; j < BATCH; j++) {
     const float a = ((float)(int32_t)(u[j] >> 1) + 1.0f) * 0x1p-31f;
-    const float r = sd * sqrtf(-2.0f * orr_logf(a));
+    const float r = sd * sqrtf(-2.0f * orr_log(a, 0));
     const float q = (float)(int32_t)(v[j] >> 8) * 0x1p-22f;
     const int32_t k = (int32_t)(q + 0.5f);
     const float t = (q - (float)k) * 1.57079632679489662f, t2 = t * t;

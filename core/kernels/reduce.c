@@ -153,7 +153,7 @@ FLOAT_EXTREMES(max_abs, -INFINITY, V_ABS(v) > a || v != v ? (L)V_ABS(v) : a,
 FLOAT_EXTREMES(min_abs, INFINITY, V_ABS(v) < a || v != v ? (L)V_ABS(v) : a,
                SMALLER)
 BOTH_WAYS(exp_f32, float, double, double, 0,
-          a + (double)orr_expf(v - (float)CENTER), a + v)
+          a + (double)v_exp(v - (float)CENTER), a + v)
 BOTH_WAYS(exp_f64, double, double, double, 0, a + exp(v - CENTER), a + v)
 
 #define ENTRY(DTYPE, NAME, SUFFIX, INIT, MERGE_FN) \

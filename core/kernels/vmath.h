@@ -4,6 +4,11 @@
 // overflows to inf and underflows through the denormals to 0, log(0) = -inf,
 // log(x < 0) = NaN. Within 4 ulp (tests/core/test_vmath.c scans all exponents).
 // float64 uses the C library. v_NAME(x) picks by the type of x.
+//
+// Where `orr_fused` is 1, products are added without a rounding in between, in
+// a third less time. Loops that are built for processors that can have an
+// orr_fused of their own (ORR_LOOP1): it is said here, not left to the
+// compiler, so that an element has the same bits wherever in a row it stands.
 #ifndef ORR_VMATH_H
 #define ORR_VMATH_H
 #include <float.h>
@@ -13,6 +18,18 @@
 
 // Inlined into every clone of a loop, however large, or it would not vectorise.
 #define ORR_INLINE static inline __attribute__((always_inline))
+
+#if defined(__FMA__) || defined(__aarch64__)
+enum { orr_fused = 1 };
+#else
+enum { orr_fused = 0 };
+#endif
+
+// a b + c
+ORR_INLINE float orr_ma(float a, float b, float c, int fused) {
+  return fused ? __builtin_fmaf(a, b, c) : a * b + c;
+}
+#define MA(A, B, C) orr_ma(A, B, C, fused)
 
 ORR_INLINE float orr_bits_to_float(uint32_t u) {
   float f;
@@ -25,74 +42,88 @@ ORR_INLINE uint32_t orr_float_to_bits(float f) {
   return u;
 }
 
-// x = n log 2 + r, |r| <= log(2)/2; e^r by its Taylor-like minimax polynomial
-// (coefficients: Moshier, Cephes expf). Two half scalings reach denormals.
-ORR_INLINE float orr_expf(float x) {
-  const float magic = 12582912.0f;  // 1.5 * 2^23: rounds to an integer
-  float c = x > 89.0f ? 89.0f : x;
-  c = c < -105.0f ? -105.0f : c;
-  const float t = c * 1.44269504088896341f + magic;
-  const float n = t - magic;
-  float r = c - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
+// x = n log 2 + r, |r| <= log(2)/2: the bits of what is returned end with those
+// of n + bias. e^r by its Taylor-like minimax polynomial (coefficients:
+// Moshier, Cephes expf).
+#define ORR_MAGIC 12582912.0f  // 1.5 * 2^23: rounds to an integer
+ORR_INLINE float orr_exp_parts(float x, float bias, float *power, int fused) {
+  const float t = MA(x, 1.44269504088896341f, ORR_MAGIC + bias);
+  const float n = t - (ORR_MAGIC + bias);
+  const float r = MA(n, 2.12194440e-4f, MA(n, -0.693359375f, x));
   float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
+  p = MA(p, r, 1.3981999507e-3f);
+  p = MA(p, r, 8.3334519073e-3f);
+  p = MA(p, r, 4.1665795894e-2f);
+  p = MA(p, r, 1.6666665459e-1f);
+  p = MA(p, r, 5.0000001201e-1f);
+  *power = MA(p * r, r, r) + 1.0f;
+  return t;
+}
+ORR_INLINE float orr_exp(float x, int fused) {
+  float p, c = x > 89.0f ? 89.0f : x;
+  c = c < -105.0f ? -105.0f : c;
+  const float t = orr_exp_parts(c, 0.0f, &p, fused);
   const int32_t k = (int32_t)(orr_float_to_bits(t) - 0x4b400000u);
-  const int32_t h = k >> 1;
+  const int32_t h = k >> 1;  // two half scalings reach denormals
   const float s1 = orr_bits_to_float((uint32_t)(h + 127) << 23);
   const float s2 = orr_bits_to_float((uint32_t)(k - h + 127) << 23);
   return p * s1 * s2;
 }
+// The same for x <= 0: 2^(n + 64) fits one factor.
+ORR_INLINE float orr_exp_down(float x, int fused) {
+  float p;
+  const float t =
+      orr_exp_parts(x < -105.0f ? -105.0f : x, 127.0f + 64.0f, &p, fused);
+  return p * orr_bits_to_float(orr_float_to_bits(t) << 23) * 0x1p-64f;
+}
+// For |x| up to 87: so does 2^n.
+ORR_INLINE float orr_exp_near(float x, int fused) {
+  float p;
+  const float t = orr_exp_parts(x, 127.0f, &p, fused);
+  return p * orr_bits_to_float(orr_float_to_bits(t) << 23);
+}
 
 // e^x - 1 = 2^n (e^r - 1) + (2^n - 1), r as above; halves of both keep 2^128
 // in range, and from -20 on the result is -1.
-ORR_INLINE float orr_expm1f(float x) {
-  const float magic = 12582912.0f;
+ORR_INLINE float orr_expm1(float x, int fused) {
   float c = x > 89.0f ? 89.0f : x;
   c = c < -20.0f ? -20.0f : c;
-  const float t = c * 1.44269504088896341f + magic;
-  const float n = t - magic;
-  float r = c - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
+  const float t = MA(c, 1.44269504088896341f, ORR_MAGIC), n = t - ORR_MAGIC;
+  const float r = MA(n, 2.12194440e-4f, MA(n, -0.693359375f, c));
   float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r;
+  p = MA(p, r, 1.3981999507e-3f);
+  p = MA(p, r, 8.3334519073e-3f);
+  p = MA(p, r, 4.1665795894e-2f);
+  p = MA(p, r, 1.6666665459e-1f);
+  p = MA(p, r, 5.0000001201e-1f);
+  p = MA(p * r, r, r);
   const uint32_t k = orr_float_to_bits(t) - 0x4b400000u;
   const float half = orr_bits_to_float((k + 126u) << 23);
-  const float y = p * half + (half - 0.5f);
+  const float y = MA(p, half, half - 0.5f);
   return x == 0.0f ? x : y + y;
 }
 
 // Up to 1 by an even polynomial, then 1 - e^-q(|x|); both are fitted by least
 // squares with weights that level the relative error (1.2e-9, 1.1e-9).
-ORR_INLINE float orr_erff(float x) {
+ORR_INLINE float orr_erf(float x, int fused) {
   const float z = x * x;
   float p = 7.85386691e-5f;
-  p = p * z - 8.01019934e-4f;
-  p = p * z + 5.1883289e-3f;
-  p = p * z - 2.6853813e-2f;
-  p = p * z + 1.12835852e-1f;
-  p = p * z - 3.76126258e-1f;
-  p = p * z + 1.28379167e-1f;
-  const float near = p * x + x;
+  p = MA(p, z, -8.01019934e-4f);
+  p = MA(p, z, 5.1883289e-3f);
+  p = MA(p, z, -2.6853813e-2f);
+  p = MA(p, z, 1.12835852e-1f);
+  p = MA(p, z, -3.76126258e-1f);
+  p = MA(p, z, 1.28379167e-1f);
+  const float near = MA(p, x, x);
   const float a = fabsf(x), b = a > 4.0f ? 4.0f : a;
   float q = -1.86381652e-4f;
-  q = q * b + 2.94768338e-3f;
-  q = q * b - 2.18381682e-2f;
-  q = q * b + 1.03106981e-1f;
-  q = q * b + 6.38144563e-1f;
-  q = q * b + 1.12708936f;
-  q = q * b + 3.41479969e-4f;
-  return a < 1.0f ? near : copysignf(1.0f - orr_expf(-q), x);
+  q = MA(q, b, 2.94768338e-3f);
+  q = MA(q, b, -2.18381682e-2f);
+  q = MA(q, b, 1.03106981e-1f);
+  q = MA(q, b, 6.38144563e-1f);
+  q = MA(q, b, 1.12708936f);
+  q = MA(q, b, 3.41479969e-4f);
+  return a < 1.0f ? near : copysignf(1.0f - orr_exp_near(-q, fused), x);
 }
 
 // x = n pi/2 + r, |r| <= pi/4, in double with pi/2 in two parts: n times the
@@ -125,7 +156,7 @@ ORR_INLINE float orr_sinf(float x) {
 ORR_INLINE float orr_cosf(float x) { return orr_turned(x, 1); }
 
 // x = 2^e m, sqrt(1/2) <= m < sqrt(2); log m by Cephes' polynomial.
-ORR_INLINE float orr_logf(float x) {
+ORR_INLINE float orr_log(float x, int fused) {
   const float big = x < FLT_MIN ? x * 8388608.0f : x;  // 2^23
   const float shift = x < FLT_MIN ? -23.0f : 0.0f;
   const uint32_t u = orr_float_to_bits(big);
@@ -136,45 +167,46 @@ ORR_INLINE float orr_logf(float x) {
   m = (low != 0.0f ? m + m : m) - 1.0f;
   const float z = m * m;
   float p = 7.0376836292e-2f;
-  p = p * m - 1.1514610310e-1f;
-  p = p * m + 1.1676998740e-1f;
-  p = p * m - 1.2420140846e-1f;
-  p = p * m + 1.4249322787e-1f;
-  p = p * m - 1.6668057665e-1f;
-  p = p * m + 2.0000714765e-1f;
-  p = p * m - 2.4999993993e-1f;
-  p = p * m + 3.3333331174e-1f;
+  p = MA(p, m, -1.1514610310e-1f);
+  p = MA(p, m, 1.1676998740e-1f);
+  p = MA(p, m, -1.2420140846e-1f);
+  p = MA(p, m, 1.4249322787e-1f);
+  p = MA(p, m, -1.6668057665e-1f);
+  p = MA(p, m, 2.0000714765e-1f);
+  p = MA(p, m, -2.4999993993e-1f);
+  p = MA(p, m, 3.3333331174e-1f);
   float y = m * z * p;
-  y = y + e * -2.12194440e-4f;
-  y = y - 0.5f * z;
-  float r = m + y + e * 0.693359375f;
+  y = MA(e, -2.12194440e-4f, y);
+  y = MA(-0.5f, z, y);
+  float r = MA(e, 0.693359375f, m + y);
   r = x == 0.0f ? -INFINITY : r;
   r = x < 0.0f ? NAN : r;
   return x >= INFINITY || x != x ? x : r;
 }
 
-ORR_INLINE float orr_tanhf(float x) {
-  const float a = fabsf(x), z = x * x;
-  const float far = 1.0f - 2.0f / (orr_expf(a + a) + 1.0f);
+// From 10 on it is 1 to the last bit.
+ORR_INLINE float orr_tanh(float x, int fused) {
+  const float a = fabsf(x), b = a > 10.0f ? 10.0f : a, z = x * x;
+  const float far = 1.0f - 2.0f / (orr_exp_near(b + b, fused) + 1.0f);
   float p = -5.70498872745e-3f;
-  p = p * z + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  const float near = p * z * x + x;
+  p = MA(p, z, 2.06390887954e-2f);
+  p = MA(p, z, -5.37397155531e-2f);
+  p = MA(p, z, 1.33314422036e-1f);
+  p = MA(p, z, -3.33332819422e-1f);
+  const float near = MA(p * z, x, x);
   return a < 0.625f ? near : copysignf(far, x);
 }
 
 // Kahan: log(u) x / (u - 1) with u = fl(1 + x) cancels u's rounding.
-ORR_INLINE float orr_log1pf(float x) {
+ORR_INLINE float orr_log_1p(float x, int fused) {
   const float u = 1.0f + x, d = u - 1.0f;
-  const float y = orr_logf(u) * (x / d);
+  const float y = orr_log(u, fused) * (x / d);
   const float r = u >= INFINITY ? u : y;
   return d == 0.0f ? x : r;
 }
 
-ORR_INLINE float orr_sigmoidf(float x) {
-  const float e = orr_expf(-fabsf(x));
+ORR_INLINE float orr_logistic(float x, int fused) {
+  const float e = orr_exp_down(-fabsf(x), fused);
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 ORR_INLINE double orr_sigmoid(double x) {
@@ -184,25 +216,28 @@ ORR_INLINE double orr_sigmoid(double x) {
 
 // log(1 + e) for 0 <= e <= 1 as 2 artanh(s), s = e / (2 + e) <= 1/3; the
 // series' next term is below 1.4e-8 of the sum.
-ORR_INLINE float orr_log1p_unit(float e) {
+ORR_INLINE float orr_log1p_unit(float e, int fused) {
   const float s = e / (2.0f + e), z = s * s;
   float p = 1.0f / 13.0f;
-  p = p * z + 1.0f / 11.0f;
-  p = p * z + 1.0f / 9.0f;
-  p = p * z + 1.0f / 7.0f;
-  p = p * z + 1.0f / 5.0f;
-  p = p * z + 1.0f / 3.0f;
-  p = p * z + 1.0f;
+  p = MA(p, z, 1.0f / 11.0f);
+  p = MA(p, z, 1.0f / 9.0f);
+  p = MA(p, z, 1.0f / 7.0f);
+  p = MA(p, z, 1.0f / 5.0f);
+  p = MA(p, z, 1.0f / 3.0f);
+  p = MA(p, z, 1.0f);
   return (s + s) * p;
 }
 
 // log(1 + e^x) without overflow; NaN comes through the exponential.
-ORR_INLINE float orr_softplusf(float x) {
-  return (x > 0.0f ? x : 0.0f) + orr_log1p_unit(orr_expf(-fabsf(x)));
+ORR_INLINE float orr_softplus_of(float x, int fused) {
+  return (x > 0.0f ? x : 0.0f) +
+      orr_log1p_unit(orr_exp_down(-fabsf(x), fused), fused);
 }
 ORR_INLINE double orr_softplus(double x) {
   return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
 }
+
+#undef MA
 
 // A value or function by the type of X.
 // clang-format off
@@ -211,13 +246,16 @@ ORR_INLINE double orr_softplus(double x) {
   _Generic((X), float: F32, double: F64, int64_t: I64, uint8_t: U8)
 // clang-format on
 #define V_GENERIC(X, F32, F64) V_FLOAT(X, F32, F64)(X)
-#define v_exp(X) V_GENERIC(X, orr_expf, exp)
-#define v_log(X) V_GENERIC(X, orr_logf, log)
-#define v_tanh(X) V_GENERIC(X, orr_tanhf, tanh)
-#define v_log1p(X) V_GENERIC(X, orr_log1pf, log1p)
-#define v_sigmoid(X) V_GENERIC(X, orr_sigmoidf, orr_sigmoid)
-#define v_softplus(X) V_GENERIC(X, orr_softplusf, orr_softplus)
-#define v_expm1(X) V_GENERIC(X, orr_expm1f, expm1)
+// The float32 one is told whether it may fuse.
+#define V_FUSED(X, F32, F64) \
+  _Generic((X), float : F32((float)(X), orr_fused), double : F64((double)(X)))
+#define v_exp(X) V_FUSED(X, orr_exp, exp)
+#define v_log(X) V_FUSED(X, orr_log, log)
+#define v_tanh(X) V_FUSED(X, orr_tanh, tanh)
+#define v_log1p(X) V_FUSED(X, orr_log_1p, log1p)
+#define v_sigmoid(X) V_FUSED(X, orr_logistic, orr_sigmoid)
+#define v_softplus(X) V_FUSED(X, orr_softplus_of, orr_softplus)
+#define v_expm1(X) V_FUSED(X, orr_expm1, expm1)
 #define v_sqrt(X) V_GENERIC(X, sqrtf, sqrt)
 #define v_abs(X) V_GENERIC(X, fabsf, fabs)
 #define v_tan(X) V_GENERIC(X, tanf, tan)
@@ -226,7 +264,7 @@ ORR_INLINE double orr_softplus(double x) {
 #define v_atan(X) V_GENERIC(X, atanf, atan)
 #define v_sinh(X) V_GENERIC(X, sinhf, sinh)
 #define v_cosh(X) V_GENERIC(X, coshf, cosh)
-#define v_erf(X) V_GENERIC(X, orr_erff, erf)
+#define v_erf(X) V_FUSED(X, orr_erf, erf)
 #define v_floor(X) V_GENERIC(X, floorf, floor)
 #define v_ceil(X) V_GENERIC(X, ceilf, ceil)
 #define v_round(X) V_GENERIC(X, rintf, rint)  // halves to even

@@ -83,16 +83,13 @@ static orr_tensor *silu_bend(orr_tensor *s) {
   orr_tensor *q = ORR(mul, p, plus(by(p, -1), 1));
   return ORR(mul, q, plus(ORR(mul, s, plus(by(p, -2), 1)), 2));
 }
-#define SILU_SLOPE(T, SIGMOID)          \
-  static inline T silu_slope_##T(T s) { \
-    const T p = SIGMOID(s);             \
-    return p * (1 + s * (1 - p));       \
-  }
-SILU_SLOPE(float, orr_sigmoidf)
-SILU_SLOPE(double, orr_sigmoid)
+#define SILU_SLOPE(T) \
+  static inline T silu_slope_##T(T s, T p) { return p * (1 + s * (1 - p)); }
+SILU_SLOPE(float)
+SILU_SLOPE(double)
 DX(silu_dx, NO_OPTION, ORR_GRAIN_DEAR,
-   x *V_FLOAT(z, silu_slope_float, silu_slope_double)(z), silu_bend(s),
-   ", low = -3, high = 3")
+   x *V_FLOAT(z, silu_slope_float, silu_slope_double)(z, v_sigmoid(z)),
+   silu_bend(s), ", low = -3, high = 3")
 
 // 2 / sqrt(pi) e^(-s^2), bend -2 s times that
 #define ERF_SCALE 1.1283791670955126
@@ -122,14 +119,15 @@ DX(gelu_dx, NO_OPTION, ORR_GRAIN_DEAR,
 // (1 - t^2) (u' + s u'' / 2 - s u'^2 t).
 #define A 0.79788456080286536
 #define B 0.035677408136300125
-#define GELU_TANH_SLOPE(T, TANH)                        \
-  static inline T gelu_tanh_slope_##T(T s) {            \
-    const T z = s * s, t = TANH(s * ((T)A + (T)B * z)); \
-    const T bend = s * ((T)A + (T)(3 * B) * z);         \
-    return (T)0.5 * (1 + t + bend * (1 - t * t));       \
+#define GELU_TANH_SLOPE(T)                            \
+  static inline T gelu_tanh_slope_##T(T s, T t) {     \
+    const T bend = s * ((T)A + (T)(3 * B) * (s * s)); \
+    return (T)0.5 * (1 + t + bend * (1 - t * t));     \
   }
-GELU_TANH_SLOPE(float, orr_tanhf)
-GELU_TANH_SLOPE(double, tanh)
+GELU_TANH_SLOPE(float)
+GELU_TANH_SLOPE(double)
+#define GELU_TANH \
+  v_tanh(z *(V_FLOAT(z, (float)A, A) + V_FLOAT(z, (float)B, B) * z * z))
 static orr_tensor *gelu_tanh_bend(orr_tensor *s) {
   orr_tensor *z = ORR(square, s);
   orr_tensor *t = ORR(tanh, ORR(mul, s, plus(by(z, B), A)));
@@ -139,5 +137,5 @@ static orr_tensor *gelu_tanh_bend(orr_tensor *s) {
   return ORR(mul, plus(by(ORR(square, t), -1), 1), rest);
 }
 DX(gelu_tanh_dx, NO_OPTION, ORR_GRAIN_DEAR,
-   x *V_FLOAT(z, gelu_tanh_slope_float, gelu_tanh_slope_double)(z),
+   x *V_FLOAT(z, gelu_tanh_slope_float, gelu_tanh_slope_double)(z, GELU_TANH),
    gelu_tanh_bend(s), ", low = -3, high = 3")

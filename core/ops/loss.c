@@ -327,17 +327,17 @@ ORR_DEFINE_OP(cross_entropy,
 // ---- KL of a diagonal Gaussian from the standard one
 
 // e^z - 1 - z; near 0, where that would cancel, its series in Horner's form.
-#define EXP_REST(T, TERMS, EXP, ABS)                             \
-  static inline T exp_rest_##T(T z) {                            \
+#define EXP_REST(T, TERMS, ABS)                                  \
+  static inline T exp_rest_##T(T z, T power) {                   \
     T p = 1;                                                     \
     for (int k = TERMS; k >= 3; k--) p = 1 + p * z * (1 / (T)k); \
-    return ABS(z) < 1 ? p * z * z / 2 : EXP(z) - 1 - z;          \
+    return ABS(z) < 1 ? p * z * z / 2 : power - 1 - z;           \
   }
-EXP_REST(float, 12, orr_expf, fabsf)
-EXP_REST(double, 20, exp, fabs)
+EXP_REST(float, 12, fabsf)
+EXP_REST(double, 20, fabs)
 
 ORR_MAP2(kl_normal, ORR_GRAIN_DEAR,
-         (x * x + V_GENERIC(z, exp_rest_float, exp_rest_double)) / 2)
+         (x * x + V_FLOAT(z, exp_rest_float, exp_rest_double)(z, v_exp(z))) / 2)
 
 static void kl_normal_vjp(orr_vjp *v) {
   v->gx[0] = ORR(mul, v->gy, v->x[0]);
