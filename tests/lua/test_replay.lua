@@ -121,6 +121,15 @@ t.test("cells share locals, and lines keep their numbers", function()
   t.equal(shown(result, 3), { "text 3\t7\n" })
 end)
 
+t.test("a file may begin with code, and have other line ends", function()
+  t.equal(shown(run "rand(2):numel()", 1), { "value 2" })
+  local result = run "\u{FEFF}-- %%\r\nprint(1)\r\n-- %% [md]\r\n-- a\r\n"
+  t.equal(shown(result, 1), { "text 1\n" })
+  t.equal(result.document.cells[2].text, "a")
+  t.equal(run("").status, "done")
+  t.equal(shown(run "#!/usr/bin/env orrery\nprint(2)\n", 1), { "text 2\n" })
+end)
+
 t.test("all that is printed is kept, in order", function()
   local result = run [[
 -- %%
@@ -134,6 +143,15 @@ print "later"
   t.equal(shown(result, 1), { "text 1\tnil\na2\nbc\n",
     "value float32 [2]   min 0  mean 0  max 0\n 0 0" })
   t.equal(shown(result, 2), { "text later\n" })
+end)
+
+t.test("of very much that is printed the beginning is kept", function()
+  local result = run "-- %%\nfor i = 1, 100000 do print 'abc' end\n"
+  local text = result.outputs[1][1].text
+  t.equal(#result.outputs[1], 1)
+  t.equal(text:sub(1, 8), "abc\nabc\n")
+  t.equal(text:sub(-22), "\n... 50000 lines more\n")
+  t.equal(select(2, text:gsub("abc", "")), 50000)
 end)
 
 t.test("printing is as before once a replay has ended", function()

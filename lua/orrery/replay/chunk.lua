@@ -50,17 +50,16 @@ function chunk.text(document)
   local close = ""
   for i, cell in ipairs(document.cells) do
     local call = ("%s%s(%d);"):format(close, begin, i)
-    close = ""
-    if cell.mark > 0 then
-      out[cell.mark] = call
-    elseif cell.kind == "code" then
-      out[cell.first] = call .. " " .. out[cell.first]
-    end
     local first = cell.kind == "code" and last_value(cell)
+    close = first and ")" or ""
     if first then
       local at = cell.first + first - 1
       out[at] = ("%s(%s"):format(show, out[at])
-      close = ")"
+    end
+    if cell.mark > 0 then
+      out[cell.mark] = call
+    else
+      out[cell.first] = call .. " " .. out[cell.first]
     end
   end
   out[#out + 1] = close

@@ -232,6 +232,6 @@ return function(result)
   local has_formulas = body:find("<x-equation", 1, true) ~= nil
   if has_formulas then head, foot = formulas.parts() end
   return table.concat { style.head:format(text_html(title_of(result))),
-    own_style, head, "</head><body><main>", note(result, has_formulas), body, "\n",
-    figures_html(result.figures), "</main>", foot, "</body></html>\n" }
+    own_style, head, "</head><body><main>", note(result, has_formulas), body,
+    "\n", figures_html(result.figures), "</main>", foot, "</body></html>\n" }
 end

@@ -26,6 +26,7 @@ local percent = {}
 
 local function split(text)
   local lines = {}
+  text = text:gsub("^\u{FEFF}", "")
   for line in text:gsub("\r\n?", "\n"):gsub("\n$", ""):gmatch "([^\n]*)\n?" do
     lines[#lines + 1] = line
   end

@@ -27,14 +27,42 @@ local has_host, host = pcall(require, "orrery.host")
 local Result = {}
 Result.__index = Result
 
-local function output(self, entry)
+-- So many bytes are kept of what is printed in one go; of the rest, how many
+-- lines there were.
+local most = 200000
+
+-- What was printed comes in pieces, which are put together when something
+-- else is shown, or the cell ends.
+local function join_text(self)
+  local list = self.outputs[math.max(self.reached, 1)]
+  local last = list and list[#list]
+  if not last or not last.parts then return end
+  if last.more > 0 then
+    last.parts[#last.parts + 1] = ("\n... %d lines more\n"):format(last.more)
+  end
+  last.text, last.parts = table.concat(last.parts), nil
+end
+
+local function print_text(self, text)
   local list = self.outputs[math.max(self.reached, 1)]
   local last = list[#list]
-  if entry.kind == "text" and last and last.kind == "text" then
-    last.text = last.text .. entry.text
-  else
-    list[#list + 1] = entry
+  if not last or not last.parts then
+    last = { kind = "text", parts = {}, bytes = 0, more = 0 }
+    list[#list + 1] = last
   end
+  local room = math.max(0, most - last.bytes)
+  last.bytes = last.bytes + #text
+  if room > 0 then last.parts[#last.parts + 1] = text:sub(1, room) end
+  if #text > room then
+    local _, lines = text:sub(room + 1):gsub("\n", "")
+    last.more = last.more + lines
+  end
+end
+
+local function output(self, entry)
+  join_text(self)
+  local list = self.outputs[math.max(self.reached, 1)]
+  list[#list + 1] = entry
 end
 
 --- A figure was measured.
@@ -135,18 +163,18 @@ return function(document, path, options)
     options.current(nil)
   end })
   local function begin(i)
+    join_text(self)
     self.reached = i
     if options.on_cell then options.on_cell(i) end
   end
   local function handler(err) return { err, where(path) } end
   local ok, err
   do
-    local _ <close> = capture(function(text)
-      output(self, { kind = "text", text = text })
-    end)
+    local _ <close> = capture(function(text) print_text(self, text) end)
     ok, err = xpcall(run, has_host and host.calm(handler) or handler, begin,
       function(...) show_values(self, ...) end)
   end
+  join_text(self)
   if ok then return self end
   if type(err) ~= "table" then err = { err } end
   failed(self, err[1], err[2])
