@@ -194,6 +194,8 @@ vae.objectives = objectives
 vae.schedules = require "orrery.vae.schedules"
 vae.nll = require "orrery.vae.nll"
 vae.Linear = require "orrery.vae.linear"
+vae.Categorical = require "orrery.vae.categorical"
+vae.Conditional = require "orrery.vae.conditional"
 vae.measure = require "orrery.vae.measure"
 vae.pictures = require "orrery.vae.pictures"
 return vae

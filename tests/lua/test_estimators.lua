@@ -218,6 +218,18 @@ t.test("through a network: f's values, the estimate, f's own gradient",
       t.ok(grads[1]:ne(0):any():item() == 1)
       t.ok(grads[2]:ne(0):all():item() == 1, e.name)
     end
+    -- Two draws for each row, judged by one another: the mean over many rows
+    -- alike is the exact gradient.
+    local rows_alike = tensor({ { 0.4, -0.7 } }):expand(20000, 2):contiguous()
+      :requires_grad_()
+    local w = tensor { 1.2, 0.5 }
+    local function g(z) return ((z * w):sum(2) - 1) ^ 2 end
+    local pairs_of = estimators.score { baseline = "loo", draws = 2 }
+    local each = orrery.grad(pairs_of:through(g, bits, { rows_alike },
+      { generator = orrery.Generator(3) }):sum(), { rows_alike })[1]
+    local exact = estimators.exact(g, bits, { tensor { 0.4, -0.7 } })[1]
+    t.ok((each:mean(1) - exact):abs():le(each:std(1)
+      * (4.5 / math.sqrt(20000))):all():item() == 1)
     -- One repetition for each row is the same number that `each` gives.
     local one = estimators.score()
     local by_rows = orrery.grad(one:through(f, bits, { scores },

@@ -13,7 +13,7 @@ local function constant(number)
 end
 
 -- The mean of the other draws of the group (Kool, van Hoof & Welling 2019).
-local leave_one_out = { of = function(values, context)
+local leave_one_out = { of = function(_, values, context)
   local m = context.group
   if m < 2 then
     blame("score: leave-one-out needs two draws for an estimate; n is %d", m)
@@ -24,16 +24,18 @@ local leave_one_out = { of = function(values, context)
 end }
 
 -- The running mean of f over earlier calls; 0 at the first.
-local function running_mean(decay)
-  local self, mean = {}, nil
-  function self.of(values)
-    local before = mean or 0
-    local now = values:mean():item()
-    mean = mean and decay * mean + (1 - decay) * now or now
-    return before
-  end
-  return self
+local Running = {}
+Running.__index = Running
+
+function Running:of(values)
+  local before = self.mean or 0
+  local now = values:mean():item()
+  self.mean = self.mean and self.decay * self.mean + (1 - self.decay) * now
+    or now
+  return before
 end
+function Running:state() return { mean = self.mean } end
+function Running:set_state(state) self.mean = state.mean end
 
 -- What a network says of the input that the draws belong to (or of nothing: a
 -- number that is learned), fitted to f by squared error after it was used.
@@ -43,9 +45,26 @@ Learned.__index = Learned
 function Learned:of(values, context)
   local said = self.net and self.net(context.input):reshape(-1)
     or self.number:expand(values:size(1))
+  if said:size(1) < values:size(1) then  -- several draws for each input
+    said = said:repeat_interleave(values:size(1) // said:size(1))
+  end
   local error2 = ((values - said) ^ 2):mean()
   orrery.enable_grad(function() self.opt:minimize(error2) end)
   return said:detach()
+end
+
+function Learned:state()
+  return { net = self.net and self.net:state_dict(),
+    number = self.number and self.number:item(), opt = self.opt:state_dict() }
+end
+
+function Learned:set_state(state)
+  if self.net then
+    self.net:load_state_dict(state.net)
+  else
+    orrery.no_grad(function() self.number:fill_(state.number) end)
+  end
+  self.opt:load_state_dict(state.opt)
 end
 
 --- A baseline that is learned.
@@ -63,19 +82,13 @@ end
 function baselines.read(value)
   if value == nil or value == "none" then return constant(0) end
   if type(value) == "number" then return constant(value) end
-  if value == "mean" then return running_mean(0.99) end
+  if value == "mean" then
+    return setmetatable({ decay = 0.99 }, Running)
+  end
   if value == "loo" then return leave_one_out end
   if type(value) == "table" and value.of then return value end
   blame("score: baseline is %s; it is a number, \"none\", \"mean\", \"loo\" "
     .. "or estimators.learned {}", options.shown(value))
-end
-
---- The baseline's value for each f.
-function baselines.of(baseline, values, context)
-  if getmetatable(baseline) == Learned then
-    return baseline:of(values, context)
-  end
-  return baseline.of(values, context)
 end
 
 return baselines

@@ -29,6 +29,16 @@ function Estimator:subclass(name, facts)
   end })
 end
 
+--- What an estimator has learnt so far, for checkpoints.
+---@return table
+function Estimator:state()  -- luacheck: ignore
+  return {}
+end
+
+--- Takes up what state() gave.
+---@param state table
+function Estimator:set_state(state) end  -- luacheck: ignore
+
 -- f of draws x, one number each.
 local function values_of(f, x)
   local y = f(x)
@@ -50,6 +60,8 @@ local function law_of(make, leaves, n)
   end
   return #batch == 1 and law or Independent(law, #batch - 1)
 end
+
+Estimator.law_of = law_of
 
 -- Parameters of a law that were given as tensors, and how to make it of others.
 local function parts_of(law)
@@ -141,11 +153,19 @@ end
 ---@return orrery.Tensor  [n]
 function Estimator:through(f, make, params, given)
   local o = options.take(self.name, given, {}, { "generator", "input" })
-  local n, leaves = params[1]:size(1), {}
+  local n = params[1]:size(1)
+  local context = { generator = o.generator, input = o.input, group = n }
+  if self.gradients == Estimator.gradients then
+    local surrogate, values = self:surrogate(f, law_of(make, params, n),
+      context)
+    return values:detach() + (surrogate - surrogate:detach())
+  end
+  -- Kinds with gradients of their own are joined to the network afterwards.
+  local leaves = {}
   for i, p in ipairs(params) do leaves[i] = p:detach():requires_grad_() end
+  context.retain_graph = true
   local grads, values = self:gradients(f, law_of(make, leaves, n), leaves,
-    { generator = o.generator, input = o.input, group = n,
-      retain_graph = true })
+    context)
   for i, p in ipairs(params) do
     local term = (p * grads[i]:detach()):reshape(n, -1):sum(2)
     values = values + (term - term:detach())

@@ -104,7 +104,8 @@ function Measure:surrogate(f, law, context)
     local term = (base[name] * terms[name]):reshape(n, -1):sum(2)
     sum = sum and sum + term or term
   end
-  return sum, self.values_of(f, z)
+  local values = self.values_of(f, z)
+  return sum + values, values
 end
 
 return { measure = Measure }

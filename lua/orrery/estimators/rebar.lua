@@ -76,6 +76,21 @@ function REBAR:gradients(f, law, leaves, context)
   return grads, values
 end
 
+function REBAR:state()
+  return { eta = self.eta:item(), log_temperature = self.log_temperature:item(),
+    net = self.net and self.net:state_dict(),
+    opt = self.opt and self.opt:state_dict() }
+end
+
+function REBAR:set_state(state)
+  orrery.no_grad(function()
+    self.eta:fill_(state.eta)
+    self.log_temperature:fill_(state.log_temperature)
+  end)
+  if self.net then self.net:load_state_dict(state.net) end
+  if self.opt then self.opt:load_state_dict(state.opt) end
+end
+
 -- The mean of squares is the variance up to what does not depend on the
 -- control variate.
 function REBAR:tune(grads)

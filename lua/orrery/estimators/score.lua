@@ -6,13 +6,16 @@ local baselines = require "orrery.estimators.baselines"
 local options = require "orrery.options"
 
 ---@class orrery.estimators.Score: orrery.estimators.Estimator
-local Score = Estimator:subclass("score")
+local Score = Estimator:subclass("score", { draws = 1 })
 
 ---@param given? table  baseline: a number, "none", "mean" (running), "loo"
 ---  (leave one out) or estimators.learned {}; control: { value = h, mean = Eh,
----  weight = 1 }, functions of draws and of the law
+---  weight = 1 }, functions of draws and of the law; draws = 1: for each row
+---  in `through`, which "loo" compares
 function Score:init(given)
-  local o = options.take("score", given, {}, { "baseline", "control" })
+  local o = options.take("score", given, { draws = 1 }, { "baseline",
+    "control" })
+  self.draws = options.count("score", "draws", o.draws)
   self.baseline = baselines.read(o.baseline)
   self.control = o.control
   if o.baseline then
@@ -31,10 +34,37 @@ function Score:of(values, log_prob, context)
   context = context or {}
   context.group = context.group or values:size(1)
   local held = values:detach()
-  local excess = held - baselines.of(self.baseline, held, context)
+  local excess = held - self.baseline:of(held, context)
   if self.weigh then excess = self:weigh(excess) end
   -- f's own parameters get their gradient through the values.
   return excess * log_prob + values
+end
+
+function Score:state()
+  return { baseline = self.baseline.state and self.baseline:state() }
+end
+
+function Score:set_state(state)
+  if self.baseline.state then self.baseline:set_state(state.baseline) end
+end
+
+-- Several draws for each row: f is asked for each, and the rows' values stand
+-- side by side, so that a group is what one row drew.
+function Score:through(f, make, params, given)
+  if self.draws == 1 then return Estimator.through(self, f, make, params, given)
+  end
+  local o = options.take(self.name, given, {}, { "generator", "input" })
+  local n, values, log_probs = params[1]:size(1), {}, {}
+  local law = self.law_of(make, params, n)
+  for i = 1, self.draws do
+    local z = law:sample(nil, { generator = o.generator })
+    values[i], log_probs[i] = self.values_of(f, z), law:log_prob(z)
+  end
+  local surrogate = self:of(orrery.stack(values, 2):reshape(-1),
+    orrery.stack(log_probs, 2):reshape(-1), { group = self.draws,
+      input = o.input }):reshape(n, -1):mean(2)
+  return orrery.stack(values, 2):mean(2):detach()
+    + (surrogate - surrogate:detach())
 end
 
 function Score:surrogate(f, law, context)
@@ -67,6 +97,16 @@ function NVIL:weigh(excess)
   self.var = d * self.var
     + (1 - d) * excess:var({ correction = 0 }):item()
   return (excess - mean) / scale
+end
+
+function NVIL:state()
+  return { baseline = self.baseline:state(), mean = self.mean,
+    var = self.var }
+end
+
+function NVIL:set_state(state)
+  Score.set_state(self, state)
+  self.mean, self.var = state.mean, state.var
 end
 
 return { score = Score, nvil = NVIL,

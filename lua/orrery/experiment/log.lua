@@ -210,6 +210,19 @@ function Log:checkpoint(counters)
   self.saved = orrery.clock()
 end
 
+--- Steps of training that go on where they were stopped. Options:
+---   steps    how many
+---   objects  what has a state, as for resume; optimisers among them
+---   batches  a loader, gone round again and again
+---   update   function(x, y ..., step) -> numbers or tensors by name, loss
+---            among them; what is made inside is freed
+---   every    steps between marks: mark(step, means) is called with the means
+---            of what update gave since the last one, and at the end
+---@param o table
+function Log:steps(o)
+  return require "orrery.experiment.steps"(self, o)
+end
+
 ---@param record orrery.runs.Record
 ---@param progress orrery.experiment.Progress
 ---@param step string  what log:scalar counts

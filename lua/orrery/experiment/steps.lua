@@ -1,0 +1,73 @@
+--- The loop of a trial that counts steps: batches round and round, means of
+--- what each step gave, marks every so often, checkpoints, exact resume.
+local orrery = require "orrery"
+
+-- Adds a step's numbers to the sums.
+local function add(sums, numbers)
+  for name, value in pairs(numbers) do
+    sums[name] = (sums[name] or 0.0) + value
+  end
+end
+
+-- One step's numbers, tensors read.
+local function numbers_of(update, step, batch)
+  return orrery.tidy(function()
+    batch[batch.n + 1] = step
+    local given, numbers = update(table.unpack(batch, 1, batch.n + 1)), {}
+    for name, value in pairs(given) do
+      numbers[name] = orrery.is_tensor(value) and value:item() or value
+    end
+    return numbers
+  end)
+end
+
+local function means_of(at)
+  local means = {}
+  for name, sum in pairs(at.sums) do means[name] = sum / at.counted end
+  return means
+end
+
+local function shown(means)
+  local names, parts = {}, {}
+  for name in pairs(means) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    parts[i] = ("%s %.4g"):format(name, means[name])
+  end
+  return table.concat(parts, "  ")
+end
+
+-- The next batch; a loader that ends is begun again.
+local function next_batch(batches)
+  local batch = table.pack(batches())
+  if batch[1] == nil then batch = table.pack(batches()) end
+  return batch
+end
+
+---@param log orrery.experiment.Log
+---@param o table  steps, objects, batches, update, every, mark
+return function(log, o)
+  local objects = { batches = o.batches }
+  for name, object in pairs(o.objects) do objects[name] = object end
+  local at = log:resume(objects, { step = 0, counted = 0, sums = {} })
+  while at.step < o.steps do
+    local batch = next_batch(o.batches)
+    local step = at.step + 1
+    local numbers = numbers_of(o.update, step, batch)
+    log:finite("loss", step, numbers.loss)
+    at.step, at.counted = step, at.counted + 1
+    add(at.sums, numbers)
+    if step % 20 == 0 or step == o.steps then
+      log:progress(step / o.steps, ("step %d/%d  %s"):format(step, o.steps,
+        shown(means_of(at))))
+    end
+    if o.mark and (step == o.steps or o.every and step % o.every == 0) then
+      local means = means_of(at)
+      o.mark(step, means)
+      at.sums, at.counted = {}, 0
+      log:checkpoint(at)
+    elseif log:due() then
+      log:checkpoint(at)
+    end
+  end
+end

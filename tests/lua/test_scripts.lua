@@ -1,0 +1,64 @@
+--- The experiments in scripts/ as users run them: quick, their table, their
+--- page; and stopped without warning, they end with the same numbers.
+local orrery, t = require "orrery", require "orrery.testing"
+local files = require "orrery.testing.files"
+
+local root = os.getenv "ORRERY_SOURCE_DIR" or "."
+local interpreter = files.interpreter()
+
+-- Name, words for a run of two marks or more, numbers that the table shows.
+local scripts = {
+  { "categorical_vae", "estimator=score steps=60", { "-ELBO", "used" } },
+}
+
+local function command(name, words, out)
+  return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,
+    root, name, words, out)
+end
+
+local function run(line)
+  local pipe = io.popen(line .. " 2>&1")
+  local said = pipe:read "a"
+  return said, pipe:close()
+end
+
+-- Kills the command once it has written its first checkpoint.
+local function kill_midway(line, out)
+  run(([[%s >/dev/null 2>&1 & pid=$!
+    for i in $(seq 600); do
+      ls '%s'/*/*/checkpoint.safetensors >/dev/null 2>&1 && break
+      sleep 0.05
+    done
+    kill -9 $pid; wait $pid 2>/dev/null]]):format(line, out))
+end
+
+local function summary(out, name)
+  return files.read(("%s/%s/summary.csv"):format(out, name))
+end
+
+local missing = orrery.runs.missing()
+for _, script in ipairs(scripts) do
+  local name, words, wanted = table.unpack(script)
+  if missing then
+    t.skip(name, missing)
+  else
+    t.test(name .. " ends with its table and its page", function()
+      local out = files.folder()
+      local said, ok = run(command(name, words, out))
+      t.ok(ok, said)
+      for _, column in ipairs(wanted) do
+        t.ok(said:find(column, 1, true), said)
+      end
+      t.ok(files.read(("%s/%s/report.html"):format(out, name))
+        :find "</html>%s*$")
+      -- Killed midway and run again: the same table, to the last digit.
+      local other = files.folder()
+      kill_midway(command(name, words, other), other)
+      said, ok = run(command(name, words, other))
+      t.ok(ok, said)
+      t.equal(summary(other, name), summary(out, name))
+      files.drop(out)
+      files.drop(other)
+    end)
+  end
+end
