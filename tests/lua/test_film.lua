@@ -272,6 +272,25 @@ t.test("on paper a film is its first, its last and some between", function()
   t.equal(still.figures[8].pixels:item(), 255)
 end)
 
+t.test("names stand beside their rows and above their columns", function()
+  local grid = plot.grid(orrery.rand { 5, 10, 20 }, { columns = 3,
+    padding = 2, row_names = { "one", "two" }, column_names = { -1, 0, 1 } })
+  local plan = require "orrery.plot.sheet".plan(grid)
+  local cell, at = plan.cells[1], {}
+  for _, text in ipairs(plan.texts) do at[text.text] = text end
+  t.equal(cell.scale, 4)
+  -- Rows of 10 pixels, 2 between and around; each pixel 4 times.
+  t.equal(at.one.y - cell.y, 4 * 7)
+  t.equal(at.two.y - cell.y, 4 * 19)
+  t.ok(at.one.x < cell.x and at.one.align == "right")
+  t.equal(at["0"].x - cell.x, 4 * 34)
+  t.ok(at["0"].y < cell.y)
+  t.fails("plot.grid: row_names is a list of 1; give a list of 2", plot.grid,
+    orrery.rand { 5, 4, 4 }, { columns = 3, row_names = { "a" } })
+  t.fails("plot.grid: column_names is 3; give a list of 3", plot.grid,
+    orrery.rand { 5, 4, 4 }, { columns = 3, column_names = 3 })
+end)
+
 t.test("a sheet holds every image where its place is", function()
   local a = orrery.full({ 10, 20 }, 0.2)
   local b = orrery.zeros { 3, 10, 20 }

@@ -472,6 +472,9 @@ t.test("no chart in characters is wider than its terminal", function()
       plot.line { y = { 1, 2 } } },
     plot.grid { plot.line { y = { 1, 2 } }, image, image },
     plot.animation { image, image },
+    plot.grid(orrery.rand { 6, 28, 28 }, { columns = 3, title = "names",
+      row_names = { "a row whose name is far too long", 2 },
+      column_names = { "left", "middle and more than that", "right" } }),
   } do
     for _, columns in ipairs { 40, 80, 200 } do
       local text = show.text(figure, screen("symbols", { columns = columns }))

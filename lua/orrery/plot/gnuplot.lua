@@ -107,18 +107,16 @@ function gnuplot.draw_all(figures)
   return nil, "plot: gnuplot could not draw this: " .. (why or "it stopped")
 end
 
---- A line of text alone.
----@param text string
+--- Texts alone on white paper, as a PNG.
+---@param texts table[]  see orrery.plot.script
 ---@param width integer
 ---@param height integer
----@param format "png"|"svg"
----@param bold? boolean
 ---@return string? bytes
 ---@return string? why
-function gnuplot.text(text, width, height, format, bold)
+function gnuplot.texts(texts, width, height)
   local ok, why = gnuplot.available()
   if not ok then return nil, why end
-  return run(script.text(text, width, height, format, bold))
+  return run(script.texts(texts, width, height))
 end
 
 return gnuplot

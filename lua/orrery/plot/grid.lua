@@ -28,6 +28,30 @@ local function of_list(first, more)
     title = o.title, caption = o.caption }
 end
 
+local function check_names(name, list, n)
+  if list == nil then return nil end
+  if options.is_tensor(list) then list = list:tolist() end
+  if type(list) ~= "table" or #list ~= n then
+    blame("%s: %s is %s; give a list of %d", who, name,
+      type(list) == "table" and "a list of " .. #list or options.shown(list), n)
+  end
+  return list
+end
+
+-- A grid with names beside its rows, or above its columns.
+local function with_names(images, given)
+  local o = {}
+  for key, value in pairs(given) do o[key] = value end
+  o.row_names, o.column_names, o.title, o.caption = nil, nil, nil, nil
+  local grid = pixels.figure(who, images, o, true)
+  local columns = grid.tiles.columns
+  return Figure.new { kind = "grid", figures = { grid }, title = given.title,
+    caption = given.caption,
+    row_names = check_names("row_names", given.row_names,
+      (grid.tiles.count + columns - 1) // columns),
+    column_names = check_names("column_names", given.column_names, columns) }
+end
+
 --- Tiles images into rows, left to right, top to bottom; or puts figures (and
 --- images) of any kind on one sheet, each with its title.
 ---@param images orrery.Tensor|table  [N, C, H, W] (C is 1, 3 or 4), [N, H, W]
@@ -35,10 +59,14 @@ end
 ---@param given? table  columns (default: as square as can be), title, caption,
 ---  range = { 0, 1 } (what black and white stand for) or "auto", colors; of a
 ---  tensor also padding = 2 pixels, background = 255 (grey level between
----  images), scale = 1 (each pixel becomes scale x scale)
+---  images), scale = 1 (each pixel becomes scale x scale), row_names and
+---  column_names (lists, written beside and above)
 ---@return orrery.plot.Figure
 return function(images, given)
   if options.is_tensor(images) then
+    if type(given) == "table" and (given.row_names or given.column_names) then
+      return with_names(images, given)
+    end
     return pixels.figure(who, images, given, true)
   elseif type(images) == "table" and not Figure.is(images) and images[1] then
     return of_list(images, given)

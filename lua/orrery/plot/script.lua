@@ -202,15 +202,26 @@ function script.of(fig, format, scale)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- A line of text in the middle of a picture.
-function script.text(words, width, height, format, bold)
-  return ("set encoding utf8\nset terminal %s noenhanced size %d,%d "
-    .. "font '%s%s,%d' background rgb 'white'\n"
-    .. "unset border\nunset tics\nunset key\nset margins 0,0,0,0\n"
-    .. "set xrange [0:1]\nset yrange [0:1]\n"
-    .. "set label 1 %s at 0.5,0.5 center\nplot NaN notitle\n"):format(
-      format == "png" and "pngcairo" or "svg", width, height, font,
-      bold and ":Bold" or "", bold and 12 or 10, quote(words))
+--- Texts on white paper, as a PNG: each has text, x and y (pixels from the
+--- upper left, of its middle or, aligned, of its end), align, bold.
+---@param texts table[]
+---@param width integer
+---@param height integer
+---@return string
+function script.texts(texts, width, height)
+  local lines = {
+    "set encoding utf8", ("set terminal pngcairo noenhanced size %d,%d "
+      .. "font '%s,10' background rgb 'white'"):format(width, height, font),
+    "unset border", "unset tics", "unset key", "set margins 0,0,0,0",
+    ("set xrange [0:%d]"):format(width), ("set yrange [%d:0]"):format(height),
+  }
+  for i, t in ipairs(texts) do
+    lines[#lines + 1] = ("set label %d %s at %g,%g %s%s"):format(i,
+      quote(t.text), t.x, t.y, t.align or "center",
+      t.bold and (" font '%s:Bold,12'"):format(font) or "")
+  end
+  lines[#lines + 1] = "plot NaN notitle"
+  return table.concat(lines, "\n") .. "\n"
 end
 
 return script

@@ -36,34 +36,79 @@ local function smaller(fig)
 end
 
 -- What an image is enlarged by: whole times, to about a chart's size where
--- there are charts, else to about 200 pixels.
-local function factor(fig, beside_charts)
+-- there are charts, else to about 200 pixels; one with names beside its rows,
+-- to about 700.
+local function factor(fig, beside_charts, named)
   if not fig.pixels then return 1 end
   local w, h = sheet.extent(fig)
   local room = beside_charts and { chart[1], chart[2] - line } or { 200, 200 }
-  return math.max(1, math.min(room[1] // w, room[2] // h))
+  if named then room = { 700, 1400 } end
+  return math.max(1, math.min(room[1] // w, room[2] // h, named and 4 or 999))
+end
+
+local function longest(names)
+  local most = 0
+  for _, name in ipairs(names or {}) do
+    most = math.max(most, utf8.len(tostring(name)) or 0)
+  end
+  return most
 end
 
 local function measured(fig)
   local cells, charts = {}, false
+  local named = fig.row_names or fig.column_names
   for i, one in ipairs(fig.figures) do
     cells[i] = { figure = smaller(one) }
     charts = charts or one.series ~= nil
   end
   for _, cell in ipairs(cells) do
     local w, h = sheet.extent(cell.figure)
-    cell.scale = factor(cell.figure, charts)
+    cell.scale = factor(cell.figure, charts, named)
     cell.title = cell.figure.pixels and cell.figure.title
     cell.w, cell.h = w * cell.scale, h * cell.scale
-    cell.head = cell.title and line or 0
+    cell.head = (cell.title or fig.column_names) and line or 0
+    cell.left = fig.row_names and 7 * longest(fig.row_names) + 12 or 0
   end
   return cells
 end
 
+-- Where the middle of row or column i of a grid of images is, in pixels of it.
+local function middle(tiles, i, size)
+  return tiles.padding + (i - 1) * (size + tiles.padding) + size / 2
+end
+
+--- Titles, and names of rows and columns, and where they go.
+local function texts_of(fig, plan)
+  local texts = {}
+  local function add(text, x, y, align, bold)
+    texts[#texts + 1] = { text = tostring(text), x = x, y = y, align = align,
+      bold = bold }
+  end
+  if fig.title then
+    add(fig.title, plan.width / 2, gap + line / 2, "center", true)
+  end
+  for _, cell in ipairs(plan.cells) do
+    if cell.title then
+      add(cell.title, cell.x + cell.w / 2, cell.y - line / 2, "center")
+    end
+  end
+  local cell = plan.cells[1]
+  local tiles = cell.figure.tiles
+  for i, name in ipairs(fig.row_names or {}) do
+    add(name, cell.x - 8, cell.y + cell.scale * middle(tiles, i, tiles.height),
+      "right")
+  end
+  for i, name in ipairs(fig.column_names or {}) do
+    add(name, cell.x + cell.scale * middle(tiles, i, tiles.width),
+      cell.y - line / 2, "center")
+  end
+  return texts
+end
+
 --- Where everything goes.
 ---@param fig orrery.plot.Figure  with figures
----@return table plan  cells of figure, x, y, w, h, head, title, scale; width,
----  height, head
+---@return table plan  cells of figure, x, y, w, h, scale; texts of text, x, y,
+---  align, bold; width, height
 function sheet.plan(fig)
   local cells = measured(fig)
   local columns = math.min(#cells, fig.columns
@@ -72,7 +117,7 @@ function sheet.plan(fig)
   for i, cell in ipairs(cells) do
     local column, row = (i - 1) % columns + 1, (i - 1) // columns + 1
     cell.column, cell.row = column, row
-    wide[column] = math.max(wide[column] or 0, cell.w)
+    wide[column] = math.max(wide[column] or 0, cell.w + cell.left)
     high[row] = math.max(high[row] or 0, cell.h + cell.head)
   end
   local head = fig.title and line + 6 or 0
@@ -80,10 +125,13 @@ function sheet.plan(fig)
   for i = 1, #wide do x[i + 1] = x[i] + wide[i] + gap end
   for i = 1, #high do y[i + 1] = y[i] + high[i] + gap end
   for _, cell in ipairs(cells) do
-    local free = wide[cell.column] - cell.w
-    cell.x, cell.y = x[cell.column] + free // 2, y[cell.row] + cell.head
+    local free = wide[cell.column] - cell.w - cell.left
+    cell.x = x[cell.column] + cell.left + free // 2
+    cell.y = y[cell.row] + cell.head
   end
-  return { cells = cells, width = x[#x], height = y[#y], head = head }
+  local plan = { cells = cells, width = x[#x], height = y[#y] }
+  plan.texts = texts_of(fig, plan)
+  return plan
 end
 
 -- uint8 [3, H, W] from any raster, what is transparent on white.
@@ -102,21 +150,15 @@ local function paste(page, pixels, x, y)
   page[{ {}, { y + 1, y + h }, { x + 1, x + w } }] = rgb(pixels)
 end
 
-local function paste_text(page, text, x, y, w, bold)
-  local png, why = gnuplot.text(text, w, line, "png", bold)
-  if not png then return nil, why end
-  paste(page, raw.png_pixels("plot", png), x, y)
-  return true
-end
-
-local function paste_cell(page, cell, pixels)
-  local k = cell.scale
-  if k > 1 then
-    pixels = require "orrery.plot.pixels".enlarge(pixels:unsqueeze(1), k)[1]
+-- White paper with the texts on it.
+local function paper(plan)
+  if #plan.texts == 0 then
+    return orrery.full({ 3, plan.height, plan.width }, 255,
+      { dtype = "uint8" })
   end
-  paste(page, pixels, cell.x, cell.y)
-  if not cell.title then return true end
-  return paste_text(page, cell.title, cell.x, cell.y - line, cell.w)
+  local png, why = gnuplot.texts(plan.texts, plan.width, plan.height)
+  if not png then return nil, why end
+  return raw.png_pixels("plot", png)
 end
 
 --- The sheet as pixels.
@@ -125,30 +167,33 @@ end
 ---@return string? why
 function sheet.raster(fig)
   local plan = sheet.plan(fig)
-  local page = orrery.full({ 3, plan.height, plan.width }, 255,
-    { dtype = "uint8" })
+  local page, why = paper(plan)
+  if not page then return nil, why end
   local figures = {}
   for i, cell in ipairs(plan.cells) do figures[i] = cell.figure end
-  local rasters, problem = Figure.rasters(figures)
-  if not rasters then return nil, problem end
+  local rasters
+  rasters, why = Figure.rasters(figures)
+  if not rasters then return nil, why end
   for i, cell in ipairs(plan.cells) do
-    local ok, why = paste_cell(page, cell, rasters[i])
-    if not ok then return nil, why end
-  end
-  if fig.title then
-    local ok, why = paste_text(page, fig.title, gap, gap,
-      plan.width - 2 * gap, true)
-    if not ok then return nil, why end
+    local pixels = rasters[i]
+    if cell.scale > 1 then
+      pixels = require "orrery.plot.pixels".enlarge(pixels:unsqueeze(1),
+        cell.scale)[1]
+    end
+    paste(page, pixels, cell.x, cell.y)
   end
   return page
 end
 
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }
 
-local function text_tag(text, x, y, weight)
-  return ('<text x="%g" y="%g" text-anchor="middle" font-size="13" '
+local anchors = { center = "middle", right = "end", left = "start" }
+
+local function text_tag(t)
+  return ('<text x="%g" y="%g" text-anchor="%s" font-size="13" '
     .. 'font-weight="%s" font-family="DejaVu Sans, Verdana, sans-serif">%s'
-    .. "</text>"):format(x, y, weight, (text:gsub("[&<>]", entities)))
+    .. "</text>"):format(t.x, t.y + 4.5, anchors[t.align],
+      t.bold and "bold" or "normal", (t.text:gsub("[&<>]", entities)))
 end
 
 -- An SVG inside another: placed and scaled, its names told from the others'.
@@ -175,17 +220,11 @@ function sheet.svg(fig)
     .. 'xmlns:xlink="http://www.w3.org/1999/xlink" width="%d" height="%d" '
     .. 'viewBox="0 0 %d %d">'):format(plan.width, plan.height, plan.width,
       plan.height), '<rect width="100%" height="100%" fill="white"/>' }
-  if fig.title then
-    parts[#parts + 1] = text_tag(fig.title, plan.width / 2, gap + 16, "bold")
-  end
+  for _, t in ipairs(plan.texts) do parts[#parts + 1] = text_tag(t) end
   for i, cell in ipairs(plan.cells) do
     local svg, why = cell.figure:bytes "svg"
     if not svg then return nil, why end
     parts[#parts + 1] = nested(svg, cell, i)
-    if cell.title then
-      parts[#parts + 1] = text_tag(cell.title, cell.x + cell.w / 2,
-        cell.y - 7, "normal")
-    end
   end
   parts[#parts + 1] = "</svg>\n"
   return table.concat(parts, "\n")

@@ -80,6 +80,9 @@ local function with_pixels(fig, t)
   return draw[t.mode](png)
 end
 
+-- A line without what sets colours.
+local function plain(line) return (line:gsub("\27%[[%d;?]*%a", "")) end
+
 local function split(text)
   local lines = {}
   for line in text:gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
@@ -93,7 +96,13 @@ local function image(pixels, t, alone)
   local _, h, w = pixels:shape()
   if alone and (w > size[1] or h > size[2]) then
     local text = chafa(pixels, t, "symbols")
-    if text then return split(text), size[1] end
+    if text then
+      local lines, width = split(text), 0
+      for _, line in ipairs(lines) do
+        width = math.max(width, letters.length(plain(line)))
+      end
+      return lines, width
+    end
   end
   pixels = fitted(enlarged(pixels, size, 4), size)
   return split(blocks(pixels, t.colors)), pixels:size(-1)
@@ -102,6 +111,42 @@ end
 local function with_title(lines, fig, width)
   if fig.title then table.insert(lines, 1, letters.clip(fig.title, width)) end
   return lines
+end
+
+-- A grid of images with names beside its rows and above its columns.
+local function named(fig, t)
+  local grid, indent = fig.figures[1], 0
+  for _, name in ipairs(fig.row_names or {}) do
+    indent = math.max(indent, math.min(letters.length(tostring(name)), 20) + 1)
+  end
+  local cell = setmetatable({ columns = t.columns - indent }, { __index = t })
+  local lines, width = image(grid:raster(), cell, true)
+  local tiles = grid.tiles
+  local function middle(i, size, all, room)
+    return math.floor((tiles.padding + (i - 1) * (size + tiles.padding)
+      + size / 2) / all * room) + 1
+  end
+  local beside, above = {}, {}
+  for i, name in ipairs(fig.row_names or {}) do
+    beside[middle(i, tiles.height, grid.pixels:size(-2), #lines)] = name
+  end
+  for row, text in ipairs(lines) do
+    lines[row] = letters.pad(beside[row] or "", indent) .. text
+  end
+  local free = 0
+  for i, name in ipairs(fig.column_names or {}) do
+    name = tostring(name)
+    local at = middle(i, tiles.width, grid.pixels:size(-1), width)
+      - letters.length(name) // 2
+    if at > free and at + letters.length(name) <= width + 2 then
+      above[#above + 1] = (" "):rep(at - free - 1) .. name .. " "
+      free = at + letters.length(name)
+    end
+  end
+  if #above > 0 then
+    table.insert(lines, 1, (" "):rep(indent) .. table.concat(above))
+  end
+  return with_title(lines, fig, t.columns), width + indent
 end
 
 local symbols
@@ -128,9 +173,8 @@ local function sheet(fig, t)
       local parts = {}
       for i, b in ipairs(blocks_) do
         local line = b[row] or ""
-        local plain = line:gsub("\27%[[%d;]*m", "")
         parts[i] = line .. (" "):rep(cell.columns + 2
-          - letters.length(plain))
+          - letters.length(plain(line)))
       end
       lines[#lines + 1] = table.concat(parts):gsub("%s+$", "")
     end
@@ -143,6 +187,8 @@ end
 function symbols(fig, t)
   if fig.frames then
     return sheet(require "orrery.plot.film".still(fig), t)
+  elseif fig.row_names or fig.column_names then
+    return named(fig, t)
   elseif fig.figures then
     return sheet(fig, t)
   elseif fig.series then
