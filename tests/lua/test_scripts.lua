@@ -6,10 +6,17 @@ local files = require "orrery.testing.files"
 local root = os.getenv "ORRERY_SOURCE_DIR" or "."
 local interpreter = files.interpreter()
 
--- Name, words for a run of two marks or more, numbers that the table shows.
+-- Name, words that keep it short, columns of its table; the first two are also
+-- killed and run again.
 local scripts = {
   { "categorical_vae", "estimator=score steps=60", { "-ELBO", "used" } },
+  { "iwae", "k=2 steps=60", { "-L1", "-log p" } },
+  { "cs_vae", "lambda=1 epochs=1 images=500", { "reach" } },
+  { "conditional_vae", "model=conditional epochs=1 images=500",
+    { "as asked" } },
+  { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
+local killed = { categorical_vae = true, iwae = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,
@@ -51,14 +58,15 @@ for _, script in ipairs(scripts) do
       end
       t.ok(files.read(("%s/%s/report.html"):format(out, name))
         :find "</html>%s*$")
-      -- Killed midway and run again: the same table, to the last digit.
-      local other = files.folder()
-      kill_midway(command(name, words, other), other)
-      said, ok = run(command(name, words, other))
-      t.ok(ok, said)
-      t.equal(summary(other, name), summary(out, name))
+      if killed[name] then  -- the same table, to the last digit
+        local other = files.folder()
+        kill_midway(command(name, words, other), other)
+        said, ok = run(command(name, words, other))
+        t.ok(ok, said)
+        t.equal(summary(other, name), summary(out, name))
+        files.drop(other)
+      end
       files.drop(out)
-      files.drop(other)
     end)
   end
 end

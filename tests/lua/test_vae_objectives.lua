@@ -231,3 +231,56 @@ t.test("schedules: up once, up again and again", function()
   local loss, terms = model:loss(x, { objective = objective, step = 1 })
   t.equal(loss:item(), terms.rec:item())
 end)
+
+t.test("a conditional model sees the label on both sides", function()
+  orrery.manual_seed(5)
+  local model = vae.Conditional { classes = 3, latent = 2, hidden = 4,
+    features = 6 }
+  local x = orrery.rand({ 4, 1, 2, 3 }, { generator = orrery.Generator(1) })
+  local function labels(...)
+    return orrery.tensor({ ... }, { dtype = "int64" })
+  end
+  local a, b = model:given(labels(1, 2, 3, 1)), model:given(labels(1, 3, 3, 1))
+  -- By hand: the label's column of the first layer's weights is its bias.
+  local first = model.encoder:children()[1]
+  local h = x:flatten(2):matmul(first.weight:narrow(2, 1, 6):transpose(1, 2))
+    + first.bias + first.weight:narrow(2, 7, 3):transpose(1, 2)
+      :index_select(1, labels(1, 2, 3, 1))
+  local last = model.encoder:children()[3]
+  t.near(orrery.cat({ a:encode(x) }, 2), h:relu():matmul(
+    last.weight:transpose(1, 2)) + last.bias, 1e-6)
+  -- Only the second image's label differs.
+  local same = a:reconstruct(x):eq(b:reconstruct(x)):all(2)
+  t.equal(same, orrery.tensor({ 1, 0, 1, 1 }, { dtype = "uint8" }))
+  local loss = a:loss(x, { objective = vae.objectives.iwae { k = 3 },
+    generator = orrery.Generator(2) })
+  t.ok(loss:item() > 0)
+  t.equal({ a:sample(4):shape() }, { 4, 6 })
+  t.fails("vae.Conditional: there are 4 labels for 3 rows; match them",
+    function() a:sample(3) end)
+end)
+
+t.test("the categorical model's KL is that of uniform classes", function()
+  orrery.manual_seed(6)
+  local model = vae.Categorical { variables = 2, classes = 3, hidden = 5,
+    features = 4 }
+  local x = orrery.rand({ 5, 4 }, { generator = orrery.Generator(1) })
+  local logits = model:logits(x)
+  t.near(model:kl(logits), dist.kl(dist.Categorical { logits = logits },
+    dist.Categorical { probs = orrery.ones(3) }), 1e-6)
+  local m = model:measure(x, { draws = 4000 })
+  -- By listing all nine codes.
+  local rec, codes = 0, {}
+  for a = 1, 3 do
+    for b = 1, 3 do codes[#codes + 1] = { a, b } end
+  end
+  for _, code in ipairs(codes) do
+    local z = orrery.one_hot(orrery.tensor({ code }, { dtype = "int64" }), 3)
+      :float():expand(5, 2, 3)
+    local p = logits:softmax(-1)
+    local chance = p:select(2, 1):select(2, code[1])
+      * p:select(2, 2):select(2, code[2])
+    rec = rec + (chance * model:cost_of(x)(z)):mean():item()
+  end
+  t.near(tensor(m.rec), tensor(rec), 0.01)
+end)
