@@ -55,9 +55,11 @@ local function load_digits(k)
 end
 
 -- One step of training, as a function of the images; both terms as numbers.
+-- Beta is read anew at each step: it may be changed at the prompt that Ctrl-C
+-- opens, and counts as an argument of the recorded step.
 local function stepper(k, t)
-  local function update(x)
-    local loss, terms = t.model:loss(x, { beta = k.beta, generator = t.noise })
+  local function update(x, beta)
+    local loss, terms = t.model:loss(x, { beta = beta, generator = t.noise })
     t.opt:zero_grad()
     loss:backward()
     t.opt:step()
@@ -66,7 +68,7 @@ local function stepper(k, t)
   if k.compile then update = orrery.compile(update) end
   return function(x)
     return orrery.tidy(function()
-      local rec, kl = update(x)
+      local rec, kl = update(x, k.beta)
       return rec:item(), kl:item()
     end)
   end

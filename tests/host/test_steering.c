@@ -162,6 +162,65 @@ static void changes_are_logged_resumed_and_repeated(void **state) {
   assert_non_null(strstr(output, "loss"));
 }
 
+// A trial that trains by hand, with a checkpoint where log:due() says.
+static const char *const trial =
+    "local orrery = require 'orrery'\n"
+    "local run = orrery.experiment { name = 'exp', knobs = {\n"
+    "  beta = { 0.5, 'weight' }, steps = { 200, 'steps' } } }\n"
+    "function run.trial(k, log)\n"
+    "  local model = orrery.nn.Linear(4, 1)\n"
+    "  local opt = orrery.optim.Adam(model, { lr = 1e-3 })\n"
+    "  local noise = log:generator 'noise'\n"
+    "  local at = log:resume({ model = model, opt = opt }, { step = 0 })\n"
+    "  for step = at.step + 1, k.steps do\n"
+    "    if step == 1 then print 'training' end\n"
+    "    orrery.sleep(0.003)\n"
+    "    local x = orrery.randn({ 8, 4 }, { generator = noise })\n"
+    "    opt:minimize((model(x) ^ 2):mean() * k.beta\n"
+    "      + (model(x) - 1):abs():mean())\n"
+    "    if log:due() then log:checkpoint { step = step } end\n"
+    "  end\n"
+    "  return { weight = model.weight:sum():item() }\n"
+    "end\n"
+    "return run(...)\n";
+
+// In `x` the trial goes on from its checkpoint; in `y`, a copy without that,
+// from its beginning, and the same changes come by themselves.
+static void a_trial_is_steered_and_repeats_its_changes(void **state) {
+  (void)state;
+  terminal *t = &session;
+  char command[4096];
+  scratch_file("exp.lua", trial);
+  terminal_start(t, "", "exp.lua out=x");
+  terminal_expect(t, "training");
+  stop_after(t, 100);
+  answer(t, "p");
+  terminal_expect(t, "lr = 0.001   beta = 0.5");
+  terminal_expect(t, READING);
+  terminal_ask(t, "beta = 4", "beta: 0.5 -> 4 from step ");
+  terminal_ask(t, "lr = 0.02", "lr: 0.001 -> 0.02 from step ");
+  terminal_ask(t, "k.beta, model(randn(2, 4)):dim()", "4   2");
+  terminal_send(t, ":continue\r");
+  terminal_expect(t, TAKEN);
+  stop_after(t, 50);
+  answer(t, "q");
+  terminal_expect(t, "run the same command again to go on");
+  assert_int_equal(terminal_end(t), 130);
+  snprintf(command, sizeof command,
+           "cd '%s' && cp -r x y && rm y/exp/*/checkpoint.safetensors",
+           scratch);
+  assert_int_equal(system(command), 0);
+  assert_int_equal(shell("exp.lua out=x"), 0);
+  assert_null(strstr(output, "training"));
+  assert_int_equal(shell("exp.lua out=y"), 0);
+  assert_non_null(strstr(output, "training"));
+  assert_int_equal(shell("runs show 1 out=x | grep -A9 ^result >wx"), 0);
+  assert_int_equal(shell("runs show 1 out=y | grep -A9 ^result >wy"), 0);
+  snprintf(command, sizeof command, "cd '%s' && cmp wx wy && grep -q weight wx",
+           scratch);
+  assert_int_equal(system(command), 0);
+}
+
 // At the question, and twice in a row: it ends, with 130.
 static void ctrl_c_again_stops(void **state) {
   (void)state;
@@ -235,6 +294,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(looking_changes_nothing),
       cmocka_unit_test(changes_are_logged_resumed_and_repeated),
+      cmocka_unit_test(a_trial_is_steered_and_repeats_its_changes),
       cmocka_unit_test(ctrl_c_again_stops),
       cmocka_unit_test(a_loop_at_the_prompt_gives_it_back),
       cmocka_unit_test(without_a_terminal_it_ends_with_a_checkpoint),

@@ -16,6 +16,7 @@ local orrery = require "orrery"
 local monitors = require "orrery.train.monitors"
 local plot = require "orrery.plot"
 local packing = require "orrery.runs.packing"
+local steered = require "orrery.experiment.steered"
 
 ---@class orrery.experiment.Log
 ---@field record orrery.runs.Record
@@ -172,6 +173,7 @@ end
 ---@return table counters  as they are now
 function Log:resume(objects, counters)
   self.objects = objects
+  self.steered:take_up(objects)
   local path = checkpoint_path(self)
   if not self.record.resumes then return counters or {} end
   local kept, why = orrery.load(path)
@@ -183,26 +185,28 @@ function Log:resume(objects, counters)
   for name, g in pairs(self.streams) do g:set_state(kept.streams[name]) end
   orrery.default_generator():set_state(kept.default_stream)
   self.record.recorder:rewind(kept.metrics)
+  self.steered:take_up(objects, orrery.keep(kept.steered))
   return kept.counters
 end
 
---- Is it time for a checkpoint? True once `seconds` have passed since the last.
+--- Is it time for a checkpoint? True once `seconds` have passed since the last,
+--- and when Ctrl-C was pressed: the checkpoint written then is where the person
+--- is asked how to go on. To be called once a step.
 ---@param seconds? number  default 20
 function Log:due(seconds)
-  return orrery.clock() - self.saved > (seconds or 20)
+  local asked = self.steered:tick()
+  return asked or orrery.clock() - self.saved > (seconds or 20)
 end
 
---- Keeps everything needed to go on from here. Where that cannot be written
---- the trial goes on without, and the log says so once.
----@param counters? table  plain numbers and lists of the trial's own
-function Log:checkpoint(counters)
+local function save(self)
   local objects, streams = {}, {}
   for name, object in pairs(self.objects or {}) do
     objects[name] = state_of(object)
   end
   for name, g in pairs(self.streams) do streams[name] = g:state() end
   local ok, why = orrery.save(checkpoint_path(self), {
-    objects = objects, streams = streams, counters = counters or {},
+    objects = objects, streams = streams, counters = self.counters,
+    steered = self.steered:kept(),
     default_stream = orrery.default_generator():state(),
     metrics = self.record.recorder:mark(),
   })
@@ -223,11 +227,25 @@ function Log:steps(o)
   return require "orrery.experiment.steps"(self, o)
 end
 
+--- Keeps everything needed to go on from here. Where that cannot be written
+--- the trial goes on without, and the log says so once.
+---@param counters? table  plain numbers and lists of the trial's own
+function Log:checkpoint(counters)
+  self.counters = counters or {}
+  save(self)
+  self.steered:look()
+end
+
+--- The checkpoint once more, at the same place: something was changed there.
+function Log:save_again() save(self) end
+
 ---@param record orrery.runs.Record
 ---@param progress orrery.experiment.Progress
 ---@param step string  what log:scalar counts
 ---@return orrery.experiment.Log
 return function(record, progress, step)
-  return setmetatable({ record = record, shown = progress, streams = {},
-    saved = orrery.clock(), step = step }, Log)
+  local self = setmetatable({ record = record, shown = progress, streams = {},
+    saved = orrery.clock(), step = step, counters = {} }, Log)
+  self.steered = steered.new(self)
+  return self
 end

@@ -1,6 +1,7 @@
 --- One trial of an experiment: claimed, seeded, run, and its end written down.
 local orrery = require "orrery"
 local Log = require "orrery.experiment.log"
+local boundary = require "orrery.train.boundary"
 local calm = require "orrery.experiment.calm"
 local current = require "orrery.runs.current"
 local owner = require "orrery.runs.owner"
@@ -35,6 +36,7 @@ local function call_trial(self, record, progress)
   local _ <close> = current.use(record.recorder, k)
   local log = Log(record, progress, self.spec.step or "step")
   local ok, values = xpcall(self.trial, calm(describe), k, log)
+  boundary.release()
   if not ok then return status_of(values.message), values end
   values = values or {}
   local kept, why = pcall(packing.pack, values)

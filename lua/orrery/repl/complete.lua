@@ -152,7 +152,14 @@ local follows = {
     return names_for(rest, env)
   end,
   [":time"] = names_for,
-  [":doc"] = names_for,
+  [":doc"] = function(rest, env)
+    local names, typed = names_for(rest, env)
+    local guides = starting_with(require("orrery.guides").names(), rest)
+    if #guides == 0 then return names, typed end
+    table.move(names, 1, #names, #guides + 1, guides)
+    table.sort(guides)
+    return guides, rest
+  end,
 }
 
 --- What the words at the cursor could become.

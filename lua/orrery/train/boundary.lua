@@ -29,6 +29,19 @@ function boundary.hold(self)
   end })
 end
 
+--- Has Ctrl-C been pressed? From here on it only asks.
+---@return boolean
+function boundary.asked()
+  if not has_host then return false end
+  host.hold_interrupt(true)
+  return host.asked()
+end
+
+--- What asked is over: Ctrl-C stops again, unless one waits for an answer.
+function boundary.release()
+  if has_host and not host.asked() then host.hold_interrupt(false) end
+end
+
 -- Ends what runs, as a Ctrl-C at any other place does.
 local function stop(self)
   host.hold_interrupt(false)
@@ -49,6 +62,7 @@ local function leave(self)
 end
 
 local function where(self)
+  if self.where then return self:where() end
   local text = self.meter:text()
   return ("stopped after step %d of %d, epoch %d%s"):format(self.state.step,
     self.total, self.state.epoch, text ~= "" and "; " .. text or "")
