@@ -1,8 +1,9 @@
---- A store with N runs of all kinds in OUT, to be watched.
----     lua5.4 many_runs.lua OUT N
+--- A store with N runs of all kinds in OUT, to be watched; the first has LONG
+--- numbers more, a wave with one high and one low among them.
+---     lua5.4 many_runs.lua OUT N [LONG]
 local Store = require "orrery.runs.store"
 
-local out, count = ...
+local out, count, long = ...
 local store = assert(Store.open(out, true))
 local list = {}
 for i = 1, math.tointeger(tonumber(count)) do
@@ -28,4 +29,10 @@ for i = 1, #list - 3 do
     message = status == "failed" and "out of <b>memory</b> & patience\nline 2"
       or status == "diverged" and "diverged: loss is nan at step 12" or nil })
 end
+local wave = {}
+for i = 1, math.tointeger(tonumber(long or 0)) do
+  wave[i] = { 100 + i, "wave", i, i == 7000 and 50.0 or i == 7001 and -40.0
+    or math.sin(i / 999) }
+end
+if #wave > 0 then store:append(1, wave) end
 store:close()

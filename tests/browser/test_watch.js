@@ -127,8 +127,8 @@ test('runs are chosen by the mouse and the keyboard', async (t) => {
 test('a picture is enlarged, and its steps have a slider', async (t) => {
   const { url } = await trained(t);
   const page = await open(t, url);
-  const newest = page.getByRole('button', { name: 'enlarge samples, epoch 24' });
-  await newest.waitFor();
+  await page.getByRole('button', { name: 'enlarge samples, epoch 24' })
+    .waitFor();
   const slider = page.getByRole('slider', { name: /^step of samples/ });
   await slider.focus();
   await page.keyboard.press('Home');
@@ -168,6 +168,37 @@ test('a hundred runs on a desk and a phone, light and dark', async (t) => {
     await t.shot(page, `watch_${look.width || 1200}_${
       look.dark ? 'dark' : 'light'}`);
   }
+});
+
+test('a long curve is short, and keeps its least and greatest', async (t) => {
+  const out = path.join(t.folder, 'runs'), n = 30000;
+  t.lua('many_runs.lua', out, '8', String(n));
+  const { url } = await watch(t, out);
+  const page = await open(t, `${url}#runs=1,2`);
+  const spec = () => page.evaluate(() => {
+    const figure = [...document.querySelectorAll('.curve')].find((f) =>
+      f.querySelector('figcaption').textContent === 'wave');
+    return figure ? figure.chart.spec : { series: [{ x: [] }], note: '' };
+  });
+  let found = await spec();
+  for (let i = 0; i < 300 && !(found.series[0].x.at(-1) > n - 50); i++) {
+    await page.waitForTimeout(100);
+    found = await spec();
+  }
+  const [s] = found.series;
+  assert.ok(s.x.length <= 2001 && s.x.length > 900, String(s.x.length));
+  assert.strictEqual(Math.max(...s.hi), 50);
+  assert.strictEqual(Math.min(...s.lo), -40);
+  s.x.forEach((x, i) => assert.ok(Math.abs(x - 7000) < 60
+    || Math.abs(s.y[i] - Math.sin(x / 999)) < 0.01, `${x} ${s.y[i]}`));
+  assert.match(found.note, /values to a point/);
+  // A run has one colour in all charts, also where another has no line.
+  const colors = await page.evaluate(() => [...document.querySelectorAll(
+    '.curve')].map((f) => [...f.querySelectorAll('.legend i')].map((e) =>
+    e.style.borderColor)));
+  assert.strictEqual(colors[0].length, 2);
+  assert.deepStrictEqual(colors[0], colors[1]);
+  assert.deepStrictEqual(colors[2], [colors[0][0]]);
 });
 
 test('the page says when its watcher has ended, and keeps all', async (t) => {

@@ -8,6 +8,7 @@
 //   series: [{ name, group, x, y, lo, hi }] }: y null where a value was no
 // number; lo, hi a band around y; x may be the place (from 0) of an earlier
 // series with the same steps. Series of one group are seeds of one setting.
+// The groups take the colours in turn, unless a series says which: { color: 3 }.
 (function () {
 'use strict';
 const orrery = window.orrery = window.orrery || {};
@@ -35,7 +36,9 @@ function groupsOf(series) {
   series.forEach((s) => {
     if (typeof s.x === 'number') s.x = series[s.x].x;
     const name = s.group || s.name;
-    if (!groups.has(name)) groups.set(name, { name, members: [] });
+    if (!groups.has(name)) {
+      groups.set(name, { name, members: [], color: s.color ?? groups.size });
+    }
     groups.get(name).members.push(s);
   });
   return [...groups.values()];
@@ -190,15 +193,16 @@ class Chart {
   }
 
   drawLegend() {
-    const names = this.groups.map((g) => g.name).join('\n');
+    const names = this.groups.map((g) => `${g.color} ${g.name}`).join('\n');
     if (names === this.named) return;
     this.named = names;
     this.values = [];
     this.legend.replaceChildren(...this.groups.map((group, g) => {
       const value = make('b');
       this.values[g] = value;
-      const swatch = make('i', { className: g >= colors.length ? 'dash' : '' });
-      swatch.style.borderColor = colors[g % colors.length];
+      const swatch = make('i',
+        { className: group.color >= colors.length ? 'dash' : '' });
+      swatch.style.borderColor = colors[group.color % colors.length];
       const button = make('button', { type: 'button' }, swatch,
         make('span', { textContent: group.name || 'value' }), value);
       button.setAttribute('aria-pressed', String(!this.hidden.has(group.name)));
@@ -242,9 +246,10 @@ class Chart {
   options(lines) {
     const { spec } = this, series = {};
     lines.forEach((s, l) => {
-      series[`line ${l}`] = { color: colors[s.group % colors.length],
+      const { color } = this.groups[s.group];
+      series[`line ${l}`] = { color: colors[color % colors.length],
         strokeWidth: spec.ticks ? 0 : s.thin ? 1 : 1.8,
-        strokePattern: s.group >= colors.length ? [6, 3] : null };
+        strokePattern: color >= colors.length ? [6, 3] : null };
     });
     const whole = lines.every((s) => s.x.every(Number.isInteger));
     const few = lines.every((s) => s.x.length <= 40);

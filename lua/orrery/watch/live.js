@@ -249,9 +249,10 @@ function fits(row, words) {
   return words.every((word) => text.includes(word));
 }
 
-const rank = { running: 0, failed: 1, diverged: 1 };
-const byRank = (a, b) => (rank[a.status] === 0 ? 0 : 1)
-  - (rank[b.status] === 0 ? 0 : 1) || b.id - a.id;
+// What runs comes first, what waits last, in its order.
+const rank = (row) => ({ running: 0, waiting: 2 }[row.status] ?? 1);
+const byRank = (a, b) => rank(a) - rank(b)
+  || (rank(a) === 2 ? a.id - b.id : b.id - a.id);
 
 function drawRuns() {
   const words = $('#filter').value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -341,7 +342,8 @@ const named = location.hash.match(/^#runs=([\d,]*)$/);
 if (named) {
   follow = false;
   $('#follow').setAttribute('aria-pressed', 'false');
-  chosen = new Set(named[1].split(',').filter(Boolean).map(Number));
+  chosen = new Set(named[1].split(',').filter(Boolean).map(Number)
+    .slice(0, mostChosen));
 }
 connect();
 draw();

@@ -2,40 +2,51 @@
 // that were chosen. Long curves stay short: neighbours become one point.
 (function () {
 'use strict';
-const mostPoints = 4000;
+const mostPoints = 2000;
 
 const runs = new Map();      // id -> its row
 const data = new Map();      // id -> { series, pictures, warnings }
 
-// Points of one curve, each { x, y, lo, hi, n }: when they become too many,
-// two neighbours become one with their mean, least and greatest.
+// Points of one curve, each { x, y, lo, hi, n } for n values: their mean, least
+// and greatest. When they become too many, each stands for twice as many. The
+// newest stands by itself: it is what one wants to read.
 class Series {
   constructor() {
-    this.points = [];
+    this.older = [];
+    this.newest = null;
     this.odd = 0;
+    this.most = 1;  // values that a point may stand for
+  }
+
+  get points() {
+    return this.newest ? this.older.concat([this.newest]) : [];
   }
 
   add(s) {
     s.x.forEach((x, i) => {
       const y = s.y[i];
-      this.points.push({ x, y, lo: s.lo ? s.lo[i] : y, hi: s.hi ? s.hi[i] : y,
-        n: s.size || 1 });
+      if (this.newest) this.push(this.newest);
+      this.newest = { x, y, lo: s.lo ? s.lo[i] : y, hi: s.hi ? s.hi[i] : y,
+        n: s.size || 1 };
     });
     if (s.odd && !this.odd) Object.assign(this, { at: s.odd_at, is: s.odd_is });
     this.odd += s.odd || 0;
-    while (this.points.length > mostPoints) this.halve();
   }
 
-  halve() {
-    const old = this.points, merged = [];
-    for (let i = 0; i + 1 < old.length; i += 2) {
-      merged.push(join(old[i], old[i + 1]));
+  push(point) {
+    const last = this.older.length - 1;
+    if (last >= 0 && this.older[last].n + point.n <= this.most) {
+      this.older[last] = join(this.older[last], point);
+    } else {
+      this.older.push(point);
     }
-    if (old.length % 2) merged.push(old[old.length - 1]);
-    this.points = merged;
+    if (this.older.length > mostPoints) {
+      const all = this.older;
+      this.older = [];
+      this.most *= 2;
+      for (const p of all) this.push(p);
+    }
   }
-
-  get merged() { return this.points.some((p) => p.n > 1); }
 }
 
 function join(a, b) {

@@ -6,6 +6,19 @@ const { make, show, live } = window.orrery;
 const $ = (selector) => document.querySelector(selector);
 const { dataOf, nameOf, setText } = live;
 
+// A run has one colour in all charts, and keeps it while it is chosen.
+const colors = new Map();
+
+function giveColors(ids) {
+  for (const id of colors.keys()) if (!ids.includes(id)) colors.delete(id);
+  for (const id of ids) {
+    const used = new Set(colors.values());
+    let color = 0;
+    while (used.has(color)) color += 1;
+    if (!colors.has(id)) colors.set(id, color);
+  }
+}
+
 // Curves: a chart for each name, a line for each run.
 const charts = new Map();
 
@@ -16,8 +29,9 @@ function specs(ids) {
       if (!by.has(name)) by.set(name, { title: name, xlabel: 'step', series: [],
         size: 1 });
       const spec = by.get(name), p = s.points;
-      spec.series.push({ name: nameOf(id), x: p.map((q) => q.x),
-        y: p.map((q) => q.y), lo: p.map((q) => q.lo), hi: p.map((q) => q.hi) });
+      spec.series.push({ name: nameOf(id), color: colors.get(id),
+        x: p.map((q) => q.x), y: p.map((q) => q.y),
+        lo: p.map((q) => q.lo), hi: p.map((q) => q.hi) });
       spec.size = p.reduce((most, q) => Math.max(most, q.n), spec.size);
     }
   }
@@ -35,6 +49,7 @@ live.drawCurves = function (ids) {
   const now = ids.map((id) => `${id}:${dataOf(id).changes}`).join(' ');
   if (now === drawn) return;
   drawn = now;
+  giveColors(ids);
   const by = specs(ids);
   $('#curves').hidden = by.size === 0;
   if (!window.Dygraph) return drawLast(by);
