@@ -5,11 +5,6 @@
 #include "../kernels/lapack.h"
 #include "matrices.h"
 
-static size_t area(int m, int n) { return (size_t)m * (size_t)n; }
-static int shorter(const orr_tensor *x) {
-  return orr_rows(x) < orr_cols(x) ? orr_rows(x) : orr_cols(x);
-}
-
 static orr_tensor *on_diagonal(orr_tensor *x) {
   return ORR(diag_embed, x, .attr = {0, -2, -1});
 }
@@ -53,7 +48,7 @@ static bool cholesky_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   if (!orr_matrices_of(&m, c, -1)) return false;
-  if (orr_matrices_run(&m, cholesky_entry, area(n, n))) return true;
+  if (orr_matrices_run(&m, cholesky_entry, orr_area(n, n))) return true;
   if (m.info < 0) return orr_matrices_odd(&m, 0);
   return orr_matrices_fail(&m, 0,
                            "is not positive definite; add a small "
@@ -121,7 +116,7 @@ static bool load_triangle(const orr_matrices *m, int64_t i, double *to) {
 
 static int eigh_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
-  double *w = scratch + area(n, n);
+  double *w = scratch + orr_area(n, n);
   if (!load_triangle(m, i, scratch)) return ORR_NOT_FINITE;
   const int info = orr_lapack_eigh(n, scratch, w, w + n);
   if (info) return info;
@@ -136,7 +131,7 @@ static int eigh_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool eigh_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
-  const size_t doubles = area(n, n) + (size_t)n + orr_lapack_eigh_work(n);
+  const size_t doubles = orr_area(n, n) + (size_t)n + orr_lapack_eigh_work(n);
   return orr_matrices_of(&m, c, -1) &&
       (orr_matrices_run(&m, eigh_entry, doubles) || orr_matrices_odd(&m, 0));
 }
@@ -217,12 +212,12 @@ static bool want_full(orr_call *c, const char *option) {
 // Completes the first k columns of basis[n, n], which are orthonormal: the
 // reflections that take them to a triangle leave the others.
 static size_t complete_work(int n) {
-  return area(n, n) + orr_lapack_qr_work(n, n);
+  return orr_area(n, n) + orr_lapack_qr_work(n, n);
 }
 static void complete(int n, int k, double *basis, double *work) {
   if (n == k) return;
-  memset(basis + area(n, k), 0, area(n, n - k) * sizeof *basis);
-  orr_lapack_qr(n, n, basis, work, work + area(n, n));
+  memset(basis + orr_area(n, k), 0, orr_area(n, n - k) * sizeof *basis);
+  orr_lapack_qr(n, n, basis, work, work + orr_area(n, n));
   for (int64_t j = 0; j < k; j++)
     for (int64_t r = 0; r < n && work[j * n + j] < 0; r++)
       basis[j * n + r] *= -1;
@@ -255,7 +250,7 @@ static orr_tensor *rows_gradient(orr_tensor *basis, orr_tensor *g, int k) {
 static bool svd_shape(orr_call *c) {
   if (!orr_want_matrix(c, 0)) return false;
   const orr_tensor *x = c->x[0];
-  const int m = orr_rows(x), n = orr_cols(x), k = shorter(x);
+  const int m = orr_rows(x), n = orr_cols(x), k = orr_shorter(x);
   const bool full = c->attr[0] != 0;
   if (full && !want_full(c, "full_matrices")) return false;
   return orr_out_matrix(c, 0, 2, m, full ? m : k) &&
@@ -266,13 +261,13 @@ static bool svd_shape(orr_call *c) {
 static void store_full(const orr_matrices *m, int64_t i, const double *u,
                        const double *vt, double *basis) {
   const orr_tensor *x = m->c->x[0];
-  const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
-  memcpy(basis, u, area(rows, k) * sizeof *u);
-  complete(rows, k, basis, basis + area(rows, rows));
+  const int rows = orr_rows(x), cols = orr_cols(x), k = orr_shorter(x);
+  memcpy(basis, u, orr_area(rows, k) * sizeof *u);
+  complete(rows, k, basis, basis + orr_area(rows, rows));
   orr_matrix_store(m, 0, i, basis, rows, rows);
   for (int64_t j = 0; j < k; j++)
     for (int64_t c = 0; c < cols; c++) basis[j * cols + c] = vt[c * k + j];
-  complete(cols, k, basis, basis + area(cols, cols));
+  complete(cols, k, basis, basis + orr_area(cols, cols));
   for (int64_t r = 0; r < cols; r++)
     for (int64_t c = 0; c < r; c++) {
       const double swapped = basis[c * cols + r];
@@ -284,9 +279,9 @@ static void store_full(const orr_matrices *m, int64_t i, const double *u,
 
 static int svd_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const orr_tensor *x = m->c->x[0];
-  const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
-  double *u = scratch + area(rows, cols), *vt = u + area(rows, k);
-  double *s = vt + area(k, cols);
+  const int rows = orr_rows(x), cols = orr_cols(x), k = orr_shorter(x);
+  double *u = scratch + orr_area(rows, cols), *vt = u + orr_area(rows, k);
+  double *s = vt + orr_area(k, cols);
   if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
   const int info = orr_lapack_svd(rows, cols, scratch, s, u, vt, s + k);
   if (info) return info;
@@ -308,15 +303,15 @@ static int svd_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool svd_forward(orr_call *c) {
   orr_matrices m;
   const orr_tensor *x = c->x[0];
-  const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
+  const int rows = orr_rows(x), cols = orr_cols(x), k = orr_shorter(x);
   const int longer = rows > cols ? rows : cols;
   size_t work = orr_lapack_svd_work(rows, cols);
   if (c->attr[0] != 0) {
-    const size_t basis = area(longer, longer) + complete_work(longer);
+    const size_t basis = orr_area(longer, longer) + complete_work(longer);
     if (work < basis) work = basis;
   }
-  const size_t doubles =
-      area(rows, cols) + area(rows, k) + area(k, cols) + (size_t)k + work;
+  const size_t doubles = orr_area(rows, cols) + orr_area(rows, k) +
+      orr_area(k, cols) + (size_t)k + work;
   return orr_matrices_of(&m, c, -1) &&
       (orr_matrices_run(&m, svd_entry, doubles) || orr_matrices_odd(&m, 0));
 }
@@ -337,7 +332,7 @@ static orr_tensor *beyond(orr_tensor *g, orr_tensor *u) {
 //      + (1 - u u^T) gu s^-1 v^T + u s^-1 gv^T (1 - v v^T)
 static void svd_vjp(orr_vjp *v) {
   const orr_tensor *x = v->x[0];
-  const int k = shorter(x);
+  const int k = orr_shorter(x);
   orr_tensor *u = columns(v->y[0], 0, k), *s = v->y[1];
   orr_tensor *vt = ORR(narrow, v->y[2], .attr = {-2, 0, k, 1});
   orr_tensor *gu = basis_gradient(v->y[0], v->gys[0], k);
@@ -415,7 +410,7 @@ enum { REDUCED, COMPLETE };  // mode
 
 // Columns of q.
 static int qr_inner(const orr_call *c) {
-  return c->attr[0] == COMPLETE ? orr_rows(c->x[0]) : shorter(c->x[0]);
+  return c->attr[0] == COMPLETE ? orr_rows(c->x[0]) : orr_shorter(c->x[0]);
 }
 
 static bool qr_shape(orr_call *c) {
@@ -433,10 +428,11 @@ static int qr_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const orr_tensor *x = m->c->x[0];
   const int rows = orr_rows(x), cols = orr_cols(x), k = qr_inner(m->c);
   const int wide = k > cols ? k : cols;
-  double *r = scratch + area(rows, wide);
+  double *r = scratch + orr_area(rows, wide);
   orr_matrix_load(m, 0, i, scratch);
-  memset(scratch + area(rows, cols), 0, area(rows, wide - cols) * sizeof *r);
-  orr_lapack_qr(rows, wide, scratch, r, r + area(k, wide));
+  memset(scratch + orr_area(rows, cols), 0,
+         orr_area(rows, wide - cols) * sizeof *r);
+  orr_lapack_qr(rows, wide, scratch, r, r + orr_area(k, wide));
   orr_matrix_store(m, 0, i, scratch, rows, k);
   orr_matrix_store(m, 1, i, r, k, cols);
   return 0;
@@ -448,7 +444,7 @@ static bool qr_forward(orr_call *c) {
   const int rows = orr_rows(x), cols = orr_cols(x), k = qr_inner(c);
   const int wide = k > cols ? k : cols;
   const size_t doubles =
-      area(rows, wide) + area(k, wide) + orr_lapack_qr_work(rows, wide);
+      orr_area(rows, wide) + orr_area(k, wide) + orr_lapack_qr_work(rows, wide);
   return orr_matrices_of(&m, c, -1) && orr_matrices_run(&m, qr_entry, doubles);
 }
 
@@ -469,7 +465,7 @@ static orr_tensor *qr_tall(orr_tensor *q, orr_tensor *r, orr_tensor *gq,
 // A wide x = [a b] has q and r's first columns from a alone, and r's others
 // are q^T b: gb = q g, and gq grows by b g^T.
 static void qr_vjp(orr_vjp *v) {
-  const int k = shorter(v->x[0]);
+  const int k = orr_shorter(v->x[0]);
   orr_tensor *q = columns(v->y[0], 0, k), *gr = v->gys[1];
   orr_tensor *r = ORR(narrow, v->y[1], .attr = {-2, 0, k, 1});
   orr_tensor *gq = basis_gradient(v->y[0], v->gys[0], k);

@@ -6,16 +6,11 @@
 
 enum { ROWS_LIMIT = 1 << 14 };  // the permutation is square
 
-static size_t area(int m, int n) { return (size_t)m * (size_t)n; }
-static int shorter(const orr_tensor *x) {
-  return orr_rows(x) < orr_cols(x) ? orr_rows(x) : orr_cols(x);
-}
-
 static bool lu_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   char text[128];
   if (!orr_want_matrix(c, 0)) return false;
-  const int m = orr_rows(x), n = orr_cols(x), k = shorter(x);
+  const int m = orr_rows(x), n = orr_cols(x), k = orr_shorter(x);
   if (m > ROWS_LIMIT)
     return orr_fail(c, "x is %s; at most %d rows have a permutation matrix",
                     orr_shape_text(x, text, sizeof text), ROWS_LIMIT);
@@ -25,7 +20,7 @@ static bool lu_shape(orr_call *c) {
 
 // Swapping rows k and pivot[k] in turn takes x to L U: P undoes it.
 static void permutation(int m, int k, const int *pivot, double *p) {
-  memset(p, 0, area(m, m) * sizeof *p);
+  memset(p, 0, orr_area(m, m) * sizeof *p);
   for (int64_t i = 0; i < m; i++) p[i * m + i] = 1;
   for (int64_t j = 0; j < k; j++) {
     const int64_t other = pivot[j] - 1;
@@ -39,9 +34,9 @@ static void permutation(int m, int k, const int *pivot, double *p) {
 
 static int lu_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const orr_tensor *x = m->c->x[0];
-  const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
-  double *part = scratch + area(rows, cols);
-  int *pivot = (int *)(void *)(part + area(rows, rows > cols ? rows : cols));
+  const int rows = orr_rows(x), cols = orr_cols(x), k = orr_shorter(x);
+  double *part = scratch + orr_area(rows, cols);
+  int *pivot = orr_pivots(part + orr_area(rows, rows > cols ? rows : cols));
   if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
   orr_lapack_lu_of(rows, cols, scratch, pivot);
   permutation(rows, k, pivot, part);
@@ -61,8 +56,8 @@ static bool lu_forward(orr_call *c) {
   orr_matrices m;
   const orr_tensor *x = c->x[0];
   const int rows = orr_rows(x), cols = orr_cols(x);
-  const size_t doubles = area(rows, cols) +
-      area(rows, rows > cols ? rows : cols) + (size_t)shorter(x);
+  const size_t doubles = orr_area(rows, cols) +
+      orr_area(rows, rows > cols ? rows : cols) + (size_t)orr_shorter(x);
   return orr_matrices_of(&m, c, -1) &&
       (orr_matrices_run(&m, lu_entry, doubles) || orr_matrices_odd(&m, 0));
 }
@@ -156,7 +151,7 @@ ORR_DEFINE_OP(lu,
 static bool lu_factor_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   if (!orr_want_matrix(c, 0) || !orr_out_like(c, x) ||
-      !orr_out_matrix(c, 1, 1, shorter(x), 0))
+      !orr_out_matrix(c, 1, 1, orr_shorter(x), 0))
     return false;
   c->out[1].dtype = ORR_I64;
   return true;
@@ -164,8 +159,8 @@ static bool lu_factor_shape(orr_call *c) {
 
 static int lu_factor_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const orr_tensor *x = m->c->x[0];
-  const int rows = orr_rows(x), cols = orr_cols(x), k = shorter(x);
-  int *pivot = (int *)(void *)(scratch + area(rows, cols));
+  const int rows = orr_rows(x), cols = orr_cols(x), k = orr_shorter(x);
+  int *pivot = orr_pivots(scratch + orr_area(rows, cols));
   if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
   orr_lapack_lu_of(rows, cols, scratch, pivot);
   orr_matrix_store(m, 0, i, scratch, rows, cols);
@@ -177,7 +172,8 @@ static int lu_factor_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool lu_factor_forward(orr_call *c) {
   orr_matrices m;
   const orr_tensor *x = c->x[0];
-  const size_t doubles = area(orr_rows(x), orr_cols(x)) + (size_t)shorter(x);
+  const size_t doubles =
+      orr_area(orr_rows(x), orr_cols(x)) + (size_t)orr_shorter(x);
   return orr_matrices_of(&m, c, -1) &&
       (orr_matrices_run(&m, lu_factor_entry, doubles) ||
        orr_matrices_odd(&m, 0));
@@ -196,7 +192,7 @@ static orr_tensor *of_u(orr_tensor *x, int k) {
 static void lu_factor_vjp(orr_vjp *v) {
   orr_tensor *lu = v->y[0];
   if (!v->gys[0]) return;
-  const int m = orr_rows(lu), k = shorter(lu);
+  const int m = orr_rows(lu), k = orr_shorter(lu);
   orr_tensor *ones = ORR(diagonal, part(lu, -2, 0, k), .attr = {0, -2, -1});
   ones = ones ? ORR(ones_like, ones, .attr = {-1}) : NULL;
   ones = ones ? ORR(diag_embed, ones, .attr = {0, -2, -1}) : NULL;
@@ -229,7 +225,7 @@ static bool lu_permutation_shape(orr_call *c) {
   char a[128], b[128];
   if (!orr_want_matrix(c, 0)) return false;
   bool ok = pivots->rank == x->rank - 1 &&
-      pivots->size[pivots->rank - 1] == shorter(x);
+      pivots->size[pivots->rank - 1] == orr_shorter(x);
   for (int i = 0; ok && i < x->rank - 2; i++)
     ok = pivots->size[i] == x->size[i];
   if (!ok)
@@ -247,9 +243,9 @@ static bool lu_permutation_shape(orr_call *c) {
 static int lu_permutation_entry(const orr_matrices *m, int64_t i,
                                 double *scratch) {
   const orr_tensor *x = m->c->x[0];
-  const int rows = orr_rows(x), k = shorter(x);
+  const int rows = orr_rows(x), k = orr_shorter(x);
   const int64_t *given = ORR_I64P(m->c->x[1]) + i * k;
-  int *pivot = (int *)(void *)(scratch + area(rows, rows));
+  int *pivot = orr_pivots(scratch + orr_area(rows, rows));
   for (int j = 0; j < k; j++) {
     if (given[j] < 1 || given[j] > rows) return j + 1;
     pivot[j] = (int)given[j];
@@ -262,12 +258,13 @@ static int lu_permutation_entry(const orr_matrices *m, int64_t i,
 static bool lu_permutation_forward(orr_call *c) {
   orr_matrices m;
   const orr_tensor *x = c->x[0];
-  const int rows = orr_rows(x), k = shorter(x);
+  const int rows = orr_rows(x), k = orr_shorter(x);
   orr_call lone = *c;
   lone.nx = 1;  // pivots are no matrices
   if (!orr_matrices_of(&m, &lone, -1)) return false;
   m.c = c;
-  if (orr_matrices_run(&m, lu_permutation_entry, area(rows, rows) + (size_t)k))
+  if (orr_matrices_run(&m, lu_permutation_entry,
+                       orr_area(rows, rows) + (size_t)k))
     return true;
   if (!m.info) return false;
   return orr_fail(c, "pivots holds %lld but the matrix has rows 1 to %d",

@@ -29,6 +29,14 @@ static inline int orr_cols(const orr_tensor *t) {
   return (int)t->size[t->rank - 1];
 }
 
+static inline int orr_shorter(const orr_tensor *t) {
+  return orr_rows(t) < orr_cols(t) ? orr_rows(t) : orr_cols(t);
+}
+
+// For scratch: elements of a matrix, and pivots behind the doubles.
+static inline size_t orr_area(int m, int n) { return (size_t)m * (size_t)n; }
+static inline int *orr_pivots(double *behind) { return (int *)(void *)behind; }
+
 // The batch that all inputs broadcast to; vector as in the struct.
 bool orr_matrices_of(orr_matrices *m, orr_call *c, int vector);
 // Runs fn over the batch, with scratch for `doubles` each. False when memory

@@ -6,8 +6,6 @@
 #include "../kernels/lapack.h"
 #include "matrices.h"
 
-static size_t squared(int n) { return (size_t)n * (size_t)n; }
-
 static bool square_shape(orr_call *c) {
   return orr_want_square(c, 0) && orr_out_like(c, c->x[0]);
 }
@@ -31,7 +29,7 @@ static double norm1(int n, const double *a) {
 // y = c[0] 1 + c[1] a + c[2] b + c[3] d, elementwise.
 static void blend(int n, double *y, const double *c, const double *a,
                   const double *b, const double *d) {
-  for (size_t i = 0; i < squared(n); i++)
+  for (size_t i = 0; i < orr_area(n, n); i++)
     y[i] = c[1] * a[i] + c[2] * b[i] + c[3] * d[i];
   for (int64_t i = 0; i < n; i++) y[i * n + i] += c[0];
 }
@@ -53,7 +51,7 @@ static void exponential(int n, double *a, double *work, int *pivot) {
                              16380.,
                              182.,
                              1.};
-  const size_t size = squared(n);
+  const size_t size = orr_area(n, n);
   double *a2 = work, *a4 = a2 + size, *a6 = a4 + size, *u = a6 + size;
   double *v = u + size, *t = v + size;
   int halvings = 0;
@@ -86,9 +84,9 @@ static void exponential(int n, double *a, double *work, int *pivot) {
 
 static int exp_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
-  double *work = scratch + squared(n);
+  double *work = scratch + orr_area(n, n);
   if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
-  exponential(n, scratch, work, (int *)(void *)(work + 6 * squared(n)));
+  exponential(n, scratch, work, orr_pivots(work + 6 * orr_area(n, n)));
   orr_matrix_store(m, 0, i, scratch, n, n);
   return 0;
 }
@@ -97,7 +95,7 @@ static bool exp_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-      (orr_matrices_run(&m, exp_entry, 7 * squared(n) + (size_t)n) ||
+      (orr_matrices_run(&m, exp_entry, 7 * orr_area(n, n) + (size_t)n) ||
        orr_matrices_odd(&m, 0));
 }
 
@@ -149,8 +147,8 @@ static int sqrtm_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const orr_tensor *x = m->c->x[0];
   const int n = orr_cols(x);
   const double eps = x->dtype == ORR_F32 ? FLT_EPSILON : DBL_EPSILON;
-  double *scaled = scratch + squared(n), *y = scaled + squared(n);
-  double *w = y + squared(n);
+  double *scaled = scratch + orr_area(n, n), *y = scaled + orr_area(n, n);
+  double *w = y + orr_area(n, n);
   if (!orr_matrix_load_symmetric(m, 0, i, scratch)) return ORR_NOT_FINITE;
   const int info = orr_lapack_eigh(n, scratch, w, w + n);
   if (info) return info;
@@ -167,7 +165,8 @@ static int sqrtm_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool sqrtm_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
-  const size_t doubles = 3 * squared(n) + (size_t)n + orr_lapack_eigh_work(n);
+  const size_t doubles =
+      3 * orr_area(n, n) + (size_t)n + orr_lapack_eigh_work(n);
   if (!orr_matrices_of(&m, c, -1)) return false;
   if (orr_matrices_run(&m, sqrtm_entry, doubles)) return true;
   if (m.info != NEGATIVE) return orr_matrices_odd(&m, 0);
@@ -199,8 +198,8 @@ ORR_DEFINE_OP(sqrtm,
 // In the eigenvectors of s the equation is (w_i + w_j) y_ij = g_ij.
 static int sqrtm_dx_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
-  double *g = scratch + squared(n), *t = g + squared(n);
-  double *w = t + squared(n);
+  double *g = scratch + orr_area(n, n), *t = g + orr_area(n, n);
+  double *w = t + orr_area(n, n);
   if (!orr_matrix_load_symmetric(m, 0, i, scratch)) return ORR_NOT_FINITE;
   orr_matrix_load(m, 1, i, g);
   const int info = orr_lapack_eigh(n, scratch, w, w + n);
@@ -223,7 +222,8 @@ static bool sqrtm_dx_shape(orr_call *c) {
 static bool sqrtm_dx_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
-  const size_t doubles = 3 * squared(n) + (size_t)n + orr_lapack_eigh_work(n);
+  const size_t doubles =
+      3 * orr_area(n, n) + (size_t)n + orr_lapack_eigh_work(n);
   return orr_matrices_of(&m, c, -1) &&
       (orr_matrices_run(&m, sqrtm_dx_entry, doubles) ||
        orr_matrices_odd(&m, 0));

@@ -14,8 +14,6 @@
                "precision"                                             \
   }
 
-static size_t area(int m, int n) { return (size_t)m * (size_t)n; }
-
 static double cutoff(const orr_matrices *m, int k, const double *s) {
   const orr_tensor *x = m->c->x[0];
   const int longer = orr_rows(x) > orr_cols(x) ? orr_rows(x) : orr_cols(x);
@@ -33,9 +31,9 @@ typedef struct parts {
 static parts layout(const orr_tensor *x, double *scratch) {
   parts p = {.rows = orr_rows(x), .cols = orr_cols(x), .x = scratch};
   p.k = p.rows < p.cols ? p.rows : p.cols;
-  p.u = p.x + area(p.rows, p.cols);
-  p.vt = p.u + area(p.rows, p.k);
-  p.s = p.vt + area(p.k, p.cols);
+  p.u = p.x + orr_area(p.rows, p.cols);
+  p.vt = p.u + orr_area(p.rows, p.k);
+  p.s = p.vt + orr_area(p.k, p.cols);
   p.work = p.s + p.k;
   p.spare = p.work + orr_lapack_svd_work(p.rows, p.cols);
   return p;
@@ -44,8 +42,8 @@ static parts layout(const orr_tensor *x, double *scratch) {
 static size_t layout_doubles(const orr_tensor *x) {
   const int rows = orr_rows(x), cols = orr_cols(x);
   const int k = rows < cols ? rows : cols;
-  return area(rows, cols) + area(rows, k) + area(k, cols) + (size_t)k +
-      orr_lapack_svd_work(rows, cols);
+  return orr_area(rows, cols) + orr_area(rows, k) + orr_area(k, cols) +
+      (size_t)k + orr_lapack_svd_work(rows, cols);
 }
 
 // Decomposes input 0; the columns of u are then divided by s, or 0.
@@ -157,8 +155,8 @@ enum { B_NOT_FINITE = -2 };
 static int lstsq_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const parts p = layout(m->c->x[0], scratch);
   const int n = orr_cols(m->c->x[1]);
-  double *b = p.spare, *t = b + area(p.rows, n), *y = t + area(p.k, n);
-  double *r = y + area(p.cols, n);
+  double *b = p.spare, *t = b + orr_area(p.rows, n), *y = t + orr_area(p.k, n);
+  double *r = y + orr_area(p.cols, n);
   if (!orr_matrix_load(m, 1, i, b)) return B_NOT_FINITE;
   const int info = decompose(m, i, &p);
   if (info) return info;
@@ -179,8 +177,8 @@ static bool lstsq_forward(orr_call *c) {
   orr_matrices m;
   const parts p = layout(c->x[0], NULL);
   const int n = orr_cols(c->x[1]);
-  const size_t doubles = layout_doubles(c->x[0]) + area(p.rows, n) +
-      area(p.k, n) + area(p.cols, n) + (size_t)n;
+  const size_t doubles = layout_doubles(c->x[0]) + orr_area(p.rows, n) +
+      orr_area(p.k, n) + orr_area(p.cols, n) + (size_t)n;
   if (!orr_matrices_of(&m, c, -1)) return false;
   if (orr_matrices_run(&m, lstsq_entry, doubles)) return true;
   const bool b = m.info == B_NOT_FINITE;

@@ -11,11 +11,6 @@
   "is singular: it has no inverse; use pinv or lstsq, or add a " \
   "small multiple of the identity"
 
-static size_t squared(int n) { return (size_t)n * (size_t)n; }
-
-// The pivots of LU lie behind the doubles it works on.
-static int *pivots(double *behind) { return (int *)(void *)behind; }
-
 // b is one column per entry, as NumPy and PyTorch decide: it has one axis, or
 // is a's shape without its last one.
 static bool is_vector(const orr_tensor *a, const orr_tensor *b) {
@@ -76,8 +71,8 @@ static int solve_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]), k = solve_count(m);
   const size_t size = (size_t)n * (size_t)k;
   const bool left = from_left(m->c->attr);
-  double *a = scratch, *b = a + squared(n), *other = b + size;
-  int *pivot = pivots(other + (left ? 0 : squared(n) + size));
+  double *a = scratch, *b = a + orr_area(n, n), *other = b + size;
+  int *pivot = orr_pivots(other + (left ? 0 : orr_area(n, n) + size));
   orr_matrix_load(m, 0, i, left ? a : other);
   if (!left) transpose(n, n, other, a);
   orr_matrix_load(m, 1, i, left ? b : other);
@@ -160,7 +155,7 @@ static int triangular_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
   const int rows = orr_rows(m->c->x[1]), cols = orr_cols(m->c->x[1]);
   const bool unit = m->c->attr[2] != 0;
-  double *b = scratch + squared(n);
+  double *b = scratch + orr_area(n, n);
   orr_matrix_load(m, 0, i, scratch);
   orr_matrix_load(m, 1, i, b);
   for (int64_t k = 0; k < n && !unit; k++)
@@ -175,8 +170,8 @@ static bool triangular_forward(orr_call *c) {
   orr_matrices m;
   if (!orr_matrices_of(&m, c, -1)) return false;
   const orr_tensor *b = c->x[1];
-  const size_t doubles =
-      squared(orr_cols(c->x[0])) + (size_t)orr_rows(b) * (size_t)orr_cols(b);
+  const size_t doubles = orr_area(orr_cols(c->x[0]), orr_cols(c->x[0])) +
+      (size_t)orr_rows(b) * (size_t)orr_cols(b);
   return orr_matrices_run(&m, triangular_entry, doubles) ||
       orr_matrices_fail(&m, 0,
                         "has a 0 on its diagonal: it has no inverse; add a "
@@ -239,10 +234,10 @@ static bool square_shape(orr_call *c) {
 
 static int inverse_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
-  double *b = scratch + squared(n);
-  int *pivot = pivots(b + squared(n));
+  double *b = scratch + orr_area(n, n);
+  int *pivot = orr_pivots(b + orr_area(n, n));
   orr_matrix_load(m, 0, i, scratch);
-  memset(b, 0, squared(n) * sizeof *b);
+  memset(b, 0, orr_area(n, n) * sizeof *b);
   for (int64_t k = 0; k < n; k++) b[k * n + k] = 1;
   const int info = orr_lapack_lu(n, scratch, pivot);
   if (info) return info;
@@ -255,7 +250,7 @@ static bool inverse_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-      (orr_matrices_run(&m, inverse_entry, 2 * squared(n) + (size_t)n) ||
+      (orr_matrices_run(&m, inverse_entry, 2 * orr_area(n, n) + (size_t)n) ||
        orr_matrices_fail(&m, 0, SINGULAR));
 }
 
@@ -305,7 +300,7 @@ static double log_det(int n, double *x, int *pivot, double *log_size) {
 
 static int det_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
-  int *pivot = pivots(scratch + squared(n));
+  int *pivot = orr_pivots(scratch + orr_area(n, n));
   double det = 1;
   orr_matrix_load(m, 0, i, scratch);
   orr_lapack_lu(n, scratch, pivot);
@@ -321,7 +316,7 @@ static bool det_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-      orr_matrices_run(&m, det_entry, squared(n) + (size_t)n);
+      orr_matrices_run(&m, det_entry, orr_area(n, n) + (size_t)n);
 }
 
 static orr_tensor *as_matrices(orr_tensor *x) {
@@ -346,15 +341,15 @@ ORR_DEFINE_OP(det,
 // a diagonal are the products of all other entries.
 static int cofactor_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
-  double *u = scratch + squared(n), *vt = u + squared(n);
-  double *s = vt + squared(n), *work = s + n, unused;
+  double *u = scratch + orr_area(n, n), *vt = u + orr_area(n, n);
+  double *s = vt + orr_area(n, n), *work = s + n, unused;
   if (!orr_matrix_load(m, 0, i, scratch)) return ORR_NOT_FINITE;
   const int info = orr_lapack_svd(n, n, scratch, s, u, vt, work);
   if (info) return info;
-  int *pivot = pivots(work);
-  memcpy(scratch, u, squared(n) * sizeof *u);
+  int *pivot = orr_pivots(work);
+  memcpy(scratch, u, orr_area(n, n) * sizeof *u);
   double sign = log_det(n, scratch, pivot, &unused);
-  memcpy(scratch, vt, squared(n) * sizeof *vt);
+  memcpy(scratch, vt, orr_area(n, n) * sizeof *vt);
   sign *= log_det(n, scratch, pivot, &unused);
   for (int64_t k = 0; k < n; k++) {
     double others = sign;
@@ -370,7 +365,8 @@ static int cofactor_entry(const orr_matrices *m, int64_t i, double *scratch) {
 static bool cofactor_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
-  const size_t doubles = 3 * squared(n) + (size_t)n + orr_lapack_svd_work(n, n);
+  const size_t doubles =
+      3 * orr_area(n, n) + (size_t)n + orr_lapack_svd_work(n, n);
   return orr_matrices_of(&m, c, -1) &&
       (orr_matrices_run(&m, cofactor_entry, doubles) ||
        orr_matrices_odd(&m, 0));
@@ -405,7 +401,8 @@ static int slogdet_entry(const orr_matrices *m, int64_t i, double *scratch) {
   const int n = orr_cols(m->c->x[0]);
   double size;
   orr_matrix_load(m, 0, i, scratch);
-  const double sign = log_det(n, scratch, pivots(scratch + squared(n)), &size);
+  const double sign =
+      log_det(n, scratch, orr_pivots(scratch + orr_area(n, n)), &size);
   orr_matrix_store(m, 0, i, &sign, 1, 1);
   orr_matrix_store(m, 1, i, &size, 1, 1);
   return 0;
@@ -415,7 +412,7 @@ static bool slogdet_forward(orr_call *c) {
   orr_matrices m;
   const int n = orr_cols(c->x[0]);
   return orr_matrices_of(&m, c, -1) &&
-      orr_matrices_run(&m, slogdet_entry, squared(n) + (size_t)n);
+      orr_matrices_run(&m, slogdet_entry, orr_area(n, n) + (size_t)n);
 }
 
 static void slogdet_vjp(orr_vjp *v) {
