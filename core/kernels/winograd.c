@@ -21,10 +21,9 @@
 #include "../base/threads.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "winograd_tiles.h"
 
 enum {
-  STRIP = 64,              // tiles or channels transformed side by side
-  PLANES = 36,             // elements of a transformed tile
   BLOCK_FLOATS = 1 << 18,  // what a block's planes are aimed at: the L2
   WEIGHT_ROWS = 8,         // of a weight transformed in a chunk
   ROWS = 512,              // of a product in a chunk
@@ -41,219 +40,6 @@ static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Columns are filled up to whole vectors: odd products are much slower.
 static int64_t whole(int64_t columns) { return ceil_div(columns, 16) * 16; }
-
-// ------------------------------------------------------------ transforms
-
-// One of the five matrices applied to n columns: in and out are lines of
-// STRIP floats, `from` and `to` lines apart.
-typedef void line_fn(int64_t n, const float *restrict in, int64_t from,
-                     float *restrict out, int64_t to);
-
-// Element I of the inputs, column p.
-#define IN(I) in[(I)*from * STRIP + p]
-#define OUT(I) out[(I)*to * STRIP + p]
-#define TRANSFORM(NAME)                                            \
-  ORR_CLONES static void NAME(int64_t n, const float *restrict in, \
-                              int64_t from, float *restrict out, int64_t to)
-#define COLUMNS ORR_IVDEP for (int64_t p = 0; p < n; p++)
-
-TRANSFORM(image_to_plane) {  // B'
-  COLUMNS {
-    const float a = IN(4) - 4 * IN(2), b = IN(3) - 4 * IN(1);
-    const float c = IN(4) - IN(2), d = 2 * (IN(3) - IN(1));
-    OUT(0) = 4 * (IN(0) - IN(2)) + c;
-    OUT(1) = a + b;
-    OUT(2) = a - b;
-    OUT(3) = c + d;
-    OUT(4) = c - d;
-    OUT(5) = 4 * (IN(1) - IN(3)) + (IN(5) - IN(3));
-  }
-}
-
-TRANSFORM(plane_to_image) {  // B
-  COLUMNS {
-    const float a = IN(1) + IN(2), b = IN(1) - IN(2);
-    const float c = IN(3) + IN(4), d = 2 * (IN(3) - IN(4));
-    OUT(0) = 4 * IN(0);
-    OUT(1) = 4 * (IN(5) - b) - d;
-    OUT(2) = -5 * IN(0) - 4 * a - c;
-    OUT(3) = b + d - 5 * IN(5);
-    OUT(4) = IN(0) + a + c;
-    OUT(5) = IN(5);
-  }
-}
-
-TRANSFORM(plane_to_tile) {  // A'
-  COLUMNS {
-    const float a = IN(1) + IN(2), b = IN(1) - IN(2);
-    const float c = IN(3) + IN(4), d = IN(3) - IN(4);
-    OUT(0) = IN(0) + a + c;
-    OUT(1) = b + 2 * d;
-    OUT(2) = a + 4 * c;
-    OUT(3) = b + 8 * d + IN(5);
-  }
-}
-
-TRANSFORM(tile_to_plane) {  // A
-  COLUMNS {
-    const float a = IN(0) + IN(2), b = IN(1) + IN(3);
-    const float c = IN(0) + 4 * IN(2), d = 2 * IN(1) + 8 * IN(3);
-    OUT(0) = IN(0);
-    OUT(1) = a + b;
-    OUT(2) = a - b;
-    OUT(3) = c + d;
-    OUT(4) = c - d;
-    OUT(5) = IN(3);
-  }
-}
-
-TRANSFORM(weight_to_plane) {  // G
-  COLUMNS {
-    const float a = (IN(0) + IN(2)) * (1.0F / 6), b = IN(1) * (1.0F / 6);
-    const float c = IN(0) * (1.0F / 24) + IN(2) * (1.0F / 6);
-    const float d = IN(1) * (1.0F / 12);
-    OUT(0) = IN(0) * 0.25F;
-    OUT(1) = -a - b;
-    OUT(2) = b - a;
-    OUT(3) = c + d;
-    OUT(4) = c - d;
-    OUT(5) = IN(2);
-  }
-}
-
-TRANSFORM(plane_to_weight) {  // G'
-  COLUMNS {
-    const float a = IN(1) + IN(2), b = IN(2) - IN(1);
-    const float c = IN(3) + IN(4), d = IN(3) - IN(4);
-    OUT(0) = IN(0) * 0.25F - a * (1.0F / 6) + c * (1.0F / 24);
-    OUT(1) = b * (1.0F / 6) + d * (1.0F / 12);
-    OUT(2) = (c - a) * (1.0F / 6) + IN(5);
-  }
-}
-
-// Applies it to the rows and the columns of m x m matrices: r x r result.
-static void both_ways(line_fn *fn, int64_t n, int64_t m, int64_t r,
-                      const float *in, float *out) {
-  float half[PLANES * STRIP];
-  for (int64_t j = 0; j < m; j++) fn(n, in + j * STRIP, m, half + j * STRIP, m);
-  for (int64_t i = 0; i < r; i++)
-    fn(n, half + i * m * STRIP, 1, out + i * r * STRIP, 1);
-}
-
-// ------------------------------------------------------------ tiles
-
-// Tiles cut the result of each image; tile t covers rows from 4 (t / across
-// % down) and columns from 4 (t % across).
-typedef struct tiles {
-  int64_t down, across, count;
-} tiles;
-
-static tiles cut(int64_t n, int64_t h, int64_t w) {
-  const int64_t down = ceil_div(h, 4), across = ceil_div(w, 4);
-  return (tiles){down, across, n * down * across};
-}
-
-// One row of `taps` elements of each of `run` neighbours, from column x0 on
-// of a row of w; elements j of the neighbours go to line j.
-ORR_CLONES static void take_row(const float *row, int64_t w, int64_t x0,
-                                int64_t taps, int64_t run, float *restrict to) {
-  int64_t t = 0, inside = w - x0 - taps >= 0 ? (w - x0 - taps) / 4 + 1 : 0;
-  inside = min64(inside, run);
-  for (; t < run; t++) {
-    const int64_t x = x0 + 4 * t;
-    if (x >= 0 && t < inside) {
-      const float *restrict from = row + x;
-      const int64_t n = inside - t;
-      for (int64_t i = 0; i < n; i++) {
-        to[t + i] = from[4 * i];
-        to[t + i + STRIP] = from[4 * i + 1];
-        to[t + i + 2 * STRIP] = from[4 * i + 2];
-        to[t + i + 3 * STRIP] = from[4 * i + 3];
-      }
-      for (int64_t j = 4; j < taps; j++)
-        for (int64_t i = 0; i < n; i++) to[t + i + j * STRIP] = from[4 * i + j];
-      t = inside - 1;
-      continue;
-    }
-    for (int64_t j = 0; j < taps; j++)
-      to[t + j * STRIP] = x + j >= 0 && x + j < w ? row[x + j] : 0;
-  }
-}
-
-// The taps x taps elements of tiles [first, last), at most STRIP of them, of
-// one channel: x is that channel of the first image, shifted by the padding.
-static void take_tiles(const tiles *s, const float *x, int64_t image, int64_t h,
-                       int64_t w, int64_t ph, int64_t pw, int64_t taps,
-                       int64_t first, int64_t last, float *to) {
-  for (int64_t run, t = first; t < last; t += run, to += run) {
-    const int64_t tx = t % s->across, ty = t / s->across % s->down;
-    const float *from = x + t / s->across / s->down * image;
-    run = min64(s->across - tx, last - t);
-    for (int64_t i = 0; i < taps; i++) {
-      const int64_t iy = 4 * ty + i - ph;
-      float *line = to + i * taps * STRIP;
-      if (iy >= 0 && iy < h)
-        take_row(from + iy * w, w, 4 * tx - pw, taps, run, line);
-      else
-        for (int64_t j = 0; j < taps; j++)
-          for (int64_t k = 0; k < run; k++) line[j * STRIP + k] = 0;
-    }
-  }
-}
-
-ORR_CLONES static void give_row(const float *restrict from, float bias,
-                                int64_t run, int64_t room,
-                                float *restrict row) {
-  const int64_t full = min64(run, room / 4);
-  for (int64_t i = 0; i < full; i++) {
-    row[4 * i] = from[i] + bias;
-    row[4 * i + 1] = from[i + STRIP] + bias;
-    row[4 * i + 2] = from[i + 2 * STRIP] + bias;
-    row[4 * i + 3] = from[i + 3 * STRIP] + bias;
-  }
-  if (full < run)
-    for (int64_t j = 0; 4 * full + j < room; j++)
-      row[4 * full + j] = from[full + j * STRIP] + bias;
-}
-
-// Puts 4 x 4 tiles [first, last) into one channel of the images.
-static void give_tiles(const tiles *s, const float *from, float bias,
-                       int64_t image, int64_t h, int64_t w, int64_t first,
-                       int64_t last, float *y) {
-  for (int64_t run, t = first; t < last; t += run, from += run) {
-    const int64_t tx = t % s->across, ty = t / s->across % s->down;
-    float *to = y + t / s->across / s->down * image + 4 * (ty * w + tx);
-    run = min64(s->across - tx, last - t);
-    for (int64_t i = 0; i < 4 && 4 * ty + i < h; i++)
-      give_row(from + 4 * i * STRIP, bias, run, w - 4 * tx, to + i * w);
-  }
-}
-
-// Adds elements j of `run` neighbours, the first at column x0 of a row of w.
-ORR_CLONES static void add_row(const float *restrict from, int64_t w,
-                               int64_t x0, int64_t run, float *restrict row) {
-  for (int64_t j = 0; j < 6; j++, x0++, from += STRIP) {
-    const int64_t lo = x0 < 0 ? ceil_div(-x0, 4) : 0;
-    const int64_t hi = w > x0 ? min64(run, ceil_div(w - x0, 4)) : 0;
-    for (int64_t t = lo; t < hi; t++) row[x0 + 4 * t] += from[t];
-  }
-}
-
-// Adds 6 x 6 patches [first, last) to one channel of the images.
-static void add_patches(const tiles *s, const float *from, int64_t image,
-                        int64_t h, int64_t w, int64_t ph, int64_t pw,
-                        int64_t first, int64_t last, float *x) {
-  for (int64_t run, t = first; t < last; t += run, from += run) {
-    const int64_t tx = t % s->across, ty = t / s->across % s->down;
-    float *to = x + t / s->across / s->down * image;
-    run = min64(s->across - tx, last - t);
-    for (int64_t i = 0; i < 6; i++) {
-      const int64_t iy = 4 * ty + i - ph;
-      if (iy >= 0 && iy < h)
-        add_row(from + 6 * i * STRIP, w, 4 * tx - pw, run, to + iy * w);
-    }
-  }
-}
 
 // ------------------------------------------------------------ planes
 
@@ -291,7 +77,8 @@ static void fetch(const planes *p, int64_t r, int64_t first, int64_t n,
 
 // Whether the gradient of the image is better the adjoint of all steps.
 static bool spreads(const orr_conv *g) {
-  return cut(g->n, g->oh, g->ow).count < cut(g->n, g->h, g->w).count;
+  return orr_winograd_cut(g->n, g->oh, g->ow).count <
+      orr_winograd_cut(g->n, g->h, g->w).count;
 }
 
 bool orr_winograd_fits(const orr_conv *g, bool to_x) {
@@ -302,7 +89,7 @@ bool orr_winograd_fits(const orr_conv *g, bool to_x) {
   const bool by_x = to_x && !spreads(g);
   const int64_t h = by_x ? g->h : g->oh, w = by_x ? g->w : g->ow;
   const int64_t saved =
-      9 * g->n * g->oh * g->ow - PLANES * cut(g->n, h, w).count;
+      9 * g->n * g->oh * g->ow - PLANES * orr_winograd_cut(g->n, h, w).count;
   return saved >= max64(MIN_SAVED, g->c * g->k / 32);
 }
 
@@ -337,9 +124,10 @@ static void in_channel(void *context, int64_t c) {
   float tile[PLANES * STRIP] = {0}, plane[PLANES * STRIP];
   for (int64_t t = p->first; t < p->last; t += STRIP) {
     const int64_t n = min64(STRIP, p->last - t);
-    take_tiles(&p->s, x->read + c * x->h * x->w, x->channels * x->h * x->w,
-               x->h, x->w, p->ph, p->pw, 6, t, t + n, tile);
-    both_ways(image_to_plane, whole(n), 6, 6, tile, plane);
+    orr_winograd_take(&p->s, x->read + c * x->h * x->w,
+                      x->channels * x->h * x->w, x->h, x->w, p->ph, p->pw, 6, t,
+                      t + n, tile);
+    orr_winograd_transform(IMAGE_TO_PLANE, whole(n), tile, plane);
     store(&p->b, c, t - p->first, whole(n), plane);
   }
 }
@@ -352,9 +140,9 @@ static void out_channel(void *context, int64_t k) {
   for (int64_t t = p->first; t < p->last; t += STRIP) {
     const int64_t n = min64(STRIP, p->last - t);
     fetch(&p->c, k, t - p->first, n, plane);
-    both_ways(plane_to_tile, n, 6, 4, plane, tile);
-    give_tiles(&p->s, tile, bias, y->channels * y->h * y->w, y->h, y->w, t,
-               t + n, y->write + k * y->h * y->w);
+    orr_winograd_transform(PLANE_TO_TILE, n, plane, tile);
+    orr_winograd_give(&p->s, tile, bias, y->channels * y->h * y->w, y->h, y->w,
+                      t, t + n, y->write + k * y->h * y->w);
   }
 }
 
@@ -364,9 +152,10 @@ static void take_cotangent(const plan *p, const side *y, int64_t k,
   float tile[16 * STRIP], plane[PLANES * STRIP];
   for (int64_t t = p->first; t < p->last; t += STRIP) {
     const int64_t n = min64(STRIP, p->last - t);
-    take_tiles(&p->s, y->read + k * y->h * y->w, y->channels * y->h * y->w,
-               y->h, y->w, 0, 0, 4, t, t + n, tile);
-    both_ways(tile_to_plane, n, 4, 6, tile, plane);
+    orr_winograd_take(&p->s, y->read + k * y->h * y->w,
+                      y->channels * y->h * y->w, y->h, y->w, 0, 0, 4, t, t + n,
+                      tile);
+    orr_winograd_transform(TILE_TO_PLANE, n, tile, plane);
     store(to, k, t - p->first, n, plane);
   }
 }
@@ -394,8 +183,9 @@ static void spread_out_channel(void *context, int64_t c) {
   for (int64_t t = p->first; t < p->last; t += STRIP) {
     const int64_t n = min64(STRIP, p->last - t);
     fetch(&p->c, c, t - p->first, n, plane);
-    both_ways(plane_to_image, n, 6, 6, plane, patch);
-    add_patches(&p->s, patch, image, x->h, x->w, p->ph, p->pw, t, t + n, to);
+    orr_winograd_transform(PLANE_TO_IMAGE, n, plane, patch);
+    orr_winograd_add(&p->s, patch, image, x->h, x->w, p->ph, p->pw, t, t + n,
+                     to);
   }
 }
 
@@ -418,7 +208,7 @@ static void weight_rows(void *context, int64_t chunk) {
           kernel[r][(flip ? 8 - e : e) * STRIP + i] = w[e];
       }
     for (int64_t r = 0; r < rows; r++) {
-      both_ways(weight_to_plane, n, 3, 6, kernel[r], plane);
+      orr_winograd_transform(WEIGHT_TO_PLANE, n, kernel[r], plane);
       store(&p->a, r0 + r, c, n, plane);
     }
   }
@@ -431,7 +221,7 @@ static void new_weight_row(void *context, int64_t r) {
     const int64_t n = min64(STRIP, p->n - c);
     float *restrict w = p->new_weight + (r * p->n + c) * 9;
     fetch(&p->c, r, c, n, plane);
-    both_ways(plane_to_weight, n, 6, 3, plane, kernel);
+    orr_winograd_transform(PLANE_TO_WEIGHT, n, plane, kernel);
     for (int64_t i = 0; i < n; i++, w += 9)
       for (int64_t e = 0; e < 9; e++) w[e] = kernel[e * STRIP + i];
   }
@@ -489,7 +279,7 @@ static float *allocate(plan *p, size_t *bytes) {
 // out = conv(in, weight), whichever they are.
 static bool convolve(plan *p) {
   const side *tiled = p->spread ? &p->in : &p->out;
-  p->s = cut(p->images, tiled->h, tiled->w);
+  p->s = orr_winograd_cut(p->images, tiled->h, tiled->w);
   const int64_t block = min64(block_tiles(p), p->s.count);
   p->m = p->out.channels, p->k = p->in.channels;
   p->a = make_planes(p->m, p->k);
@@ -547,7 +337,7 @@ bool orr_winograd_w(const orr_conv *g, const float *x, const float *y,
             .ph = g->ph,
             .pw = g->pw,
             .new_weight = weight,
-            .s = cut(g->n, g->oh, g->ow),
+            .s = orr_winograd_cut(g->n, g->oh, g->ow),
             .m = g->k,
             .n = g->c,
             .tb = true};

@@ -2,6 +2,7 @@
 // shapes with every option, and their gradients of both orders.
 #include "check.h"
 
+#include "../../core/kernels/columns.h"
 #include "../../core/kernels/conv.h"
 #include "../../core/kernels/depthwise.h"
 #include "../../core/kernels/implicit.h"
@@ -220,23 +221,37 @@ typedef struct algorithm {
   bool (*w)(const orr_conv *, const float *, const float *, float *);
 } algorithm;
 
-static bool conv_y(const orr_conv *g, const float *x, const float *w,
-                   const float *bias, float *y) {
-  return orr_conv_y(ORR_F32, g, x, w, bias, y);
+static bool columns_y(const orr_conv *g, const float *x, const float *w,
+                      const float *bias, float *y) {
+  return orr_columns_y(ORR_F32, g, false, x, w, bias, y);
 }
-static bool conv_x(const orr_conv *g, const float *y, const float *w,
-                   const float *bias, float *x) {
-  return orr_conv_x(ORR_F32, g, y, w, bias, x);
+static bool columns_x(const orr_conv *g, const float *y, const float *w,
+                      const float *bias, float *x) {
+  return orr_columns_x(ORR_F32, g, false, y, w, bias, x);
 }
-static bool conv_w(const orr_conv *g, const float *x, const float *y,
-                   float *w) {
-  return orr_conv_w(ORR_F32, g, x, y, w);
+static bool columns_w(const orr_conv *g, const float *x, const float *y,
+                      float *w) {
+  return orr_columns_w(ORR_F32, g, false, x, y, w);
+}
+
+static bool turned_y(const orr_conv *g, const float *x, const float *w,
+                     const float *bias, float *y) {
+  return orr_columns_y(ORR_F32, g, true, x, w, bias, y);
+}
+static bool turned_x(const orr_conv *g, const float *y, const float *w,
+                     const float *bias, float *x) {
+  return orr_columns_x(ORR_F32, g, true, y, w, bias, x);
+}
+static bool turned_w(const orr_conv *g, const float *x, const float *y,
+                     float *w) {
+  return orr_columns_w(ORR_F32, g, true, x, y, w);
 }
 
 static const algorithm tiles = {orr_implicit_y, orr_implicit_x, orr_implicit_w};
 static const algorithm depthwise = {orr_depthwise_y, orr_depthwise_x,
                                     orr_depthwise_w};
-static const algorithm selected = {conv_y, conv_x, conv_w};
+static const algorithm columns = {columns_y, columns_x, columns_w};
+static const algorithm turned = {turned_y, turned_x, turned_w};
 
 static void run_one(const algorithm *a, const orr_conv *g, int what,
                     const trio *t, const float *bias, float *got) {
@@ -337,15 +352,15 @@ static void tiles_keep_their_error(void **state) {
   }
 }
 
-// What no other algorithm takes: column matrices, of x or of y.
 static void column_matrices_keep_their_error(void **state) {
   (void)state;
   orr_conv g;
   for (int trial = 0; trial < 300; trial++) {
     if (!random_geometry(&g, trial) || g.n < 1) continue;
     for (int what = TO_Y; what <= TO_W; what++)
-      compare_one(&selected, &g, what, trial % 4 ? -1 : 0,
-                  trial % 2 && what != TO_W);
+      for (int by_y = 0; by_y <= (g.sh == 1 && g.sw == 1); by_y++)
+        compare_one(by_y ? &turned : &columns, &g, what, trial % 4 ? -1 : 0,
+                    trial % 2 && what != TO_W);
   }
 }
 

@@ -1,4 +1,4 @@
-// conv_loops.h -- the loops of conv.c for one element type. Included once per
+// column_loops.h -- the loops of columns.c for one element type. Included once per
 // type with T the type and F(NAME) the name with its suffix.
 //
 // A column matrix has a row per (channel, i, j) of the kernel and a column per
