@@ -237,7 +237,11 @@ t.test("what was swept leads a table that leaves it out", function()
   drop(out)
 end)
 
-t.test("pictures of several steps stand side by side, in order", function()
+local features = require "orrery.core"._io.features
+local with_pictures = features.png and features.json and t.test
+  or function(name) t.skip(name, "this build has no libspng or no json") end
+
+with_pictures("pictures of several steps stand side by side, in order", function()
   local out = folder()
   local run = quiet({ name = "film", step = "epoch", knobs = {} },
     function(_, log)
