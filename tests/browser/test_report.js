@@ -133,7 +133,8 @@ test('a picture is looked at closely, and the next one', async (t) => {
   assert.strictEqual(await dialog.isVisible(), true);
   const caption = () => dialog.locator('p').textContent();
   assert.match(await caption(), /epoch 1/);
-  const width = (await dialog.locator('img').boundingBox()).width;
+  const { width, height } = await dialog.locator('img').boundingBox();
+  assert.strictEqual(height / width, 22 / 32);
   assert.strictEqual(width % 32, 0, 'whole pixels');  // 3 * (8 + 2) + 2
   assert.ok(width > 300);
   await t.shot(page, 'enlarged');

@@ -40,6 +40,7 @@ function put(button) {
   const times = room > 2 ? Math.floor(Math.min(room, 12)) : room;
   copy.style.width = `${Math.round(width * times)}px`;
   copy.style.maxWidth = 'none';
+  copy.style.height = 'auto';
   place.replaceChildren(copy);
   shown = button;
   dialog.querySelector('p').textContent = picture.alt
