@@ -44,7 +44,7 @@ function report.new(options)
     title = options.title or "report", subtitle = options.subtitle,
     folder = options.folder,
     trials = options.trials, parts = {}, drawn = 0, pictures = 0,
-    embedded = {}, escape = escape, laid_out = {}, numbers_of = {},
+    embedded = {}, escape = escape, laid_out = {}, read = {},
   }, Page)
 end
 

@@ -70,7 +70,7 @@ t.test("a chart says what of its values it leaves out", function()
   y[7] = 0 / 0
   local _, note = thinning.chart({ { x = x, y = y } }, 1000)
   t.equal(note, "4,000 values, 4 to a point: the line is their mean, the band "
-    .. "goes from the least to the most; metrics.csv has every value. "
+    .. "goes from the least to the most; the store has every value. "
     .. "1 value is no number or infinite, and left out.")
   _, note = thinning.chart({ { x = { 1 }, y = { 1 } } }, 1000)
   t.equal(note, nil)

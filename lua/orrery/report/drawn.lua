@@ -52,16 +52,6 @@ function Page:plot(figure, options)
   return self
 end
 
---- The logged numbers of a run, read once for the whole page.
----@param run orrery.runs.Record
----@return table<string, { x: number[], y: number[] }> series
----@return string[] names
-function Page:numbers(run)
-  local kept = self.numbers_of[run] or table.pack(run:metrics())
-  self.numbers_of[run] = kept
-  return kept[1], kept[2]
-end
-
 -- The same as a picture, where dygraphs is not installed.
 local function still(options)
   local plot = require "orrery.plot"

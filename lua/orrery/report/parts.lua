@@ -3,6 +3,7 @@
 local columns = require "orrery.report.columns"
 local matrix = require "orrery.report.matrix"
 local packing = require "orrery.runs.packing"
+local thinning = require "orrery.report.thinning"
 
 local parts = {}
 
@@ -26,12 +27,31 @@ function parts.chart_of(name)
   return chart or name, line
 end
 
+-- What the runs logged and what is amiss with it, read once for the page and
+-- thinned at once: only one run is in memory whole.
+local function read(page, runs)
+  local most
+  for _, run in ipairs(runs) do
+    if not page.read[run] then
+      local series, names = run:metrics()
+      local kept = { series = {}, names = names,
+        warnings = run:warnings(series, names) }
+      most = most or #names > 0 and parts.points(#runs * #names)
+      for name, s in pairs(series) do
+        kept.series[name] = thinning.thin(s, most)
+      end
+      page.read[run] = kept
+    end
+  end
+  return page.read
+end
+
 -- The charts of several runs: { title, series } in the order they first come.
 -- A chart of many lines is left to the page of each run.
 local function charts_of(page, runs, most_lines, setting_of)
-  local charts, by, count = {}, {}, 0
+  local charts, by = {}, {}
   for _, run in ipairs(runs) do
-    local series, names = page:numbers(run)
+    local series, names = read(page, runs)[run].series, page.read[run].names
     for _, name in ipairs(names) do
       local title, line = parts.chart_of(name)
       if not by[title] then
@@ -44,7 +64,6 @@ local function charts_of(page, runs, most_lines, setting_of)
       s.group = setting and line and setting .. ", " .. line or setting
       by[title].lines[line or ""] = true
       table.insert(by[title].series, s)
-      count = count + 1
     end
   end
   local kept, left = {}, {}
@@ -52,9 +71,8 @@ local function charts_of(page, runs, most_lines, setting_of)
     local lines = #packing.keys(chart.lines)
     local out = lines > most_lines and left or kept
     out[#out + 1] = chart
-    if out == left then count = count - #chart.series end
   end
-  return kept, count, left
+  return kept, left
 end
 
 --- Curves of all that was logged; seeds of one setting as a band.
@@ -63,14 +81,13 @@ end
 ---@param step? string  what the x axis counts
 ---@param setting_of? fun(run: table): string  what runs of one setting share
 function parts.curves(page, runs, step, setting_of)
-  local charts, count, left = charts_of(page, runs,
+  local charts, left = charts_of(page, runs,
     #runs > 1 and 6 or math.huge, setting_of)
   if #charts + #left == 0 then return end
   page:heading "Curves"
-  local points = parts.points(count)
   if #charts > 1 then page:begin "charts" end
   for _, chart in ipairs(charts) do
-    chart.xlabel, chart.points = step or "step", points
+    chart.xlabel = step or "step"
     page:curves(chart)
   end
   if #charts > 1 then page:finish() end
@@ -87,7 +104,7 @@ end
 function parts.warnings(page, runs)
   local now, before = {}, {}
   for _, run in ipairs(runs) do
-    for _, w in ipairs(run:warnings(page:numbers(run))) do
+    for _, w in ipairs(read(page, runs)[run].warnings) do
       local item = { who = #runs > 1 and run.label or nil, text = w.text }
       table.insert(w.holds and now or before, item)
     end

@@ -17,15 +17,26 @@ local function fold(y, first, last)
   return sum / n, lo, hi
 end
 
+-- How many values are no number or infinite.
+local function count_odd(y)
+  local odd = 0
+  for _, v in ipairs(y) do
+    if v - v ~= 0 then odd = odd + 1 end
+  end
+  return odd
+end
+
 --- At most `most` points for a series.
 ---@param s { x: number[], y: number[] }
 ---@param most integer
----@return table  x, y, and for a shortened one lo, hi, size (values to a point)
+---@return table  x, y, odd (values that are no number or infinite), and for a
+---  shortened one lo, hi, size (values to a point), total
 function thinning.thin(s, most)
-  local n = #s.x
-  if n <= most then return { x = s.x, y = s.y } end
+  local n, odd = #s.x, count_odd(s.y)
+  if n <= most then return { x = s.x, y = s.y, odd = odd } end
   local size = math.ceil(n / most)
-  local out = { x = {}, y = {}, lo = {}, hi = {}, size = size }
+  local out = { x = {}, y = {}, lo = {}, hi = {}, size = size, total = n,
+    odd = odd }
   for first = 1, n, size do
     local last, p = math.min(first + size - 1, n), #out.x + 1
     out.x[p] = (s.x[first] + s.x[last]) / 2
@@ -44,7 +55,7 @@ local function note(size, total, odd)
   local words = {}
   if size then
     words[1] = ("%s values, %d to a point: the line is their mean, the band "
-      .. "goes from the least to the most; metrics.csv has every value.")
+      .. "goes from the least to the most; the store has every value.")
       :format(spaced(total), size)
   end
   if odd > 0 then
@@ -54,31 +65,32 @@ local function note(size, total, odd)
   return words[1] and table.concat(words, " ")
 end
 
+-- A band of one deviation to either side, where one is given.
+local function add_band(s)
+  if not s.sd then return end
+  s.lo, s.hi = {}, {}
+  for j, sd in ipairs(s.sd) do
+    s.lo[j], s.hi[j] = s.y[j] - sd, s.y[j] + sd
+  end
+  s.sd = nil
+end
+
 --- Thinned series of one chart, and a sentence on what the page leaves out.
----@param series table[]  { name=, group=, x=, y=, sd? }
+---@param series table[]  { name=, group=, x=, y=, sd? }, or thinned ones
 ---@param most integer  points each
 ---@return table[] thinned  with name and group
 ---@return string? note
 function thinning.chart(series, most)
-  local out, size, total, odd = {}, nil, 0, 0
+  local out, longest, odd = {}, {}, 0
   for i, s in ipairs(series) do
-    local thin = thinning.thin(s, most)
-    thin.name, thin.group = s.name, s.group
-    if thin.size and (size or 0) < thin.size then
-      size, total = thin.size, #s.x
-    end
-    for _, v in ipairs(s.y) do
-      if v - v ~= 0 then odd = odd + 1 end
-    end
-    if s.sd then
-      thin.lo, thin.hi = {}, {}
-      for j, sd in ipairs(s.sd) do
-        thin.lo[j], thin.hi[j] = s.y[j] - sd, s.y[j] + sd
-      end
-    end
-    out[i] = thin
+    local thin = s.odd and s or thinning.thin(s, most)
+    out[i] = { name = s.name, group = s.group, sd = s.sd, x = thin.x,
+      y = thin.y, lo = thin.lo, hi = thin.hi, size = thin.size }
+    add_band(out[i])
+    odd = odd + thin.odd
+    if (thin.size or 0) > (longest.size or 0) then longest = thin end
   end
-  return out, note(size, total, odd)
+  return out, note(longest.size, longest.total, odd)
 end
 
 return thinning
