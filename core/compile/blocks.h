@@ -12,7 +12,7 @@
 // Slots of 1,024 to 2,048 floats are best, if the first cache holds all.
 #define ORR_SLOTS_GOAL 32768
 #define ORR_LEAST_BLOCK 128
-#define ORR_MOST_BLOCK 2048
+#define ORR_MOST_BLOCK 1024
 // Between two slots: their blocks must not lie at equal places of pages.
 #define ORR_SLOT_GAP 192
 #define ORR_SLOTS_BYTES (ORR_MOST_SLOTS * (ORR_LEAST_BLOCK * 8 + ORR_SLOT_GAP))
