@@ -10,6 +10,7 @@
 #include <orrery.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "host.h"
 
@@ -127,14 +128,16 @@ static void replace(lua_State *L, const char *name, lua_CFunction with) {
 }
 
 // os.execute: the original, upvalue 1, leaves Ctrl-C to the command it waits
-// for. A command that it ended (or a shell around one) ends what called it.
+// for. A command that it ended, or at a terminal a shell around one, ends what
+// called it.
 static int executed(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
   if (lua_gettop(L) == 3 && lua_isstring(L, 2)) {
     bool by_signal = *lua_tostring(L, 2) == 's';
-    if (lua_tointeger(L, 3) == (by_signal ? SIGINT : 128 + SIGINT)) {
+    lua_Integer wanted = by_signal ? SIGINT : 128 + SIGINT;
+    if (lua_tointeger(L, 3) == wanted && (by_signal || isatty(STDIN_FILENO))) {
       orr_interrupt();
       if (running) arm(running, 1);
     }
