@@ -7,10 +7,10 @@
 ---     plot.animation(samples_by_epoch, { delay = 0.2 }):save "training.gif"
 ---
 --- Every function here returns a figure: `show(figure)` draws it in the
---- terminal, `figure:save(path)` writes PNG, SVG or GIF by the path's ending,
---- `figure:bytes(format)` gives what the file would hold. Nothing is drawn
---- before. Files of charts are drawn by gnuplot; without it `save` and `bytes`
---- return nil and say so, while `show` draws charts in characters.
+--- terminal, `figure:save(path)` writes PNG, SVG, GIF or JPEG by the path's
+--- ending, `figure:bytes(format)` gives what the file would hold. Nothing is
+--- drawn before. Files of charts are drawn by gnuplot; without it `save` and
+--- `bytes` return nil and say so, while `show` draws charts in characters.
 ---
 --- Charts take, beside their data: title, xlabel, ylabel, log_x, log_y, xmin,
 --- xmax, ymin, ymax, square (a unit is as long in x as in y), size (width and

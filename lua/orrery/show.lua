@@ -83,7 +83,9 @@ function show.sink(f)
   return before
 end
 
---- Draws a figure, or images, in the terminal.
+--- Draws a figure, or images, in the terminal; where it can draw nothing, the
+--- picture goes into a file, whose path is printed. ORRERY_GRAPHICS (kitty,
+--- iterm2, sixel, symbols, none) overrules what the terminal is taken for.
 ---@param value orrery.plot.Figure|orrery.Tensor|table  a figure; an image
 ---  [H, W] or [C, H, W] (C is 1 or 3), images [N, C, H, W] or [N, H, W], uint8
 ---  or floats from 0 to 1

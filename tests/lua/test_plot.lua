@@ -45,7 +45,7 @@ t.test("a chart that cannot be described says why", function()
     { x = { 1 }, y = { 1 }, u = { 1, 2 }, v = { 1 } })
   t.fails("plot.overlay: [2] is 4; give charts", plot.overlay,
     { plot.line { y = { 1 } }, 4 })
-  t.fails("plot: a.bmp ends in neither .png, .svg nor .gif; name it so",
+  t.fails("plot: a.bmp ends in neither .png, .svg, .gif nor .jpg; name it so",
     function() plot.line { y = { 1 } }:save "a.bmp" end)
 end)
 
@@ -352,6 +352,21 @@ with_png("an image in an SVG is its own PNG", function()
   t.ok(svg:find('width="5" height="4"', 1, true))
   t.ok(svg:find(require "orrery.report.base64"(plot.image(image):bytes "png"),
     1, true))
+end)
+
+with_png("an image is saved by its name's ending", function()
+  local base = os.tmpname()
+  local image = orrery.full({ 3, 16, 24 }, 0.5)
+  local jpeg = orrery.io.features.jpeg
+  for _, ending in ipairs { ".png", ".PNG", jpeg and ".jpg",
+    jpeg and ".jpeg" } do
+    t.ok(plot.image(image):save(base .. ending))
+    local back = orrery.read_image(base .. ending)
+    t.equal(back:shape_str(), "[3, 16, 24]")
+    t.near(back:to "float32":mean(), 128, 0.02)
+    os.remove(base .. ending)
+  end
+  os.remove(base)
 end)
 
 t.test("the colours of a map run through its own", function()

@@ -76,15 +76,24 @@ function Figure:bytes(format)
   return raw.png_bytes("plot", pixels)
 end
 
+-- A JPEG has no transparency, and its pixels are those of the PNG.
+local function save_jpeg(fig, path)
+  local pixels, why = fig:raster()
+  if not pixels then return nil, why end
+  if pixels:size(1) == 4 then pixels = sheet().rgb(pixels) end
+  return require "orrery.io".write_jpeg(path, pixels)
+end
+
 --- Writes the picture; the file appears whole or not at all.
----@param path string  ends in .png, .svg or .gif
+---@param path string  ends in .png, .svg, .gif or .jpg
 ---@return boolean? ok  nil when it could not
 ---@return string? why
 function Figure:save(path)
   local format = tostring(path):match "%.(%w+)$"
   format = format and format:lower()
+  if format == "jpg" or format == "jpeg" then return save_jpeg(self, path) end
   if not formats[format] then
-    blame("plot: %s ends in neither .png, .svg nor .gif; name it so",
+    blame("plot: %s ends in neither .png, .svg, .gif nor .jpg; name it so",
       tostring(path))
   end
   local bytes, why = self:bytes(format)
