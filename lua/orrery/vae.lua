@@ -116,25 +116,41 @@ function VAE:sample(n, generator)
 end
 vae.VAE = VAE
 
+-- Linear layers through these sizes, ReLU between them.
+local function layers(first, sizes)
+  local list = { first }
+  for i = 1, #sizes - 1 do
+    list[#list + 1] = nn.Linear(sizes[i], sizes[i + 1])
+    if i < #sizes - 1 then list[#list + 1] = nn.ReLU() end
+  end
+  return nn.Sequential(list)
+end
+
+-- { first, hidden..., last }, the hidden sizes in either order.
+local function sizes_of(first, hidden, last, backwards)
+  local sizes = { first }
+  for i = 1, #hidden do
+    sizes[i + 1] = hidden[backwards and #hidden + 1 - i or i]
+  end
+  sizes[#sizes + 1] = last
+  return sizes
+end
+
 --- The fully connected network: sizes - hidden - (latent + latent) - hidden -
 --- sizes, ReLU, PyTorch's default initialisation.
----@param options? table  latent = 20, hidden = 400, features = 784,
----  likelihood, sigma
+---@param options? table  latent = 20, hidden = 400 (a list for several layers),
+---  features = 784, likelihood, sigma
 ---@return orrery.vae.VAE
 function vae.mlp(options)
   local o = options or {}
   local latent, hidden = o.latent or 20, o.hidden or 400
   local features = o.features or 784
+  if type(hidden) ~= "table" then hidden = { hidden } end
   return VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,
     levels = o.levels,
-    encoder = nn.Sequential {
-      nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(),
-      nn.Linear(hidden, 2 * latent),
-    },
-    decoder = nn.Sequential {
-      nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, features),
-    },
+    encoder = layers(nn.Flatten(), sizes_of(features, hidden, 2 * latent)),
+    decoder = layers(nil, sizes_of(latent, hidden, features, true)),
   }
 end
 
