@@ -385,6 +385,9 @@ t.test("BatchNorm1d wants two or three axes and more than one value", function()
   t.equal({ nn.BatchNorm1d(3)(orrery.rand { 4, 3, 2 }):shape() }, { 4, 3, 2 })
   t.fails("batchnorm1d: x is [1, 3]: one value per channel has no variance; "
     .. "use a larger batch or eval()", nn.BatchNorm1d(3), orrery.rand { 1, 3 })
+  t.fails("batchnorm1d: x is float64 but the layer is float32; convert one, "
+    .. "x:to('float32')", nn.BatchNorm1d(3),
+    orrery.rand({ 4, 3 }, { dtype = "float64" }))
   t.fails("batchnorm1d: x is [2, 4] but [N, C] or [N, C, L] with C = 3 is "
     .. "wanted; change the layer or its input", nn.BatchNorm1d(3),
     orrery.rand { 2, 4 })

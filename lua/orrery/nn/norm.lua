@@ -4,6 +4,7 @@ local F = require "orrery.nn.functional"
 local Layer = require "orrery.nn.layer"
 local options = require "orrery.options"
 local show = require "orrery.nn.show"
+local by_batch = orrery.hidden.batch_norm_train
 
 --- Normalises each channel by the batch's mean and variance in training, and
 --- by running averages of both otherwise. As in PyTorch the running variance
@@ -41,15 +42,13 @@ function BatchNorm:init(num_features, opts)
   end
 end
 
---- Both statistics are computed before either buffer is written.
-local function update(self, x)
-  local axes = { 1 }
-  for axis = 3, x:dim() do axes[#axes + 1] = axis end
+--- Both averages are computed before either buffer is written; mean and var,
+--- divided by the count n, are what x was normalised by.
+local function update(self, mean, var, n)
   orrery.no_grad(function()
     local m = self.momentum
-    local mean = self.running_mean * (1 - m) + x:mean { axis = axes } * m
-    local var = self.running_var * (1 - m)
-      + x:var { axis = axes, correction = 1 } * m
+    mean = self.running_mean * (1 - m) + mean * m
+    var = self.running_var * (1 - m) + var * (m * n / (n - 1))
     self.running_mean:copy_(mean)
     self.running_var:copy_(var)
   end)
@@ -60,16 +59,24 @@ function BatchNorm:forward(x)
     self:fail("x is %s but %s with C = %d is wanted; change the layer or its "
       .. "input", x:shape_str(), self.shape_text, self.num_features)
   end
+  local own = self.weight or self.running_mean
+  if own and own.dtype ~= x.dtype then
+    self:fail("x is %s but the layer is %s; convert one, x:to('%s')", x.dtype,
+      own.dtype, own.dtype)
+  end
   local batch = self.training or not self.running_mean
   if batch and x:numel() == self.num_features then
     self:fail("x is %s: one value per channel has no variance; use a larger "
       .. "batch or eval()", x:shape_str())
   end
-  local y = F.batch_norm(x, self.running_mean, self.running_var,
-    { weight = self.weight, bias = self.bias, training = batch,
-      eps = self.eps })
+  if not batch then
+    return F.batch_norm(x, self.running_mean, self.running_var,
+      { weight = self.weight, bias = self.bias, eps = self.eps })
+  end
+  local y, mean, var = by_batch(x, { weight = self.weight, bias = self.bias,
+    eps = self.eps })
   if self.training and self.running_mean and not orrery.is_rerunning() then
-    update(self, x)
+    update(self, mean, var, x:numel() // self.num_features)
   end
   return y
 end
