@@ -38,13 +38,14 @@ function schedules.cyclic(period, given)
   end
 end
 
---- The value at a step of a number or a schedule.
+--- The value at a step of a number (or what stands for one in a recorded step)
+--- or a schedule.
 ---@param value number|fun(step: integer): number
 ---@param step? integer
 ---@return number
 function schedules.at(value, step)
-  if type(value) == "number" then return value end
-  return value(step or 1)
+  if type(value) == "function" then return value(step or 1) end
+  return value
 end
 
 return schedules
