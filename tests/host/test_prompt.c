@@ -2,6 +2,7 @@
 // history, pasted blocks, letters of all kinds, a window that changes.
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -207,6 +208,37 @@ static void colours_are_for_terminals_that_want_them(void **state) {
   assert_int_equal(terminal_leave(t), 0);
 }
 
+// What the README says to type, "> " in front, until it draws: in a terminal
+// that is a chart, and it takes no more than ten entries.
+static void the_readme_leads_to_a_plot_within_ten_commands(void **state) {
+  (void)state;
+  terminal *t = &session;
+  const char *root = getenv("ORRERY_SOURCE_DIR");
+  char path[4096], line[512];
+  snprintf(path, sizeof path, "%s/README.md", root ? root : ".");
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  int typed = 0;
+  bool session_begun = false, drawn = false;
+  terminal_start(t, "-u LC_ALL -u NO_COLOR LANG=C.UTF-8", "");
+  terminal_expect(t, READING);
+  while (!drawn && fgets(line, sizeof line, file)) {
+    line[strcspn(line, "\n")] = '\0';
+    // The session that draws is the one that matters; each begins afresh.
+    if (!strcmp(line, "```console")) typed = 0;
+    session_begun = session_begun || !strcmp(line, "```console");
+    if (!session_begun || strncmp(line, "> ", 2) != 0) continue;
+    drawn = strncmp(line + 2, "plot.", 5) == 0;
+    terminal_ask(t, line + 2, drawn ? "\xe2\x94\xa4" : NULL);  // an axis
+    typed++;
+  }
+  fclose(file);
+  assert_true(drawn);
+  // With set-up, build and start before them.
+  assert_in_range(typed + 3, 4, 10);
+  assert_int_equal(terminal_leave(t), 0);
+}
+
 static void commands_work_in_a_terminal(void **state) {
   (void)state;
   terminal *t = &session;
@@ -241,6 +273,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(letters_beyond_ascii_are_letters),
       cmocka_unit_test(a_resized_window_keeps_the_line),
       cmocka_unit_test(colours_are_for_terminals_that_want_them),
+      cmocka_unit_test(the_readme_leads_to_a_plot_within_ten_commands),
       cmocka_unit_test(commands_work_in_a_terminal),
   };
   return cmocka_run_group_tests(tests, scratch_open, scratch_close);

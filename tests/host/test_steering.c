@@ -154,6 +154,11 @@ static void changes_are_logged_resumed_and_repeated(void **state) {
   assert_int_equal(terminal_end(t), 0);
   assert_int_equal(shell("runs show 3"), 0);
   assert_non_null(strstr(output, "changed on the way"));
+  char command[4096];
+  snprintf(command, sizeof command,
+           "cd '%s' && grep -q 'Changed on the way' runs/train/*/report.html",
+           scratch);
+  assert_int_equal(system(command), 0);
   assert_int_equal(shell("runs repeat 3"), 0);
   assert_string_equal(output, "training\nfinished\n");
   assert_int_equal(shell("runs diff 3 4"), 0);

@@ -38,6 +38,12 @@ local named = {}
 named[":quit"] = function() return "quit" end
 
 named[":help"] = function(self)
+  if self.commands then
+    local own = {}
+    for name in pairs(self.commands) do own[#own + 1] = name end
+    table.sort(own)
+    self:say("Here also: " .. table.concat(own, " "))
+  end
   self:say [[
 An expression prints its value, and _ is the last one. Unfinished entries go
 on at the next line; an empty line gives them up. Tab completes.

@@ -25,6 +25,15 @@ local function results(run)
   return values
 end
 
+-- What a person changed by hand while it trained.
+local function add_changes(page, run)
+  local rows = run:changes()
+  if #rows == 0 then return end
+  page:heading "Changed on the way"
+  page:table(rows, { { "step", "after step" }, "name", { "was", "from" },
+    { "value", "to" } })
+end
+
 --- The page.
 ---@param run orrery.runs.Record
 ---@param step? string  what its curves count
@@ -42,6 +51,7 @@ function run_page.build(run, step)
     page:table(kept.rows, kept.columns)
   end
   parts.facts(page, "Settings", run.knobs)
+  add_changes(page, run)
   parts.facts(page, "Environment", run:environment())
   local trace = rawget(run, "trace")
   if trace then page:fold("where it stopped", trace) end
