@@ -429,6 +429,22 @@ test("another store in the place of the first is taken up", function()
   store:close()
 end)
 
+test("a store that cannot be read is said so, once, and tried again", function()
+  local w <close> = start()
+  assert(orrery.fs.mkdir(w.out))
+  spell(w.out .. "/runs.sqlite", ("no database at all\n"):rep(100))
+  for _ = 1, 3 do
+    w.watcher.looked = -1
+    w.watcher:step(0)
+  end
+  t.equal(#w.complaints, 1)
+  t.ok(w.complaints[1]:find "^runs: .*runs.sqlite: file is not a database$")
+  table.remove(w.complaints)
+  assert(os.remove(w.out .. "/runs.sqlite"))
+  make_runs(w):close()
+  t.equal(#events(w, "", 1)[1].data.runs, 1)
+end)
+
 test("pictures are told once, and again when drawn afresh", function()
   local w <close> = start()
   local store = make_runs(w)

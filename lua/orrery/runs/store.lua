@@ -86,15 +86,15 @@ function Store.open(out, make)
   return setmetatable({ db = db, out = out, path = path }, Store)
 end
 
---- Opens the store of a folder to look into, never to write; nil while there
---- is none.
+--- Opens the store of a folder to look into, never to write.
 ---@param out string
----@return orrery.runs.Store?
+---@return orrery.runs.Store?  nil while there is none
+---@return string? message  when it cannot be read
 function Store.look(out)
   local path = out .. "/" .. file_name
   if Store.missing() or not core.fs.exists(path) then return nil end
-  local db = core._sqlite.open(path)
-  if not db then return nil end
+  local db, why = core._sqlite.open(path)
+  if not db then return nil, why end
   local ok, found = pcall(function()
     db:run "PRAGMA query_only=1"
     return db:run("PRAGMA user_version")[1].user_version
@@ -103,6 +103,10 @@ function Store.look(out)
     return setmetatable({ db = db, out = out, path = path }, Store)
   end
   db:close()
+  if not ok then return nil, tostring(found) end
+  if found > version then
+    return nil, ("runs: %s is of a newer Orrery; use that one"):format(path)
+  end
 end
 
 function Store:close() self.db:close() end

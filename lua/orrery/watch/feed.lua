@@ -61,8 +61,9 @@ local function check_store(self)
     for id in pairs(self.runs) do forget(self, id) end
   end
   if not self.store and stat then
-    self.store, self.inode = Store.look(self.out), stat.inode
-    self.changes = nil
+    local store, why = Store.look(self.out)
+    if why then error(why, 0) end
+    self.store, self.inode, self.changes = store, stat.inode, nil
   end
   return self.store
 end
