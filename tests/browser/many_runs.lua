@@ -20,6 +20,12 @@ for i = 1, #list - 3 do
   local rows = {}
   for step = 1, 20 do
     rows[#rows + 1] = { #rows + 1, "loss", step, i / step }
+    for latent = 1, 8 do
+      rows[#rows + 1] = { #rows + 1, "KL per latent/" .. latent, step,
+        latent / step }
+    end
+    rows[#rows + 1] = { #rows + 1, "D/real", step, 0.9 }
+    rows[#rows + 1] = { #rows + 1, "D/fake", step, 0.1 }
     rows[#rows + 1] = { #rows + 1, "gap", step,
       step % 5 == 0 and 0 / 0 or step == 7 and math.huge or 1.0 * step }
   end
@@ -31,7 +37,7 @@ for i = 1, #list - 3 do
 end
 local wave = {}
 for i = 1, math.tointeger(tonumber(long or 0)) do
-  wave[i] = { 100 + i, "wave", i, i == 7000 and 50.0 or i == 7001 and -40.0
+  wave[i] = { 1000 + i, "wave", i, i == 7000 and 50.0 or i == 7001 and -40.0
     or math.sin(i / 999) }
 end
 if #wave > 0 then store:append(1, wave) end

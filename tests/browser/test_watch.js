@@ -192,13 +192,28 @@ test('a long curve is short, and keeps its least and greatest', async (t) => {
   s.x.forEach((x, i) => assert.ok(Math.abs(x - 7000) < 60
     || Math.abs(s.y[i] - Math.sin(x / 999)) < 0.01, `${x} ${s.y[i]}`));
   assert.match(found.note, /values to a point/);
-  // A run has one colour in all charts, also where another has no line.
-  const colors = await page.evaluate(() => [...document.querySelectorAll(
-    '.curve')].map((f) => [...f.querySelectorAll('.legend i')].map((e) =>
-    e.style.borderColor)));
-  assert.strictEqual(colors[0].length, 2);
-  assert.deepStrictEqual(colors[0], colors[1]);
-  assert.deepStrictEqual(colors[2], [colors[0][0]]);
+});
+
+test('runs keep their colour; lines of one name share a chart', async (t) => {
+  const out = path.join(t.folder, 'runs');
+  t.lua('many_runs.lua', out, '8', '10');
+  const { url } = await watch(t, out);
+  const page = await open(t, `${url}#runs=1,2`);
+  await until(page, 'wave', (y) => y.length === 1);
+  const found = await page.evaluate(() => Object.fromEntries(
+    [...document.querySelectorAll('.curve')].map((f) =>
+      [f.querySelector('figcaption').textContent, [...f.querySelectorAll(
+        '.legend button')].map((b) => [b.querySelector('i').style.borderColor,
+        b.querySelector('span').textContent])])));
+  assert.deepStrictEqual(Object.keys(found).sort(), ['D',
+    'KL per latent, run 1', 'KL per latent, run 2', 'gap', 'loss', 'wave']);
+  const colors = (name) => found[name].map((line) => line[0]);
+  assert.strictEqual(new Set(colors('loss')).size, 2);
+  assert.deepStrictEqual(colors('gap'), colors('loss'));
+  assert.deepStrictEqual(colors('wave'), colors('loss').slice(0, 1));
+  assert.strictEqual(new Set(colors('D')).size, 4);
+  assert.deepStrictEqual(found['KL per latent, run 1'].map((line) => line[1]),
+    ['1', '2', '3', '4', '5', '6', '7', '8']);
 });
 
 test('the page says when its watcher has ended, and keeps all', async (t) => {

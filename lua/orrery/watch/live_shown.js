@@ -19,19 +19,44 @@ function giveColors(ids) {
   }
 }
 
-// Curves: a chart for each name, a line for each run.
+// Curves: a chart for each name, a line for each run. "KL per latent/3" is line
+// 3 of the chart "KL per latent"; with many lines, each run has a chart of it.
 const charts = new Map();
+const manyLines = 6;
+
+function partsOf(name) {
+  const found = name.match(/^(.+)\/([^/]+)$/);
+  return found ? { title: found[1], line: found[2] } : { title: name };
+}
+
+function linesPerChart(ids) {
+  const lines = new Map();
+  for (const id of ids) {
+    for (const name of dataOf(id).series.keys()) {
+      const { title, line } = partsOf(name);
+      if (!lines.has(title)) lines.set(title, new Set());
+      lines.get(title).add(line);
+    }
+  }
+  return lines;
+}
 
 function specs(ids) {
-  const by = new Map();
+  const by = new Map(), lines = linesPerChart(ids);
   for (const id of ids) {
     for (const [name, s] of dataOf(id).series) {
-      if (!by.has(name)) by.set(name, { title: name, xlabel: 'step', series: [],
-        size: 1 });
-      const spec = by.get(name), p = s.points;
-      spec.series.push({ name: nameOf(id), color: colors.get(id),
-        x: p.map((q) => q.x), y: p.map((q) => q.y),
-        lo: p.map((q) => q.lo), hi: p.map((q) => q.hi) });
+      const { title, line } = partsOf(name);
+      const own = ids.length === 1 || lines.get(title).size > manyLines;
+      const chart = line && own && ids.length > 1 ? `${title}, run ${id}`
+        : title;
+      if (!by.has(chart)) {
+        by.set(chart, { title: chart, xlabel: 'step', series: [], size: 1 });
+      }
+      const spec = by.get(chart), p = s.points;
+      spec.series.push({ name: !line ? nameOf(id) : own ? line
+        : `${nameOf(id)}, ${line}`, color: line ? undefined : colors.get(id),
+      x: p.map((q) => q.x), y: p.map((q) => q.y), lo: p.map((q) => q.lo),
+      hi: p.map((q) => q.hi) });
       spec.size = p.reduce((most, q) => Math.max(most, q.n), spec.size);
     }
   }
