@@ -241,7 +241,7 @@ local features = require "orrery.core"._io.features
 local with_pictures = features.png and features.json and t.test
   or function(name) t.skip(name, "this build has no libspng or no json") end
 
-with_pictures("pictures of several steps stand side by side, in order", function()
+with_pictures("pictures of several steps are laid out in order", function()
   local out = folder()
   local run = quiet({ name = "film", step = "epoch", knobs = {} },
     function(_, log)
