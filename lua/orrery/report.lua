@@ -174,10 +174,16 @@ local function scripts(page)
   return table.concat(out)
 end
 
+-- Whatever a page holds, it can fetch nothing and send nothing.
+local shut = [[<meta http-equiv="Content-Security-Policy" content="default-src
+'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; script-src
+'unsafe-inline'">
+]]
+
 --- The whole page.
 ---@return string html
 function Page:html()
-  return table.concat { style.head:format(escape(self.title)),
+  return table.concat { style.head:format(escape(self.title)), shut,
     "</head><body><main><h1>", escape(self.title), "</h1>",
     self.subtitle and ("<p class='sub'>%s</p>"):format(escape(self.subtitle))
       or "",

@@ -1,5 +1,6 @@
 // A report as a reader has it: opened from disk, read, clicked.
 'use strict';
+const http = require('node:http');
 const { test, assert } = require('./browser');
 
 async function report(t, options) {
@@ -23,6 +24,31 @@ test('a report shows its curves and asks for nothing', async (t) => {
     await t.shot(page, `report_${look.width || 1200}_${
       look.dark ? 'dark' : 'light'}`);
   }
+});
+
+test('whatever a report holds, it fetches nothing', async (t) => {
+  let asked = 0;
+  const server = http.createServer((_, answer) => {
+    asked++;
+    answer.end('here');
+  });
+  server.unref();
+  await new Promise((go) => server.listen(0, '127.0.0.1', go));
+  const address = `http://127.0.0.1:${server.address().port}/`;
+  const page = await report(t,
+    { allow: /Content Security Policy|asked for http:..127/ });
+  assert.deepStrictEqual(await page.evaluate(async (from) => {
+    const picture = new Promise((tell) => {
+      const image = new Image();
+      image.onload = image.onerror = (e) => tell(e.type);
+      image.src = `${from}a.png`;
+    });
+    const answer = fetch(from, { mode: 'no-cors' }).then(() => 'fetched',
+      () => 'refused');
+    return [await picture, await answer];
+  }, address), ['error', 'refused']);
+  assert.strictEqual(asked, 0);
+  await new Promise((go) => server.close(go));
 });
 
 test('seeds are a band of mean and deviation, or lines', async (t) => {
