@@ -107,13 +107,8 @@ static orr_tensor *gelu_bend(orr_tensor *s) {
   orr_tensor *phi = by(ORR(exp, by(square, -0.5)), 0.3989422804014327);
   return ORR(mul, phi, plus(by(square, -1), 2));
 }
-DX(gelu_dx, NO_OPTION, ORR_GRAIN_DEAR,
-   x *(V_FLOAT(z, 0.5f, 0.5) *
-           (1 + v_erf(z * V_FLOAT(z, 0.70710678f, 0.70710678118654752))) +
-       z *
-           (V_FLOAT(z, 0.39894228f, 0.3989422804014327) *
-            v_exp(V_FLOAT(z, -0.5f, -0.5) * z * z))),
-   gelu_bend(s), ", low = -3, high = 3")
+DX(gelu_dx, NO_OPTION, ORR_GRAIN_DEAR, x *v_gelu_slope(z), gelu_bend(s),
+   ", low = -3, high = 3")
 
 // With u = A s + B s^3 and t = tanh(u): (1 + t + s u' (1 - t^2)) / 2, bend
 // (1 - t^2) (u' + s u'' / 2 - s u'^2 t).

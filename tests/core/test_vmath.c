@@ -71,6 +71,7 @@ BOTH(log_1p)
 BOTH(tanh)
 BOTH(logistic)
 BOTH(softplus_of)
+BOTH(gelu_slope)
 static float sine(float x) { return orr_sinf(x); }
 static float cosine(float x) { return orr_cosf(x); }
 
@@ -94,6 +95,26 @@ static void within_four_ulp(void **state) {
   SCAN(softplus_of, log_one_plus_exp, -INFINITY);
   scan("sin", sine, sin, -1e6, 1e6, 4);
   scan("cos", cosine, cos, -1e6, 1e6, 4);
+}
+
+static double exact_gelu_slope(double x) {
+  return 0.5 * erfc(-x * sqrt(0.5)) +
+      x * exp(-0.5 * x * x) * 0.39894228040143268;
+}
+static void near(float_fn *f, double_fn *g, double most) {
+  for (double x = -14; x < 14; x += 1.0 / 1024) {
+    const float at = (float)x;
+    const double off = fabs((double)f(at) - g((double)at));
+    if (off > most) fail_msg("%.3g off at %.9g", off, x);
+  }
+}
+
+static void slope_of_gelu(void **state) {
+  (void)state;
+  near(plain_gelu_slope, exact_gelu_slope, 2.4e-7);
+  if (can_fuse()) near(fused_gelu_slope, exact_gelu_slope, 2.4e-7);
+  assert_true(isnan(plain_gelu_slope(NAN)));
+  assert_true(plain_gelu_slope(1e30f) == 1 && plain_gelu_slope(-1e30f) == 0);
 }
 
 static void special_values(void **state) {
@@ -122,6 +143,7 @@ static void special_values(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(within_four_ulp),
+                                     cmocka_unit_test(slope_of_gelu),
                                      cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
