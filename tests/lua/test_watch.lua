@@ -496,6 +496,12 @@ end)
 
 -- ------------------------------------------------------- many, slow and gone
 
+local function until_alone(w)
+  serve_until(w, function()
+    return #w.watcher.pages == 0 and w.watcher.server:connections() == 0
+  end)
+end
+
 local function open_files()
   local list = orrery.fs.list "/proc/self/fd"
   return list and #list
@@ -555,6 +561,7 @@ test("pages come and go, and leave no file open behind them", function()
   local store = make_runs(w)
   store:append(1, rows(1, 100))
   t.equal(statuses(answers(w, { get(w.at) })), { 200 })
+  until_alone(w)
   collectgarbage()
   local before = open_files()
   for _ = 1, 3 do
@@ -565,9 +572,7 @@ test("pages come and go, and leave no file open behind them", function()
       { send = stream, deaf = true, many = 10 },
       { send = stream, events = 2, many = 10 } })
     for i = #got - 9, #got do t.equal(#values(parse(got[i])), 100) end
-    serve_until(w, function()
-      return #w.watcher.pages == 0 and w.watcher.server:connections() == 0
-    end)
+    until_alone(w)
   end
   t.equal(open_files(), before)
   store:close()
@@ -577,7 +582,7 @@ test("a request that never ends is given up", function()
   local w <close> = start { patience = 1 }
   local got = answers(w, { "GET /", "\0\0\0\0\r\n\r\n", "" })
   for _, text in ipairs(got) do t.equal(text:match "\r\n\r\n(.*)", nil) end
-  t.equal(w.watcher.server:connections(), 0)
+  until_alone(w)
 end)
 
 test("a watcher ends with pages that are still there", function()
