@@ -84,8 +84,8 @@ for _, tau in ipairs { 5, 1, 0.1 } do
   local u, v = in_triangle(draws(pi, tau):narrow(1, 1, 1000))
   series[#series + 1] = { x = u, y = v, name = ("tau %g"):format(tau) }
 end
-plot.scatter { series = series, square = true, xlabel = "from the first to the second",
-  ylabel = "towards the third" }
+plot.scatter { series = series, square = true,
+  xlabel = "from the first to the second", ylabel = "towards the third" }
 
 -- %% [markdown]
 -- ## The price of sharpness
