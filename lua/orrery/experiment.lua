@@ -10,7 +10,8 @@
 --- its settings under OUT/NAME/. Running the same command again skips the
 --- trials that are done and resumes those that were stopped (see
 --- experiment/log.lua); `-j 2` runs two at a time, in processes of their own.
---- Beside the folders lie report.html and summary.csv of the last sweep.
+--- Beside the folders lie report.html and summary.csv of the last sweep; in
+--- each is the report.html of its run.
 --- `orrery runs` lists, compares and deletes runs.
 local orrery = require "orrery"
 local knobs = require "orrery.knobs"

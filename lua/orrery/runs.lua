@@ -8,8 +8,9 @@
 ---
 --- A run answers to its settings and results by name (`run.beta`, `run.rate`);
 --- run.values, run.knobs, run.images and run.tables hold them; run:metrics()
---- gives the logged numbers. A list answers to the same names with columns; see
---- orrery.runs.list for means over seeds and what charts over runs draw on.
+--- gives the logged numbers, run:warnings() what is amiss, and run:report()
+--- writes the run's page anew. A list answers to the same names with columns;
+--- see orrery.runs.list for means over seeds and what charts over runs draw on.
 local orrery = require "orrery"
 local List = require "orrery.runs.list"
 local Store = require "orrery.runs.store"
