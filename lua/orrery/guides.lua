@@ -11,6 +11,24 @@ local order = { "tensors", "indexing", "gradients", "models", "training",
   "speed", "randomness", "pictures", "files", "experiments", "replays",
   "prompt", "errors", "pytorch", "lua" }
 
+local about = {
+  tensors = "arrays of numbers: making them, types, arithmetic",
+  indexing = "rows, ranges, masks; reading and writing them",
+  gradients = "backward, grad, gradients of gradients, Jacobians",
+  models = "layers, modules of one's own, parameters",
+  training = "a loop by hand, train.loop, checkpoints, resume",
+  speed = "recorded steps, threads, measuring",
+  randomness = "seeds, generators, the same bits again",
+  pictures = "charts, images, films; in the terminal and in files",
+  files = "weights, arrays, images: saving and loading",
+  experiments = "scripts with knobs, sweeps, the store of runs",
+  replays = "files in cells that become pages and notebooks",
+  prompt = "keys, help and commands",
+  errors = "what a message says, and where from",
+  pytorch = "the same things under both names",
+  lua = "the language in a page",
+}
+
 --- Names of the guides, in the order in which one meets them.
 ---@return string[]
 function guides.names() return { table.unpack(order) } end
@@ -22,6 +40,11 @@ function guides.markdown(name)
   if not name:find "^%l+$" then return nil end
   return (core._io.read_file("guide", ("%s/%s.md"):format(folder, name)))
 end
+
+--- What a guide is about, in a few words.
+---@param name string
+---@return string?
+function guides.about(name) return about[name] end
 
 --- A guide's heading.
 ---@param name string

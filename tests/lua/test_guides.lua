@@ -23,6 +23,7 @@ t.test("a guide is found by its name, by help and at the prompt", function()
     t.equal(orrery.help(name), text)
     t.equal(require("orrery.repl.inspect").help(name, env), text)
     t.equal(text:match "^[^\n]*", guides.title(name))
+    t.ok(guides.about(name), name)
   end
   t.equal({ guides.text "nothing", guides.text "../guides" }, {})
 end)

@@ -52,7 +52,7 @@ end
 local function guide_rows()
   local guides, rows = require "orrery.guides", {}
   for _, name in ipairs(guides.names()) do
-    rows[#rows + 1] = ("  %-12s%s"):format(name, guides.title(name))
+    rows[#rows + 1] = ("  %-12s%s"):format(name, guides.about(name))
   end
   return rows
 end
