@@ -316,7 +316,14 @@ local function values(events)
   return out
 end
 
+-- The next look into the store is now.
+local function look(w)
+  w.watcher.looked = -1
+  w.watcher:step(0)
+end
+
 local function events(w, query, count, more)
+  look(w)
   return parse(answers(w, { { send = get(w.at .. "events" .. query, more),
     events = count } })[1])
 end
@@ -421,8 +428,6 @@ test("another store in the place of the first is taken up", function()
   os.execute(("rm -r '%s'"):format(w.out))
   local store = make_runs(w, 1)
   store:append(1, rows(1, 2))
-  w.watcher.looked = -1
-  w.watcher:step(0)
   local again = events(w, "?runs=1&from=" .. first[2].id, 2)
   t.equal(values(again), { 0.5, 1 })
   t.equal(again[2].data.afresh, true)
@@ -433,10 +438,7 @@ test("a store that cannot be read is said so, once, and tried again", function()
   local w <close> = start()
   assert(orrery.fs.mkdir(w.out))
   spell(w.out .. "/runs.sqlite", ("no database at all\n"):rep(100))
-  for _ = 1, 3 do
-    w.watcher.looked = -1
-    w.watcher:step(0)
-  end
+  for _ = 1, 3 do look(w) end
   t.equal(#w.complaints, 1)
   t.ok(w.complaints[1]:find "^runs: .*runs.sqlite: file is not a database$")
   table.remove(w.complaints)
