@@ -261,6 +261,9 @@ line_status line_read(const char *prompt, char **text) {
   *text = NULL;
   if (!open_editor()) return read_plain(prompt, text);
   current_prompt = prompt;
+  // libedit takes the terminal only after the prompt is out: a Ctrl-R or
+  // Ctrl-D that answers the prompt at once would be the terminal's own.
+  el_set(editor, EL_PREP_TERM, 1);
   fputs("\033[?2004h", stdout);
   int n = 0;
   const char *line = el_gets(editor, &n);
