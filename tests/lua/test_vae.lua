@@ -93,6 +93,15 @@ t.test("both terms of the bound are what the formulas say", function()
   end
 end)
 
+t.test("images and their pixels in a row cost the same", function()
+  local x = orrery.rand({ 3, 1, 2, 2 }, { generator = orrery.Generator(1) })
+  for _, likelihood in ipairs { "bernoulli", "gaussian", "logistic" } do
+    local model = tiny(likelihood, 0.7)
+    local y = orrery.randn({ 3, 4 }, { generator = orrery.Generator(2) })
+    t.near(model:distortion(x, y), model:distortion(x:flatten(2), y), 1e-6)
+  end
+end)
+
 t.test("a likelihood nobody knows is refused", function()
   t.fails("vae: likelihood is poisson; it is bernoulli, gaussian or logistic",
     vae.mlp, { likelihood = "poisson" })

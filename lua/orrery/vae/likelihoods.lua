@@ -46,7 +46,7 @@ function Gaussian:init(o)
 end
 
 function Gaussian:nll(x, y)
-  local square = ((x - y) ^ 2):flatten(2)
+  local square = (x:flatten(2) - y:flatten(2)) ^ 2
   local d = square:size(2)
   local rec = square:sum(2)
   if type(self.sigma) == "number" then
