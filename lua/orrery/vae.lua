@@ -10,6 +10,7 @@ local orrery = require "orrery"
 local nn = require "orrery.nn"
 local likelihood = require "orrery.vae.likelihoods"
 local objectives = require "orrery.vae.objectives"
+local sampled = require "orrery.vae.sampled"
 local F = nn.functional
 local vae = {}
 
@@ -22,9 +23,14 @@ local vae = {}
 local VAE = nn.Module:subclass "VAE"
 
 ---@param options table  encoder, decoder, latent, likelihood = "bernoulli"
----  ("gaussian", "logistic"); gaussian: sigma = 1 ("learned", "optimal")
+---  ("gaussian", "logistic"); gaussian: sigma = 1 ("learned", "optimal");
+---  prior: a distribution of codes, or what gives one when called with the
+---  model, such as vae.VampPrior, in N(0, I)'s stead; posterior: a function of
+---  model, x, k and generator that gives draws z [k, B, latent] and their
+---  log q(z | x) [k, B], such as vae.sampled.flow, in the Gaussian's stead
 function VAE:init(options)
   self.encoder, self.decoder = options.encoder, options.decoder
+  self.own_prior, self.own_posterior = options.prior, options.posterior
   self.latent = options.latent
   self.likelihood = options.likelihood or "bernoulli"
   self.noise = likelihood(self.likelihood, options)
@@ -54,7 +60,37 @@ end
 ---@return orrery.Tensor nats  [B]
 function VAE:distortion(x, y) return self.noise:nll(x, y) end
 
---- q(z | x), a Gaussian of diagonal covariance for each image.
+--- Is the KL term that of a Gaussian to N(0, I), with its closed form? With
+--- a prior or a posterior of the model's own it is taken from draws.
+---@return boolean
+function VAE:closed() return not (self.own_prior or self.own_posterior) end
+
+--- k draws of q(z | x).
+---@param x orrery.Tensor  images, first axis B
+---@param k integer
+---@param generator? orrery.Generator
+---@return orrery.Tensor z  [k, B, latent]
+---@return orrery.Tensor log_q  [k, B], nats
+---@return table parameters  mean, logvar [B, latent] of a Gaussian q
+function VAE:draws(x, k, generator)
+  if not self.own_posterior then
+    return sampled.gaussian(self, x, k, generator)
+  end
+  local z, log_q = self.own_posterior(self, x, k, generator)
+  sampled.check(z, log_q, k, x:size(1))
+  return z, log_q, {}
+end
+
+--- log p(z).
+---@param z orrery.Tensor  [..., latent]
+---@return orrery.Tensor nats  [...]
+function VAE:log_prior(z)
+  if self.own_prior then return self:prior():log_prob(z) end
+  return sampled.log_standard(z):sum(-1)
+end
+
+--- The encoder's Gaussian of diagonal covariance for each image: q(z | x), but
+--- for a model with a posterior of its own.
 ---@param x orrery.Tensor
 ---@return orrery.dist.Independent  batch [B], event [latent]
 function VAE:posterior(x)
@@ -66,6 +102,8 @@ end
 --- p(z).
 ---@return orrery.dist.Distribution  event [latent]
 function VAE:prior()
+  local own = self.own_prior
+  if own then return own.log_prob and own or own(self) end
   local dist = require "orrery.dist"
   local zero = orrery.zeros({ self.latent })
   return dist.Independent(dist.Normal(zero, 1), 1)
@@ -75,9 +113,14 @@ end
 ---@param x orrery.Tensor
 ---@param generator? orrery.Generator
 ---@return orrery.Tensor rec  [B]
----@return orrery.Tensor kl  [B, latent]
----@return orrery.Tensor mean  [B, latent]
+---@return orrery.Tensor kl  [B, latent]; [B, 1] when it is taken from the draw
+---@return orrery.Tensor mean  [B, latent]; the draw where q has no known mean
 function VAE:terms(x, generator)
+  if not self:closed() then
+    local log_w, d = objectives.log_weights(self, x, 1, generator)
+    local rec = d.rec:squeeze(1)
+    return rec, (-log_w:squeeze(1) - rec):unsqueeze(2), d.mean or d.z:squeeze(1)
+  end
   local mean, logvar = self:encode(x)
   local z = self:draw(mean, logvar, generator)
   return self:distortion(x, self.decoder(z)), F.kl_normal(mean, logvar), mean
@@ -103,14 +146,24 @@ end
 ---@return orrery.Tensor  as the decoder shapes it
 function VAE:decode(z) return self.noise:mean(self.decoder(z)) end
 
---- Images back from the means of their codes.
+--- Images back from the means of their codes; from a draw where the model has
+--- a posterior of its own.
 ---@param x orrery.Tensor
-function VAE:reconstruct(x) return self:decode((self:encode(x))) end
+---@param generator? orrery.Generator
+function VAE:reconstruct(x, generator)
+  if self.own_posterior then
+    return self:decode(self:draws(x, 1, generator):squeeze(1))
+  end
+  return self:decode((self:encode(x)))
+end
 
 --- Images from codes drawn from the prior.
 ---@param n integer
 ---@param generator? orrery.Generator
 function VAE:sample(n, generator)
+  if self.own_prior then
+    return self:decode(self:prior():sample({ n }, { generator = generator }))
+  end
   return self:decode(orrery.randn({ n, self.latent },
     { generator = generator }))
 end
@@ -139,7 +192,7 @@ end
 --- The fully connected network: sizes - hidden - (latent + latent) - hidden -
 --- sizes, ReLU, PyTorch's default initialisation.
 ---@param options? table  latent = 20, hidden = 400 (a list for several layers),
----  features = 784, likelihood, sigma
+---  features = 784, likelihood, sigma, prior, posterior
 ---@return orrery.vae.VAE
 function vae.mlp(options)
   local o = options or {}
@@ -148,7 +201,7 @@ function vae.mlp(options)
   if type(hidden) ~= "table" then hidden = { hidden } end
   return VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,
-    levels = o.levels,
+    levels = o.levels, prior = o.prior, posterior = o.posterior,
     encoder = layers(nn.Flatten(), sizes_of(features, hidden, 2 * latent)),
     decoder = layers(nil, sizes_of(latent, hidden, features, true)),
   }
@@ -182,7 +235,7 @@ end
 --- The convolutional network of the Keras example for 28x28 digits: two 3x3
 --- convolutions of stride 2 down to 7x7x64, a dense layer of 16, and the way
 --- back by transposed convolutions; 69,076 + 65,089 parameters at latent 2.
----@param options? table  latent = 2, likelihood, sigma
+---@param options? table  latent = 2, likelihood, sigma, prior, posterior
 ---@return orrery.vae.VAE
 function vae.conv(options)
   local o = options or {}
@@ -190,7 +243,7 @@ function vae.conv(options)
   local half = { stride = 2, padding = "same" }
   local model = VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,
-    levels = o.levels,
+    levels = o.levels, prior = o.prior, posterior = o.posterior,
     encoder = nn.Sequential {
       nn.Conv2d(1, 32, 3, half), nn.ReLU(),
       nn.Conv2d(32, 64, 3, half), nn.ReLU(), nn.Flatten(),
@@ -208,10 +261,12 @@ end
 
 vae.objectives = objectives
 vae.schedules = require "orrery.vae.schedules"
+vae.sampled = sampled
 vae.nll = require "orrery.vae.nll"
 vae.Linear = require "orrery.vae.linear"
 vae.Categorical = require "orrery.vae.categorical"
 vae.Conditional = require "orrery.vae.conditional"
+vae.VampPrior = require "orrery.vae.vamp"
 vae.measure = require "orrery.vae.measure"
 vae.pictures = require "orrery.vae.pictures"
 return vae

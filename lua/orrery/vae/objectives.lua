@@ -9,14 +9,21 @@
 --- Weights may be numbers or schedules (orrery.vae.schedules).
 local orrery = require "orrery"
 local options = require "orrery.options"
+local blame = require "orrery.blame"
+local sampled = require "orrery.vae.sampled"
 local schedules = require "orrery.vae.schedules"
 local F = require("orrery.nn").functional
 
 local objectives = {}
 local at = schedules.at
+local log_normal, log_standard = sampled.log_normal, sampled.log_standard
 
 -- One draw: what every objective needs of it.
 local function drawn(model, x, o)
+  if not model:closed() then
+    blame("vae: this objective needs a Gaussian posterior and the prior "
+      .. "N(0, I); use elbo or iwae")
+  end
   local mean, logvar = model:encode(x)
   local z = model:draw(mean, logvar, o.generator)
   local rec = model:distortion(x, model.decoder(z)):mean()
@@ -24,27 +31,23 @@ local function drawn(model, x, o)
     kl = F.kl_normal(mean, logvar) }
 end
 
-local log_tau = math.log(2 * math.pi)
-
--- log N(z; mean, e^logvar) of each element.
-local function log_normal(z, mean, logvar)
-  return ((z - mean) ^ 2 * (-logvar):exp() + logvar + log_tau) * -0.5
-end
-local function log_standard(z) return (z ^ 2 + log_tau) * -0.5 end
-
 --- -ELBO with a weight on the KL term (Kingma & Welling 2014; Higgins et al.
---- 2017): in closed form, or sampled from the one draw.
+--- 2017): in closed form, or sampled from the one draw, as it is for a model
+--- with a prior or a posterior of its own.
 ---@param given? { beta?: number|function, sampled?: boolean }  1, false
 function objectives.elbo(given)
   local o = options.take("elbo", given, { beta = 1, sampled = false })
   return function(model, x, c)
-    local d = drawn(model, x, c)
-    local kl = d.kl
-    if o.sampled then
-      kl = log_normal(d.z, d.mean, d.logvar) - log_standard(d.z)
+    local rec, kl
+    if o.sampled or not model:closed() then
+      local log_w, d = objectives.log_weights(model, x, 1, c.generator)
+      rec = d.rec:mean()
+      kl = -log_w:mean() - rec
+    else
+      local d = drawn(model, x, c)
+      rec, kl = d.rec, d.kl:sum(2):mean()
     end
-    kl = kl:sum(2):mean()
-    return d.rec + kl * at(o.beta, c.step), { rec = d.rec, kl = kl }
+    return rec + kl * at(o.beta, c.step), { rec = rec, kl = kl }
   end
 end
 
@@ -182,20 +185,17 @@ end
 ---@param k integer
 ---@param generator? orrery.Generator
 ---@return orrery.Tensor nats  [k, B]
----@return table draw  mean, logvar [B, L], z [k, B, L], rec [k, B]
+---@return table draw  z [k, B, L], rec [k, B]; mean, logvar [B, L] of a
+---  Gaussian q
 function objectives.log_weights(model, x, k, generator)
-  local mean, logvar = model:encode(x)
-  local b, latent = mean:size()
-  local eps = orrery.randn({ k, b, latent }, { dtype = mean.dtype,
-    generator = generator })
-  local z = mean + (logvar * 0.5):exp() * eps
-  local sizes = { x:shape() }
+  local z, log_q, d = model:draws(x, k, generator)
+  local b, sizes = x:size(1), { x:shape() }
   sizes[1] = k * b
   local wide = x:unsqueeze(1):expand { k, x:shape() }:reshape(sizes)
-  local rec = model:distortion(wide, model.decoder(z:reshape(k * b, latent)))
-    :reshape(k, b)
-  local log_w = (log_standard(z) - log_normal(z, mean, logvar)):sum(3) - rec
-  return log_w, { mean = mean, logvar = logvar, z = z, rec = rec }
+  local y = model.decoder(z:reshape(k * b, z:size(3)))
+  local rec = model:distortion(wide, y):reshape(k, b)
+  return model:log_prior(z) - log_q - rec, { mean = d.mean, logvar = d.logvar,
+    z = z, rec = rec }
 end
 
 --- The importance-weighted bound of k draws (Burda, Grosse & Salakhutdinov
@@ -207,8 +207,10 @@ function objectives.iwae(given)
   return function(model, x, c)
     local log_w, d = objectives.log_weights(model, x, k, c.generator)
     local loss = -(log_w:logsumexp { axis = 1 } - math.log(k)):mean()
-    return loss, { rec = d.rec:mean(),
-      kl = F.kl_normal(d.mean, d.logvar):sum(2):mean(), bound = -loss }
+    local rec = d.rec:mean()
+    local kl = model:closed() and F.kl_normal(d.mean, d.logvar):sum(2):mean()
+      or -log_w:mean() - rec
+    return loss, { rec = rec, kl = kl, bound = -loss }
   end
 end
 
