@@ -248,6 +248,7 @@ t.test("a comparison is a table to read and series to draw", function()
   t.ok(all.measure.trace < all.pathwise.trace
     and all.pathwise.trace < all.score.trace)
   t.equal(#all:samples(), 3)
+  t.equal(#orrery.plot.hist { series = all:samples() }.series, 3)
   t.ok(all.score.snr_interval[1] < all.score.snr
     and all.score.snr < all.score.snr_interval[2])
   t.fails("estimators: there is no \"pathwize\"; did you mean pathwise?",

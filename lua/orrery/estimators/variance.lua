@@ -81,15 +81,15 @@ end
 local Comparison = {}
 Comparison.__index = Comparison
 
---- One series of estimates of a parameter for each estimator, as plot.hist
---- takes them.
+--- One series of estimates of a parameter for each estimator:
+--- plot.hist { series = comparison:samples() }.
 ---@param parameter? integer  1
 ---@return table[]
 function Comparison:samples(parameter)
   local series = {}
   for i, s in ipairs(self) do
     series[i] = { name = s.name,
-      x = s.estimates:select(2, parameter or 1) }
+      values = s.estimates:select(2, parameter or 1) }
   end
   return series
 end
