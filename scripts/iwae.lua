@@ -39,16 +39,8 @@ local function build(k)
     return nn.Sequential { nn.Flatten(), nn.Linear(from, k.hidden), nn.Tanh(),
       nn.Linear(k.hidden, k.hidden), nn.Tanh(), nn.Linear(k.hidden, to) }
   end
-  local model = vae.VAE { latent = k.latent, encoder = mlp(784, 2 * k.latent),
-    decoder = mlp(k.latent, 784) }
-  for name, p in model:named_parameters() do
-    if name:find "bias$" then
-      nn.init.zeros_(p)
-    else
-      nn.init.xavier_uniform_(p)
-    end
-  end
-  return model
+  return vae.glorot(vae.VAE { latent = k.latent,
+    encoder = mlp(784, 2 * k.latent), decoder = mlp(k.latent, 784) })
 end
 
 function run.trial(k, log)

@@ -220,8 +220,11 @@ function Heads:forward(h)
   return orrery.cat({ self.mean(h), self.logvar(h) }, 2)
 end
 
--- Glorot & Bengio 2010, zero biases: Keras' defaults.
-local function glorot(model)
+--- Glorot & Bengio's initialisation (2010) of every weight, uniform, and zero
+--- biases: Keras' defaults.
+---@param model orrery.nn.Module
+---@return orrery.nn.Module model  the same
+function vae.glorot(model)
   for name, p in model:named_parameters() do
     if name:find "bias$" then
       nn.init.zeros_(p)
@@ -256,7 +259,7 @@ function vae.conv(options)
       nn.ConvTranspose2d(32, 1, 3, { padding = "same" }),
     },
   }
-  return glorot(model)
+  return vae.glorot(model)
 end
 
 vae.objectives = objectives
