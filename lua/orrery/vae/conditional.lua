@@ -9,6 +9,7 @@ local nn = require "orrery.nn"
 local blame = require "orrery.blame"
 local likelihood = require "orrery.vae.likelihoods"
 local options = require "orrery.options"
+local VAE = require "orrery.vae.model"
 
 ---@class orrery.vae.Conditional: orrery.nn.Module
 ---@field classes integer
@@ -57,7 +58,6 @@ function Conditional:given(labels)
       options.shown(labels))
   end
   local rows = orrery.one_hot(labels:long(), self.classes)
-  local VAE = require("orrery.vae").VAE
   return setmetatable({
     latent = self.latent, likelihood = self.likelihood, noise = self.noise,
     encoder = function(x) return self.encoder(beside(x:flatten(2), rows)) end,
