@@ -86,6 +86,31 @@ function t.skip(name, reason)
   print("ok - # SKIP " .. label)
 end
 
+--- What declares tests that need optional libraries: `t.test`, or, where this
+--- build lacks one of them, a skip that says which.
+---@param ... string  names in orrery.io.features: "json", "png", ...
+---@return fun(name: string, fn: fun())
+function t.needing(...)
+  for _, library in ipairs { ... } do
+    if not orrery.io.features[library] then
+      return function(name) t.skip(name, "this build has no " .. library) end
+    end
+  end
+  return t.test
+end
+
+--- The optional libraries that a program uses, as far as its text tells.
+---@param program string
+---@return string ...  names for t.needing
+function t.libraries(program)
+  local list = {}
+  for _, use in ipairs { { "mnist", "gzip" }, { "safetensors", "json" },
+    { ".png", "png" } } do
+    if program:find(use[1], 1, true) then list[#list + 1] = use[2] end
+  end
+  return table.unpack(list)
+end
+
 --- A tensor as numbers in nested lists, a scalar as a number.
 local function plain(x)
   if not is_tensor(x) then return x end

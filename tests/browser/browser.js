@@ -47,8 +47,23 @@ function findPlaywright() {
 
 const playwright = findPlaywright();
 const chromium = findChromium();
+
+// A build without one of these writes other pages; its name, or null.
+const interpreter = process.env.ORRERY_LUA || 'lua5.4';
+function findLacking() {
+  const done = spawnSync(interpreter, ['-e', `
+    local orrery = require "orrery"
+    for _, library in ipairs { "json", "png", "sqlite" } do
+      if not orrery.io.features[library] then return io.write(library) end
+    end
+    if not orrery._markdown "" then io.write "markdown" end`],
+  { encoding: 'utf8' });
+  return done.stdout ? `this build has no ${done.stdout}` : null;
+}
+
 const missing = !chromium ? 'chromium is not here; scripts/setup.sh tests'
-  : !playwright ? 'playwright-core is not here; scripts/setup.sh tests' : null;
+  : !playwright ? 'playwright-core is not here; scripts/setup.sh tests'
+    : findLacking();
 
 let browser;  // one for all tests of a file
 async function theBrowser() {
@@ -61,7 +76,6 @@ async function theBrowser() {
 after(async () => { if (browser) await browser.close(); });
 
 const here = __dirname;
-const interpreter = process.env.ORRERY_LUA || 'lua5.4';
 
 /** What a test gets: pages, programs and a folder, gone when it ends. */
 class Bench {

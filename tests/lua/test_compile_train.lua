@@ -25,7 +25,10 @@ t.test("a compiled run ends with the numbers of a plain one", function()
   orrery.set_threads(threads)
 end)
 
-t.test("stopped after any step and resumed, compiled, it ends in the file of a "
+-- Files of tensors need it.
+local kept = t.needing "json"
+
+kept("stopped after any step and resumed, compiled, it ends in the file of a "
   .. "plain run", function()
   local dir = files.folder()
   local function part(steps, name, compile)
@@ -98,7 +101,7 @@ t.test("a game with schedules, an average and a number that changes",
 
 -- ---- what a step may not do
 
-t.test("what cannot be done again is refused, and leaves all usable", function()
+kept("what cannot be done again is refused, and leaves all usable", function()
   local path = files.folder() .. "/x.safetensors"
   local function refused(pattern, fn)
     local step = orrery.compile(fn)

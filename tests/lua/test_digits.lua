@@ -32,8 +32,10 @@ local function pairs_of(prefix)
   return table.concat(list)
 end
 
+local with_gzip = t.needing "gzip"
+
 -- Counted in the original files.
-t.test("the digits have the classes of MNIST's first 10,000", function()
+with_gzip("the digits have the classes of MNIST's first 10,000", function()
   local images = assert(orrery.io.read_idx(digits .. "images-idx3-ubyte.gz"))
   local labels = assert(orrery.io.read_idx(digits .. "labels-idx1-ubyte.gz"))
   t.equal({ images:shape() }, { 10000, 28, 28 })
@@ -42,7 +44,7 @@ t.test("the digits have the classes of MNIST's first 10,000", function()
   t.equal(counts, { 1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978 })
 end)
 
-t.test("the digits are shuffled: halves hold the classes alike", function()
+with_gzip("the digits are shuffled: halves hold the classes alike", function()
   local labels = assert(orrery.io.read_idx(digits .. "labels-idx1-ubyte.gz"))
   for digit = 0, 9 do
     local hits = labels:eq(digit)

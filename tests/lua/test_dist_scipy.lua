@@ -15,6 +15,7 @@ end
 if not python then
   return t.skip("distributions beside SciPy", "no python3 here has scipy")
 end
+local test = t.needing "json"
 
 local n = 40
 local random = orrery.Generator(4)
@@ -84,7 +85,7 @@ local function answers(case)
   return json.read(folder .. "/answers.json")
 end
 
-t.test("densities, distribution functions and entropies are SciPy's",
+test("densities, distribution functions and entropies are SciPy's",
   function()
     local a, b, c, v = column(-2, 2), column(0.2, 3), column(0.3, 12),
       orrery.randn({ n }, { dtype = "float64", generator = random })

@@ -34,7 +34,8 @@ local list = blocks(root .. "/README.md", "lua")
 t.test("the README holds programs", function() t.ok(#list > 0) end)
 
 for i, program in ipairs(list) do
-  t.test(("program %d of the README runs"):format(i), function()
+  local test = t.needing(t.libraries(program))
+  test(("program %d of the README runs"):format(i), function()
     local ok, said = run(program)
     t.ok(ok, said)
   end)

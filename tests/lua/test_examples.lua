@@ -28,8 +28,10 @@ end
 
 for _, path in ipairs(examples) do
   local name = path:match "[^/]*$"
+  local libraries = { t.libraries(files.read(path)) }
 
-  t.test(name .. " replays, and its figures hold", function()
+  local test = t.needing("json", "png", table.unpack(libraries))
+  test(name .. " replays, and its figures hold", function()
     local result = assert(replay.run(path, { quick = true }))
     t.equal({ result.status, result.message }, { "done", nil })
     t.ok(#result.figures > 0)
@@ -37,7 +39,8 @@ for _, path in ipairs(examples) do
     compared(result)
   end)
 
-  t.test(name .. " runs by itself", function()
+  test = t.needing(table.unpack(libraries))
+  test(name .. " runs by itself", function()
     local folder = files.folder()
     local pipe = io.popen(("cd '%s' && '%s' '%s' --quick 2>&1"):format(folder,
       files.interpreter(), path))

@@ -48,7 +48,8 @@ for _, name in ipairs(guides.names()) do
     blocks[#blocks + 1] = code
   end
   if #blocks > 0 then
-    t.test(name .. ": what it shows runs", function()
+    local test = t.needing(t.libraries(table.concat(blocks)))
+    test(name .. ": what it shows runs", function()
       local folder = files.folder()
       for i, code in ipairs(blocks) do
         local file = assert(io.open(folder .. "/block.lua", "w"))

@@ -19,6 +19,7 @@ local chromium = program()
 if not chromium then
   return t.skip("typing into the search box", "there is no chromium here")
 end
+local test = t.needing "json"
 
 --- A browser with one page open. Messages are JSON texts that end in a zero.
 local Browser = {}
@@ -110,7 +111,7 @@ local function on_page(browser)
   return ids
 end
 
-t.test("typing into the search box leaves what matches, and all comes back",
+test("typing into the search box leaves what matches, and all comes back",
   function()
     local browser <close> = start()
     local path = browser.folder .. "/help.html"

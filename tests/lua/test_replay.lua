@@ -254,7 +254,9 @@ t.test("settings take the small ones only when asked", function()
     replay.settings, { steps = 1, quick = { stebs = 1 } })
 end)
 
-t.test("a figure and shown images become pictures in the page", function()
+local pictured = t.needing "png"
+
+pictured("a figure and shown images become pictures in the page", function()
   local result = run
     "-- %%\nshow(orrery.rand(8, 8))\nplot.grid(rand(4, 5, 5))\n"
   t.equal(shown(result, 1), { "picture", "picture" })
@@ -263,7 +265,7 @@ t.test("a figure and shown images become pictures in the page", function()
   t.equal(count, 2)
 end)
 
-t.test("a film plays in the page, or shows some frames of it", function()
+pictured("a film plays in the page, or shows some frames of it", function()
   local result = run "-- %%\nplot.animation(rand(3, 8, 10))\n"
   t.ok(page(result):find("<img alt='picture' class='pixels' width='%d+' "
     .. "src='data:image/%l+;base64,"))

@@ -39,7 +39,7 @@ show(rand(4, 4))
 print "end"
 ]]
 
-t.test("a replay prints its figures and writes page, table and pictures",
+t.needing "png"("a replay prints its figures and writes page, table, pictures",
   function()
     write("two.lua", good)
     local said, status = orr "replay two.lua"
@@ -96,7 +96,11 @@ t.test("Ctrl-C leaves the page of what was done", function()
   t.ok(html:find("was interrupted", 1, true))
 end)
 
-t.test("a notebook holds cells and what they showed", function()
+local with_json = t.needing "json"
+
+local pictured = t.needing("json", "png")
+
+pictured("a notebook holds cells and what they showed", function()
   write("two.lua", good)
   local said, status = orr "replay two.lua -o two.html --ipynb two.ipynb"
   t.equal(status, 0, said)
@@ -114,7 +118,7 @@ t.test("a notebook holds cells and what they showed", function()
   t.ok(nb.cells[3].outputs[1].data["image/png"]:find "^iVBORw0KGgo")
 end)
 
-t.test("a notebook with an error in it is written too", function()
+with_json("a notebook with an error in it is written too", function()
   write("worse.lua", "-- %%\nerror 'boom'\n-- %%\nx()\n")
   orr "replay worse.lua -o worse.html --ipynb worse.ipynb"
   local nb = assert(json.read(folder .. "/worse.ipynb"))
@@ -122,7 +126,7 @@ t.test("a notebook with an error in it is written too", function()
   t.ok(nb.cells[2].execution_count == json.null)
 end)
 
-t.test("a Lua notebook comes back as the file it was made from", function()
+with_json("a Lua notebook comes back as the file it was made from", function()
   write("two.lua", good:gsub("]\n%-%- %%%%", "]\n\n-- %%%%"))
   orr "replay two.lua -o two.html --ipynb two.ipynb"
   local said, status = orr "notebook two.ipynb -o again.lua"
@@ -131,7 +135,7 @@ t.test("a Lua notebook comes back as the file it was made from", function()
     :gsub("} }%]\n%-%-", "} }]\n\n--")))
 end)
 
-t.test("code of another language becomes comments", function()
+with_json("code of another language becomes comments", function()
   assert(json.write(folder .. "/py.ipynb", { nbformat = 4, nbformat_minor = 2,
     metadata = { kernelspec = { name = "python3", language = "python" } },
     cells = {
@@ -147,7 +151,7 @@ t.test("code of another language becomes comments", function()
     .. "another with -o\n", 1 })
 end)
 
-t.test("what is no notebook is refused", function()
+with_json("what is no notebook is refused", function()
   write("no.ipynb", "{}")
   local said, status = orr "notebook no.ipynb -o no.lua"
   t.equal({ said, status }, { "orrery: notebook: no.ipynb: it has no cells; "
@@ -165,7 +169,7 @@ end
 local python = has "/usr/bin/python3 -c 'import nbformat'" and
   "/usr/bin/python3" or has "python3 -c 'import nbformat'" and "python3"
 if python then
-  t.test("Jupyter's own checker takes the notebooks", function()
+  with_json("Jupyter's own checker takes the notebooks", function()
     write("two.lua", good .. "-- %% [raw]\n-- r\n-- %%\nerror '\\255'\n")
     orr "replay two.lua -o two.html --ipynb two.ipynb"
     local said, status = shell(python .. [[ -W error -c '
@@ -180,7 +184,7 @@ else
 end
 
 if has "jupytext --version" then
-  t.test("Jupytext reads the cells that a replay runs", function()
+  with_json("Jupytext reads the cells that a replay runs", function()
     write("two.lua", good)
     orr "replay two.lua -o two.html --ipynb two.ipynb"
     shell "jupytext --to ipynb -o theirs.ipynb two.lua"

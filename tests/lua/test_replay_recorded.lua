@@ -58,13 +58,15 @@ replay.check("b", 2, 1, { relation = ">" })
 show(rand(40, 100))
 ]]
 
-t.test("the same replay is as recorded", function()
+local kept = t.needing("json", "png")
+
+kept("the same replay is as recorded", function()
   record(text)
   local drift, notes = recorded.compare(run(text))
   t.equal({ drift, notes }, { {}, {} })
 end)
 
-t.test("figures may move within their tolerance", function()
+kept("figures may move within their tolerance", function()
   record(text)
   t.equal(recorded.compare(run((text:gsub("1%.0", "1.4")))), {})
   t.equal(recorded.compare(run((text:gsub("2, 1", "9, 1")))), {})
@@ -73,7 +75,7 @@ t.test("figures may move within their tolerance", function()
     { "a: 1.4, recorded 0.6 (0.5)" })
 end)
 
-t.test("what is gone, new, or drawn otherwise is told", function()
+kept("what is gone, new, or drawn otherwise is told", function()
   record(text)
   t.equal(recorded.compare(run((text:gsub('"a"', '"c"')))), {
     "c: it was not recorded",
@@ -88,7 +90,7 @@ t.test("what is gone, new, or drawn otherwise is told", function()
     { "2 pictures, recorded 1" })
 end)
 
-t.test("small and full settings are recorded side by side", function()
+kept("small and full settings are recorded side by side", function()
   record(text)
   local drift, why = recorded.compare(run(text, true))
   t.equal({ drift == nil, why }, { true, "replay: " .. folder
@@ -99,7 +101,7 @@ t.test("small and full settings are recorded side by side", function()
   t.equal(recorded.compare(run(text)), {})
 end)
 
-t.test("numbers that are none are recorded too", function()
+kept("numbers that are none are recorded too", function()
   local odd = "replay.check('n', 0/0, 0, { abs = 1 })\n"
     .. "replay.check('i', -1/0, 0, { abs = 1 })\n"
   record(odd)
@@ -110,7 +112,7 @@ end)
 
 local program = (os.getenv "ORRERY_BUILD_DIR" or "build") .. "/orrery"
 
-t.test("the command compares, and fails on drift", function()
+kept("the command compares, and fails on drift", function()
   local function orr(words)
     local pipe = io.popen(("'%s' replay '%s/file.lua' -o '%s/p.html' %s 2>&1")
       :format(program, folder, folder, words))

@@ -63,7 +63,10 @@ t.test("larger layers give the same bits with one thread and two", function()
   t.equal(two, one)
 end)
 
-t.test("stopped after any step and resumed, a run ends in the same file",
+-- Checkpoints are safetensors files.
+local kept = t.needing "json"
+
+kept("stopped after any step and resumed, a run ends in the same file",
   function()
     local dir = temporary()
     local function part(steps, name)
@@ -98,7 +101,7 @@ local function killed_after(seconds, path, steps)
   return false
 end
 
-t.test("killed at random moments and run again, a run ends in the same file",
+kept("killed at random moments and run again, a run ends in the same file",
   function()
     local dir, path = temporary()
     local whole, steps = dir .. "/whole.safetensors", 150
@@ -269,7 +272,7 @@ end)
 
 -- -------------------------------------------------------------- checkpoints
 
-t.test("a damaged checkpoint falls back to the one before", function()
+kept("a damaged checkpoint falls back to the one before", function()
   local dir, path = temporary()
   local c = { path = path, every = 1 }
   train.loop(small.options(6, { checkpoint = c }))
@@ -291,7 +294,7 @@ t.test("a damaged checkpoint falls back to the one before", function()
   clean(dir)
 end)
 
-t.test("a checkpoint between its two renames is found", function()
+kept("a checkpoint between its two renames is found", function()
   local dir, path = temporary()
   train.loop(small.options(3, { checkpoint = path }))
   assert(os.rename(path, dir .. "/run.new.safetensors"))
@@ -301,7 +304,7 @@ t.test("a checkpoint between its two renames is found", function()
   clean(dir)
 end)
 
-t.test("a checkpoint of another model is refused in one sentence", function()
+kept("a checkpoint of another model is refused in one sentence", function()
   local dir, path = temporary()
   train.loop(small.options(2, { checkpoint = path }))
   local o = small.options(4, { checkpoint = path })
@@ -315,7 +318,7 @@ t.test("a checkpoint of another model is refused in one sentence", function()
   clean(dir)
 end)
 
-t.test("without `every` a checkpoint is written at the end of each epoch",
+kept("without `every` a checkpoint is written at the end of each epoch",
   function()
     local dir, path = temporary()
     local o = small.options(nil, { epochs = 3, checkpoint = path })

@@ -65,8 +65,9 @@ function doctor.report()
   row("threads", ("%d of %d cores"):format(m.threads, m.cores))
   row("line editing", has_host and host.libedit and "libedit" or
     "no: built without libedit")
-  row("runs", core._sqlite and "kept, by SQLite " .. core._sqlite.version or
-    "not kept: built without SQLite")
+  local missing = require("orrery.runs.store").missing()
+  row("runs", missing and "not kept: " .. missing
+    or "kept, by SQLite " .. core._sqlite.version)
   row("live view", core._http and "orrery watch, by libmicrohttpd "
     .. core._http.version or "none: built without libmicrohttpd")
   row("charts", on_path "gnuplot" or "no files, only in characters: install "

@@ -36,7 +36,7 @@ local schema = {
 ---@return string?
 function Store.missing()
   if not core._sqlite then return "built without SQLite" end
-  if not core._io.decode_json then return "built without JSON" end
+  if not core._io.features.json then return "built without jansson" end
 end
 
 -- SQLite does not wait for others when it changes the journal's kind.
