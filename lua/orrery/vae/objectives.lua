@@ -18,7 +18,8 @@ local objectives = {}
 local at = schedules.at
 local log_normal, log_standard = sampled.log_normal, sampled.log_standard
 
--- One draw: what every objective needs of it.
+--- One draw and its terms: what most objectives are made of.
+---@return table  mean, logvar, z, kl [B, L]; rec, the mean over the batch
 local function drawn(model, x, o)
   if not model:closed() then
     blame("vae: this objective needs a Gaussian posterior and the prior "
@@ -30,6 +31,7 @@ local function drawn(model, x, o)
   return { mean = mean, logvar = logvar, z = z, rec = rec,
     kl = F.kl_normal(mean, logvar) }
 end
+objectives.drawn = drawn
 
 --- -ELBO with a weight on the KL term (Kingma & Welling 2014; Higgins et al.
 --- 2017): in closed form, or sampled from the one draw, as it is for a model
