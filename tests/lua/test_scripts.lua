@@ -6,17 +6,19 @@ local files = require "orrery.testing.files"
 local root = os.getenv "ORRERY_SOURCE_DIR" or "."
 local interpreter = files.interpreter()
 
--- Name, words that keep it short, columns of its table; the first two are also
--- killed and run again.
+-- Name, words that keep it short, columns of its table; all but the last are
+-- also killed and run again. A checkpoint is written after an epoch or so many
+-- steps: there is more to do after the first.
 local scripts = {
   { "categorical_vae", "estimator=score steps=60", { "-ELBO", "used" } },
   { "iwae", "k=2 steps=60", { "-L1", "-log p" } },
-  { "cs_vae", "lambda=1 epochs=1 images=500", { "reach" } },
-  { "conditional_vae", "model=conditional epochs=1 images=500",
+  { "cs_vae", "lambda=1 epochs=3 images=500", { "reach" } },
+  { "conditional_vae", "model=conditional epochs=3 images=500",
     { "as asked" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { categorical_vae = true, iwae = true }
+local killed = { categorical_vae = true, iwae = true, cs_vae = true,
+  conditional_vae = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,
