@@ -106,6 +106,37 @@ t.test("posteriors apart tell log N nats of the example, alike ones none",
     near(metrics.posterior_information(groups, narrow), math.log(2), 1e-9)
   end)
 
+t.test("the parts of the KL term: latents that go together are correlated",
+  function()
+    local n = 12
+    local narrow = orrery.full({ n, 2 }, -8, f64)
+    local at = orrery.range(1, n, f64):unsqueeze(2) * 1000
+    -- All of one latent is known from the other: log n.
+    near(metrics.total_correlation(orrery.cat({ at, at * -1 }, 2), narrow),
+      math.log(n), 1e-9)
+    -- Every one of 3 places meets every one of 4: none.
+    local a = orrery.tensor({ 0, 1, 2 }, f64):repeat_interleave(4)
+    local b = orrery.tensor({ 0, 1, 2, 3 }, f64):tile { 3 }
+    local apart = orrery.stack({ a, b }, 2) * 1000
+    near(metrics.total_correlation(apart, narrow), 0, 1e-9)
+    -- The three add up to the mean of log q(z | x) / p(z) over the same draws.
+    local g = orrery.Generator(4)
+    local mean = orrery.randn({ 30, 3 }, { dtype = "float64", generator = g })
+    local logvar = mean:flip(1) * 0.3
+    local parts = metrics.kl_parts(mean, logvar,
+      { generator = orrery.Generator(5) })
+    local eps = orrery.randn({ 30, 3 }, { dtype = "float64",
+      generator = orrery.Generator(5) })
+    local z = mean + (logvar * 0.5):exp() * eps
+    near(parts.information + parts.correlation + parts.dimensions,
+      ((z ^ 2 - eps ^ 2 - logvar) * 0.5):sum(2):mean():item(), 1e-9)
+  end)
+
+t.test("means and log-variances of unlike shapes are refused", function()
+  t.fails("kl_parts: mean is [2, 3], logvar is [2, 2]; match them",
+    metrics.kl_parts, orrery.zeros(2, 3), orrery.zeros(2, 2))
+end)
+
 t.test("neighbours and a line tell classes apart, and noise not", function()
   local noise = orrery.Generator(3)
   local function cloud(n)

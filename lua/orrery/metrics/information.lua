@@ -1,6 +1,7 @@
 --- How much codes tell about factors: mutual information, and the mutual
 --- information gap (Chen et al. 2018).
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local checks = require "orrery.metrics.checks"
 local options = require "orrery.options"
 
@@ -78,29 +79,66 @@ function information.active_units(means, threshold)
     :sum():item())
 end
 
---- I(x; z) under q: the mean over examples of log q(z | x) / q(z), q(z) the
---- mixture of all N posteriors (Hoffman & Johnson 2016), at one draw each. At
---- most log N.
+-- log N(z; m, s^2) of each element.
+local function log_normal(z, m, s)
+  return ((z - m) / s) ^ 2 * -0.5 - s:log() - 0.5 * math.log(2 * math.pi)
+end
+
+--- The parts of the mean KL term (Hoffman & Johnson 2016; Chen et al. 2018, eq.
+--- 2) with q(z) the mixture of all N posteriors, at one draw each: the mutual
+--- information I(x; z), the total correlation KL(q(z) || prod_j q(z_j)) and the
+--- rest, sum_j KL(q(z_j) || N(0, 1)). N^2 L numbers are worked through.
+---@param mean orrery.Tensor  [N, L]
+---@param logvar orrery.Tensor  [N, L]
+---@param given? { generator?: orrery.Generator }
+---@return { information: number, correlation: number, dimensions: number }
+---  nats; information at most log N
+function information.kl_parts(mean, logvar, given)
+  local o = options.take("kl_parts", given, {}, { "generator" })
+  local m = checks.codes("kl_parts", mean)
+  local s = (checks.codes("kl_parts", logvar) * 0.5):exp()
+  if m:shape_str() ~= s:shape_str() then
+    blame("kl_parts: mean is %s, logvar is %s; match them", m:shape_str(),
+      s:shape_str())
+  end
+  local z = m + s * orrery.randn({ m:size(1), m:size(2) },
+    { dtype = "float64", generator = o.generator })
+  local n, joint, product = m:size(1), 0, 0
+  for first = 1, n, 100 do
+    local some = z:narrow(1, first, math.min(100, n - first + 1)):unsqueeze(2)
+    local a, b = orrery.tidy(function()
+      local each = log_normal(some, m, s)  -- [some, N, L]
+      return each:sum(3):logsumexp { axis = 2 }:sum():item(),
+        each:logsumexp { axis = 2 }:sum():item()
+    end)
+    joint, product = joint + a, product + b
+  end
+  joint = joint / n - math.log(n)
+  product = product / n - m:size(2) * math.log(n)
+  local function total(x) return x:sum(2):mean():item() end
+  return { information = total(log_normal(z, m, s)) - joint,
+    correlation = joint - product,
+    dimensions = product - total(log_normal(z, m * 0, s * 0 + 1)) }
+end
+
+--- I(x; z) under q: the mean over examples of log q(z | x) / q(z); see
+--- kl_parts.
 ---@param mean orrery.Tensor  [N, L]
 ---@param logvar orrery.Tensor  [N, L]
 ---@param given? { generator?: orrery.Generator }
 ---@return number nats
 function information.posterior_information(mean, logvar, given)
-  local o = options.take("posterior_information", given, {}, { "generator" })
-  local m = checks.codes("posterior_information", mean)
-  local s = (logvar:detach():to "float64" * 0.5):exp()
-  local dist = require "orrery.dist"
-  local q = dist.Independent(dist.Normal(m, s), 1)
-  local z = q:sample(nil, { generator = o.generator })
-  local n, sum = m:size(1), 0
-  local own = q:log_prob(z)
-  for first = 1, n, 100 do
-    local some = math.min(100, n - first + 1)
-    local all = q:log_prob(z:narrow(1, first, some):unsqueeze(2))  -- [some, N]
-    sum = sum + (own:narrow(1, first, some)
-      - all:logsumexp { axis = 2 }):sum():item()
-  end
-  return sum / n + math.log(n)
+  return information.kl_parts(mean, logvar, given).information
+end
+
+--- The total correlation of the code: how far the latents are from
+--- independent over the data; see kl_parts.
+---@param mean orrery.Tensor  [N, L]
+---@param logvar orrery.Tensor  [N, L]
+---@param given? { generator?: orrery.Generator }
+---@return number nats  0 or more, but for the error of the draws
+function information.total_correlation(mean, logvar, given)
+  return information.kl_parts(mean, logvar, given).correlation
 end
 
 return information
