@@ -55,6 +55,17 @@ function RelaxedBernoulli:log_prob(x)
   return t:log() + gap - gap:softplus() * 2 - x:log() - (-x):log1p()
 end
 
+-- A logistic number around the log odds, cooled and squashed.
+function RelaxedBernoulli:cdf(x)
+  x = orrery.is_tensor(x) and x or orrery.tensor(x, { dtype = self.dtype })
+  return (x:clamp(0, 1):logit() * self.temperature - self.discrete:log_odds())
+    :sigmoid()
+end
+function RelaxedBernoulli:icdf(u)
+  u = orrery.is_tensor(u) and u or orrery.tensor(u, { dtype = self.dtype })
+  return ((u:logit() + self.discrete:log_odds()) / self.temperature):sigmoid()
+end
+
 --- RelaxedOneHotCategorical(temperature, { probs = } or { logits = }): rows
 --- [..., K] of positive numbers that add up to 1.
 ---@class orrery.dist.RelaxedOneHotCategorical: orrery.dist.Distribution

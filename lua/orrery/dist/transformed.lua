@@ -7,6 +7,10 @@ local options = require "orrery.options"
 local transforms = require "orrery.dist.transforms"
 local Normal = require("orrery.dist.location_scale").Normal
 
+local function as_tensor(x)
+  return orrery.is_tensor(x) and x or orrery.tensor(x, { dtype = "float64" })
+end
+
 ---@class orrery.dist.Transformed: orrery.dist.Distribution
 ---@field base orrery.dist.Distribution
 ---@field transform table  forward and inverse, see orrery.dist.transforms
@@ -38,19 +42,28 @@ function Transformed:draw(shape, generator)
 end
 
 function Transformed:log_prob(y)
-  y = orrery.is_tensor(y) and y or orrery.tensor(y, { dtype = "float64" })
+  y = as_tensor(y)
   local x, slope = self.transform:inverse(y)
   for _ = 1, #self.event_shape do slope = slope:sum(-1) end
   return self.base:log_prob(x) - slope
 end
 
 -- All transforms here rise, but an affine one of negative scale.
+local function rises(self, like)
+  return self.transform:forward(like:new_ones {})
+    :gt((self.transform:forward(like:new_zeros {})))
+end
+
 function Transformed:cdf(y)
-  y = orrery.is_tensor(y) and y or orrery.tensor(y, { dtype = "float64" })
-  local rises = self.transform:forward(y:new_ones {})
-    :gt((self.transform:forward(y:new_zeros {})))
+  y = as_tensor(y)
   local share = self.base:cdf((self.transform:inverse(y)))
-  return orrery.where(rises, share, 1 - share)
+  return orrery.where(rises(self, y), share, 1 - share)
+end
+
+function Transformed:icdf(u)
+  u = as_tensor(u)
+  local x = self.base:icdf(orrery.where(rises(self, u), u, 1 - u))
+  return (self.transform:forward(x))
 end
 
 --- LogNormal(loc, scale): e^x, x normal.
@@ -65,7 +78,7 @@ function LogNormal.__tostring(self)
 end
 function LogNormal:entropy() return self.base:entropy() + self.base:mean() end
 function LogNormal:cdf(y)
-  y = orrery.is_tensor(y) and y or orrery.tensor(y, { dtype = "float64" })
+  y = as_tensor(y)
   return self.base:cdf(y:clamp { min = 0 }:log())
 end
 function LogNormal:icdf(u) return self.base:icdf(u):exp() end
