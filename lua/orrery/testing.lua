@@ -76,6 +76,22 @@ function t.test(name, fn)
   return run_alone(name, checked(fn))
 end
 
+--- Declares the test of a figure that is known in closed form.
+---@param id string  the figure's number, "F031"
+---@param what string  the formula in words
+---@param want number
+---@param tolerance number  absolute
+---@param measure fun(): orrery.Tensor|number  the library's own value
+function t.fact(id, what, want, tolerance, measure)
+  t.test(id .. " " .. what, function()
+    local got = measure()
+    if is_tensor(got) then got = got:item() end
+    if not (math.abs(got - want) <= tolerance) then
+      fail("%s is %.10g, wanted %.10g", id, got, want)
+    end
+  end)
+end
+
 --- Declares a test that cannot run here; it is named and counted as skipped.
 ---@param name string
 ---@param reason string  what is missing

@@ -18,23 +18,24 @@ end
 local function line(z) return z end
 local function square(z) return z ^ 2 end
 
--- Facts F001 to F018 of the list of exercises.
+-- Drawn; tests/lua/test_facts_estimators.lua has them exactly.
 local pi = math.pi
 local cases = {
-  { estimators.pathwise(), line, 1, 1, 0 },
-  { estimators.score(), line, 1, 1, 3 },
-  { estimators.score { baseline = 1 }, line, 1, 1, 2 },
-  { estimators.measure { coupled = false }, line, 1, 1, (4 - pi) / (2 * pi) },
-  { estimators.measure(), line, 1, 1, (4 - pi) / pi },
-  { estimators.pathwise(), square, 1, 2, 4 },
-  { estimators.score(), square, 1, 2, 30 },
-  { estimators.score(), square, 0, 0, 15 },
-  { estimators.score { baseline = 1 }, square, 1, 2, 23 },
-  { estimators.score { baseline = 2 }, square, 1, 2, 18 },
-  { estimators.score { baseline = 4 }, square, 1, 2, 14 },
+  { estimators.pathwise(), line, 1, 1, 0 },  -- F005
+  { estimators.score(), line, 1, 1, 3 },  -- F006
+  { estimators.score { baseline = 1 }, line, 1, 1, 2 },  -- F007
+  { estimators.measure { coupled = false }, line, 1, 1,
+    (4 - pi) / (2 * pi) },  -- F008
+  { estimators.measure(), line, 1, 1, (4 - pi) / pi },  -- F009
+  { estimators.pathwise(), square, 1, 2, 4 },  -- F010
+  { estimators.score(), square, 1, 2, 30 },  -- F011
+  { estimators.score(), square, 0, 0, 15 },  -- F012
+  { estimators.score { baseline = 1 }, square, 1, 2, 23 },  -- F013
+  { estimators.score { baseline = 2 }, square, 1, 2, 18 },  -- F014
+  { estimators.score { baseline = 4 }, square, 1, 2, 14 },  -- F016
   { estimators.measure { coupled = false }, square, 1, 2,
-    8 / pi - 2 + 4 / pi },
-  { estimators.measure(), square, 1, 2, 16 / pi - 4 },
+    8 / pi - 2 + 4 / pi },  -- F017
+  { estimators.measure(), square, 1, 2, 16 / pi - 4 },  -- F018
 }
 
 t.test("means and variances on lines and squares are the closed forms",
