@@ -79,9 +79,10 @@ function Score:surrogate(f, law, context)
 end
 
 --- NVIL (Mnih & Gregor 2014): a learned baseline, then the running mean taken
---- and the running standard deviation divided by where it is over 1.
+--- and the running standard deviation divided by where it is over 1. That makes
+--- the gradient shorter: terms beside it (`rescales`) must go through it too.
 ---@class orrery.estimators.NVIL: orrery.estimators.Score
-local NVIL = Score:subclass "NVIL"
+local NVIL = Score:subclass("NVIL", { rescales = true })
 
 ---@param given? { net?: orrery.nn.Module, lr?: number, decay?: number }
 function NVIL:init(given)

@@ -59,6 +59,19 @@ function Categorical:cost_of(x)
   end
 end
 
+-- For an estimator that changes the length of its gradient: the KL term, beta
+-- times log q(z | x) / p(z) of the draw, is part of what it estimates, lest the
+-- shortened gradient of rec be drowned by the full one of kl.
+local function whole_cost(self, x, logits, beta, seen)
+  local rec_of, prior = self:cost_of(x), -self.variables
+    * math.log(self.classes)
+  local q = dist.Independent(law(logits:detach()), 1)
+  return function(z)
+    seen.rec = rec_of(z)
+    return seen.rec + (q:log_prob(z) - prior) * beta
+  end
+end
+
 --- What is minimised: the mean of rec + beta kl, nats per image.
 ---@param x orrery.Tensor
 ---@param given? table  estimator = Gumbel-softmax at 0.5, beta = 1, generator
@@ -68,9 +81,16 @@ function Categorical:loss(x, given)
   local o = options.take("vae.Categorical", given, { beta = 1,
     estimator = estimators.gumbel_softmax() }, { "generator" })
   local logits = self:logits(x)
-  local rec = o.estimator:through(self:cost_of(x), law, { logits },
-    { generator = o.generator, input = x:flatten(2) }):mean()
   local kl = self:kl(logits):sum(2):mean()
+  local through = { generator = o.generator, input = x:flatten(2) }
+  if o.estimator.rescales then
+    local seen = {}
+    local loss = o.estimator:through(whole_cost(self, x, logits, o.beta, seen),
+      law, { logits }, through):mean()
+    return loss, { rec = seen.rec:mean(), kl = kl }
+  end
+  local rec = o.estimator:through(self:cost_of(x), law, { logits }, through)
+    :mean()
   return rec + kl * o.beta, { rec = rec, kl = kl }
 end
 
