@@ -18,9 +18,10 @@ local optim, plot, vae = orrery.optim, orrery.plot, orrery.vae
 local run = orrery.experiment {
   name = "categorical_vae",
   knobs = {
-    estimator = { { "gumbel", "score", "loo", "nvil" },
+    estimator = { { "gumbel", "score", "loo", "learned" },
       "how gradients get through", one_of = { "gumbel", "gumbel_hard",
-        "straight_through", "score", "plain", "loo", "nvil", "rebar" } },
+        "straight_through", "score", "plain", "loo", "learned", "nvil",
+        "rebar" } },
     variables = { 20, "latents", min = 1 },
     classes = { 10, "classes of each", min = 2 },
     steps = { 3000, "updates", min = 1 },
@@ -32,6 +33,12 @@ local run = orrery.experiment {
   step = "step",
   quick = { steps = 60, estimator = { "gumbel", "score" } },
 }
+
+-- What foretells the reconstruction of an image.
+local function critic()
+  return { lr = 1e-3, net = nn.Sequential { nn.Linear(784, 100), nn.ReLU(),
+    nn.Linear(100, 1) } }
+end
 
 local function estimator_of(k)
   local kinds = {
@@ -45,46 +52,36 @@ local function estimator_of(k)
     loo = function()
       return estimators.score { baseline = "loo", draws = 2 }
     end,
-    nvil = function()
-      return estimators.nvil { lr = 1e-3, net = nn.Sequential {
-        nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 1) } }
+    learned = function()
+      return estimators.score { baseline = estimators.learned(critic()) }
     end,
+    nvil = function() return estimators.nvil(critic()) end,
     rebar = function() return estimators.rebar() end,
   }
   return kinds[k.estimator]()
 end
 
 function run.trial(k, log)
-  local digits, why = data.mnist {
-    dir = k.data ~= "embedded" and k.data or nil }
-  if not digits then error(why, 0) end
-  local held = k.quick and digits.test:subset(1, 200) or digits.test
-  held = held:everything()
+  local digits = assert(data.mnist { dir = k.data,
+    held = k.quick and 200 or 0 })
+  local held = digits.test:everything()
   local model = vae.Categorical { variables = k.variables,
     classes = k.classes }
   local estimator = estimator_of(k)
-  local opt = optim.Adam(model, { lr = k.lr })
-  local noise = log:generator "noise"
   local m
-  log:steps {
-    steps = k.steps, every = math.max(1, k.steps // 6),
-    objects = { model = model, opt = opt, estimator = estimator },
-    batches = digits.train:batches(k.batch, { shuffle = true,
-      drop_last = true, generator = log:generator "order" }),
-    update = function(x, _, step)
-      estimator.temperature = math.max(k.coldest, math.exp(-5e-4 * step))
-      local loss, terms = model:loss(x, { estimator = estimator,
-        generator = noise })
-      opt:minimize(loss)
-      return { loss = loss, rec = terms.rec, kl = terms.kl }
+  vae.train(log, model, {
+    opt = optim.Adam(model, { lr = k.lr }), images = digits.train,
+    steps = k.steps, batch = k.batch, drop_last = true,
+    objects = { estimator = estimator },
+    loss = function(x, _, c)
+      estimator.temperature = math.max(k.coldest, math.exp(-5e-4 * c.step))
+      return model:loss(x, { estimator = estimator, generator = c.generator })
     end,
-    mark = function(step, means)
+    mark = function(step)
       m = model:measure(held)
-      log:scalar("training reconstruction", step, means.rec)
-      log:scalar("training KL", step, means.kl)
       log:scalar("held-out -ELBO", step, -m.elbo)
     end,
-  }
+  })
   m = m or model:measure(held)
   log:image("reconstructions", vae.pictures.reconstructions(model,
     held:narrow(1, 1, 32)))

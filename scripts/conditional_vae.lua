@@ -24,8 +24,8 @@ local run = orrery.experiment {
     batch = { 128, "images per step", min = 1 },
     lr = { 1e-3, "learning rate of Adam", min = 0 },
     images = { 0, "training images to use, 0 for all", min = 0 },
+    data = { "embedded", "embedded, or a folder with the MNIST files" },
   },
-  step = "step",
   quick = { epochs = 2, images = 1000 },
 }
 
@@ -56,33 +56,19 @@ local function separability(codes, labels)
 end
 
 function run.trial(k, log)
-  local digits = assert(data.mnist {})
-  local train = digits.train
-  if k.images > 0 then train = train:subset(1, k.images) end
-  local held = k.quick and digits.test:subset(1, 300) or digits.test
-  local images, labels = held:everything()
+  local digits = assert(data.mnist { dir = k.data, images = k.images,
+    held = k.quick and 300 or 0 })
+  local images, labels = digits.test:everything()
   local model = k.model == "plain" and vae.mlp { latent = k.latent }
     or vae.Conditional { latent = k.latent }
   local function given(y)
     return k.model == "plain" and model or model:given(y)
   end
-  local opt = optim.Adam(model, { lr = k.lr })
-  local noise = log:generator "noise"
-  local batches = train:batches(k.batch, { shuffle = true,
-    generator = log:generator "order" })
-  log:steps {
-    steps = k.epochs * #batches, every = #batches, batches = batches,
-    objects = { model = model, opt = opt },
-    update = function(x, y)
-      local loss, terms = given(y):loss(x, { generator = noise })
-      opt:minimize(loss)
-      return { loss = loss, rec = terms.rec, kl = terms.kl }
-    end,
-    mark = function(step, means)
-      log:scalar("training reconstruction", step, means.rec)
-      log:scalar("training KL", step, means.kl)
-    end,
-  }
+  vae.train(log, model, {
+    opt = optim.Adam(model, { lr = k.lr }), images = digits.train,
+    epochs = k.epochs, batch = k.batch,
+    loss = function(x, y, c) return given(y):loss(x, c) end,
+  })
   local m = vae.measure(given(labels), images, { batch = images:size(1) })
   local wanted = orrery.range(1, 10, { dtype = "int64" }):tile { 20 }
   local drawn = orrery.no_grad(function()
@@ -95,7 +81,7 @@ function run.trial(k, log)
   if k.latent == 2 then
     log:image("codes", vae.pictures.scatter(m.means, labels))
   end
-  local judge = classifier(train, k.quick and 5 or 3)
+  local judge = classifier(digits.train, k.quick and 5 or 3)
   return { elbo = m.elbo, rec = m.rec, kl = m.kl,
     knn = separability(m.means, labels),
     judged = judge(images):eq(labels):float():mean():item(),

@@ -25,39 +25,23 @@ local run = orrery.experiment {
     batch = { 128, "images per step", min = 1 },
     lr = { 1e-3, "learning rate of Adam", min = 0 },
     images = { 0, "training images to use, 0 for all", min = 0 },
+    data = { "embedded", "embedded, or a folder with the MNIST files" },
   },
-  step = "step",
   quick = { epochs = 2, images = 1000, lambda = { 1.0, 10.0 } },
 }
 
 function run.trial(k, log)
-  local digits = assert(data.mnist {})
-  local train = digits.train
-  if k.images > 0 then train = train:subset(1, k.images) end
-  local held = k.quick and digits.test:subset(1, 300) or digits.test
-  held = held:everything()
+  local digits = assert(data.mnist { dir = k.data, images = k.images,
+    held = k.quick and 300 or 0 })
+  local held = digits.test:everything()
   local model = vae.mlp { latent = k.latent }
-  local opt = optim.Adam(model, { lr = k.lr })
-  local noise = log:generator "noise"
-  local objective = k.divergence == "cs"
-    and vae.objectives.cauchy_schwarz { lambda = k.lambda }
-    or vae.objectives.elbo { beta = k.lambda }
-  local batches = train:batches(k.batch, { shuffle = true,
-    generator = log:generator "order" })
-  log:steps {
-    steps = k.epochs * #batches, every = #batches, batches = batches,
-    objects = { model = model, opt = opt },
-    update = function(x)
-      local loss, terms = model:loss(x, { objective = objective,
-        generator = noise })
-      opt:minimize(loss)
-      return { loss = loss, rec = terms.rec, kl = terms.kl }
-    end,
-    mark = function(step, means)
-      log:scalar("training reconstruction", step, means.rec)
-      log:scalar("training KL", step, means.kl)
-    end,
-  }
+  vae.train(log, model, {
+    opt = optim.Adam(model, { lr = k.lr }), images = digits.train,
+    epochs = k.epochs, batch = k.batch,
+    objective = k.divergence == "cs"
+      and vae.objectives.cauchy_schwarz { lambda = k.lambda }
+      or vae.objectives.elbo { beta = k.lambda },
+  })
   local m = vae.measure(model, held)
   log:image("reconstructions", vae.pictures.reconstructions(model,
     held:narrow(1, 1, 32)))

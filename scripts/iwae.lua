@@ -44,42 +44,30 @@ local function build(k)
 end
 
 function run.trial(k, log)
-  local digits, why = data.mnist {
-    dir = k.data ~= "embedded" and k.data or nil }
-  if not digits then error(why, 0) end
+  local digits = assert(data.mnist { dir = k.data, held = k.held })
   -- One binarisation of the held-out images, the same for every trial.
-  local held = digits.test:subset(1, math.min(k.held, #digits.test))
-    :everything()
-  held = orrery.bernoulli(held, { generator = orrery.Generator(1) })
-  local model = build(k)
-  local opt = optim.Adam(model, { lr = k.lr, eps = 1e-4 })
-  local noise, pixels = log:generator "noise", log:generator "pixels"
-  local objective = vae.objectives.iwae { k = k.k }
+  local held = orrery.bernoulli((digits.test:everything()),
+    { generator = orrery.Generator(1) })
+  local model, pixels = build(k), log:generator "pixels"
   local function bound(draws)
-    return vae.nll(model, held, { samples = draws }).nll
+    return vae.nll(model, held, { samples = math.min(draws, k.draws) }).nll
   end
-  log:steps {
-    steps = k.steps, every = math.max(1, k.steps // 6),
-    objects = { model = model, opt = opt },
-    batches = digits.train:batches(k.batch, { shuffle = true,
-      drop_last = true, generator = log:generator "order" }),
-    update = function(x)
-      local loss, terms = model:loss(
-        orrery.bernoulli(x, { generator = pixels }),
-        { objective = objective, generator = noise })
-      opt:minimize(loss)
-      return { loss = loss, rec = terms.rec, kl = terms.kl }
+  vae.train(log, model, {
+    opt = optim.Adam(model, { lr = k.lr, eps = 1e-4 }), images = digits.train,
+    steps = k.steps, batch = k.batch, drop_last = true,
+    objective = vae.objectives.iwae { k = k.k },
+    loss = function(x, _, c)
+      return model:loss(orrery.bernoulli(x, { generator = pixels }), c)
     end,
-    mark = function(step, means)
-      log:scalar("training bound", step, means.loss)
+    mark = function(step)
       log:scalar("held-out, one draw", step, bound(1))
-      log:scalar("held-out, 50 draws", step, bound(math.min(50, k.draws)))
+      log:scalar("held-out, 50 draws", step, bound(50))
     end,
-  }
+  })
   log:image("samples", vae.pictures.samples(model))
   local means = orrery.no_grad(function() return (model:encode(held)) end)
-  return { L1 = bound(1), L5 = bound(math.min(5, k.draws)),
-    nll = bound(k.draws), active = orrery.metrics.active_units(means) }
+  return { L1 = bound(1), L5 = bound(5), L50 = bound(50), nll = bound(k.draws),
+    active = orrery.metrics.active_units(means) }
 end
 
 function run.report(trials, page)

@@ -15,27 +15,43 @@ local digit_names = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
 local clothes = { "T-shirt", "trouser", "pullover", "dress", "coat", "sandal",
   "shirt", "sneaker", "bag", "ankle boot" }
 
-local function directory(who, opts)
-  opts = options.take(who, opts, {}, { "dir" })
-  if opts.dir ~= nil and type(opts.dir) ~= "string" then
-    blame("%s: dir is %s; give the path of a folder", who,
-      options.shown(opts.dir))
+-- The folder to read, if any, and how many images to keep of each set.
+local function wanted(who, opts)
+  opts = options.take(who, opts, { images = 0, held = 0 }, { "dir" })
+  local dir = opts.dir
+  if dir ~= nil and type(dir) ~= "string" then
+    blame("%s: dir is %s; give the path of a folder", who, options.shown(dir))
   end
-  return opts.dir and (opts.dir:gsub("(.)/+$", "%1"))
+  if dir == "embedded" then dir = nil end
+  return dir and (dir:gsub("(.)/+$", "%1")),
+    { train = options.count(who, "images", opts.images, 0),
+      test = options.count(who, "held", opts.held, 0) }
 end
 
---- Handwritten digits, 28 x 28 bytes. Without `dir` the 10,000 that come with
---- Orrery, 8,000 to train and 2,000 to test; with `dir` the original files of
---- that folder (IDX or IDX.gz), 60,000 and 10,000. The field `all` joins both.
---- Labels are classes from 1: digit + 1.
----@param opts? { dir?: string }
+-- The first so many of each set, all where that is 0.
+local function first(limits, digits, why)
+  if not digits then return nil, why end
+  for part, n in pairs(limits) do
+    if n > 0 and n < #digits[part] then
+      digits[part] = digits[part]:subset(1, n)
+    end
+  end
+  return digits
+end
+
+--- Handwritten digits, 28 x 28 bytes. Without `dir`, or with "embedded", the
+--- 10,000 that come with Orrery, 8,000 to train and 2,000 to test; with `dir`
+--- the original files of that folder (IDX or IDX.gz), 60,000 and 10,000.
+--- `images` and `held` keep the first so many of each. The field `all` joins
+--- both. Labels are classes from 1: digit + 1.
+---@param opts? { dir?: string, images?: integer, held?: integer }  0 keeps all
 ---@return { train: orrery.data.ImageDataset, test: orrery.data.ImageDataset,
 ---   all: orrery.data.ImageDataset, classes: string[] }?
 ---@return string? message  when the files are missing or damaged
 function data.mnist(opts)
-  local dir = directory("mnist", opts)
-  if dir then return idx.folder("mnist", dir, digit_names) end
-  return idx.digits("mnist", digit_names)
+  local dir, limits = wanted("mnist", opts)
+  if dir then return first(limits, idx.folder("mnist", dir, digit_names)) end
+  return first(limits, idx.digits("mnist", digit_names))
 end
 
 -- Where Debian's package dataset-fashion-mnist puts its files.
@@ -44,13 +60,13 @@ local fashion_places = { "/usr/share/datasets/fashion-mnist",
 
 --- Fashion-MNIST (Xiao et al. 2017), from `dir` or from where Debian's package
 --- dataset-fashion-mnist puts it. Shaped as `mnist` with `dir`.
----@param opts? { dir?: string }
+---@param opts? { dir?: string, images?: integer, held?: integer }  0 keeps all
 function data.fashion(opts)
-  local dir = directory("fashion", opts)
-  if dir then return idx.folder("fashion", dir, clothes) end
+  local dir, limits = wanted("fashion", opts)
+  if dir then return first(limits, idx.folder("fashion", dir, clothes)) end
   for _, place in ipairs(fashion_places) do
     if idx.exists(place .. "/train-images-idx3-ubyte.gz") then
-      return idx.folder("fashion", place, clothes)
+      return first(limits, idx.folder("fashion", place, clothes))
     end
   end
   return nil, "fashion: no Fashion-MNIST on this machine; install Debian's "

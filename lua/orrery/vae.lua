@@ -118,6 +118,7 @@ vae.Hierarchical = require "orrery.vae.hierarchical"
 vae.Joint = require "orrery.vae.joint"
 vae.resnet = require "orrery.vae.resnet"
 vae.VampPrior = require "orrery.vae.vamp"
+vae.train = require "orrery.vae.train"
 vae.measure = require "orrery.vae.measure"
 vae.pictures = require "orrery.vae.pictures"
 return vae

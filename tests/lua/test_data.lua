@@ -196,6 +196,17 @@ with_gzip("images are delivered as floats from 0 to 1", function()
   t.equal(set:batches(2, { dtype = "float64" }):next().dtype, "float64")
 end)
 
+with_gzip("the first so many of each set are kept when asked", function()
+  local whole = assert(data.mnist {})
+  local few = assert(data.mnist { dir = "embedded", images = 30, held = 5 })
+  t.equal({ #few.train, #few.test, #few.all }, { 30, 5, 35 })
+  t.equal(few.train.labels, whole.train.labels[{ { 1, 30 } }])
+  t.equal(few.test.images, whole.test.images[{ { 1, 5 } }])
+  t.equal(#assert(data.mnist { images = 9000 }).train, 8000)
+  t.fails("mnist: held is -1; give a whole number of at least 0", data.mnist,
+    { held = -1 })
+end)
+
 -- ------------------------------------------------------------ files on disk
 
 local function write_set(dir, stem, n, ending)

@@ -68,8 +68,8 @@ local function bundle(train, test, classes)
     __index = function(self, key)
       if key ~= "all" then return nil end
       local all = sets.ImageDataset.new(
-        orrery.cat({ train.images, test.images }, 1),
-        orrery.cat({ train.labels, test.labels }, 1))
+        orrery.cat({ self.train.images, self.test.images }, 1),
+        orrery.cat({ self.train.labels, self.test.labels }, 1))
       rawset(self, "all", all)
       return all
     end,

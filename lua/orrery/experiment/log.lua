@@ -222,6 +222,8 @@ end
 ---            among them; what is made inside is freed
 ---   every    steps between marks: mark(step, means) is called with the means
 ---            of what update gave since the last one, and at the end
+---   epochs   in the stead of steps and every: so many passes over the
+---            batches, a mark after each, mark(epoch, means)
 ---@param o table
 function Log:steps(o)
   return require "orrery.experiment.steps"(self, o)

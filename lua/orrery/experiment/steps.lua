@@ -44,29 +44,41 @@ local function next_batch(batches)
   return batch
 end
 
+-- "epoch 2/5" or "step 40/300".
+local function place(o, step, per)
+  if o.epochs then
+    return ("epoch %d/%d"):format((step - 1) // per + 1, o.epochs)
+  end
+  return ("step %d/%d"):format(step, o.steps)
+end
+
 ---@param log orrery.experiment.Log
----@param o table  steps, objects, batches, update, every, mark
+---@param o table  as Log:steps has it
 return function(log, o)
   local objects = { batches = o.batches }
   for name, object in pairs(o.objects) do objects[name] = object end
+  local per = o.epochs and #o.batches or 1  -- steps of what is counted
+  local steps = o.epochs and o.epochs * per or o.steps
+  local every = o.epochs and per or o.every or steps
   local at = log:resume(objects, { step = 0, counted = 0, sums = {} })
-  while at.step < o.steps do
+  while at.step < steps do
     local batch = next_batch(o.batches)
     local step = at.step + 1
     local numbers = numbers_of(o.update, step, batch)
     log:finite("loss", step, numbers.loss)
     at.step, at.counted = step, at.counted + 1
     add(at.sums, numbers)
-    if step % 20 == 0 or step == o.steps then
-      log:progress(step / o.steps, ("step %d/%d  %s"):format(step, o.steps,
+    if step % 20 == 0 or step == steps then
+      log:progress(step / steps, ("%s  %s"):format(place(o, step, per),
         shown(means_of(at))))
     end
-    if o.mark and (step == o.steps or o.every and step % o.every == 0) then
+    local due = log:due()
+    if o.mark and (step == steps or step % every == 0) then
       local means = means_of(at)
-      o.mark(step, means)
+      o.mark(step // per, means)
       at.sums, at.counted = {}, 0
       log:checkpoint(at)
-    elseif log:due() then
+    elseif due then
       log:checkpoint(at)
     end
   end

@@ -1,4 +1,5 @@
 --- Weights that change with training: functions of the step, from 1.
+local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local schedules = {}
@@ -41,11 +42,16 @@ end
 --- The value at a step of a number (or what stands for one in a recorded step)
 --- or a schedule.
 ---@param value number|fun(step: integer): number
----@param step? integer
+---@param step? integer|false  1; false in a recorded step, which is the same
+---  at every number
 ---@return number
 function schedules.at(value, step)
-  if type(value) == "function" then return value(step or 1) end
-  return value
+  if type(value) ~= "function" then return value end
+  if step == false then
+    blame("vae: a recorded step does not know its number, which a schedule "
+      .. "needs; leave compile out")
+  end
+  return value(step or 1)
 end
 
 return schedules
