@@ -9,6 +9,7 @@ local options = require "orrery.options"
 local sets = require "orrery.data.dataset"
 
 local data = { Loader = Loader, Dataset = sets.Dataset,
+  known = require "orrery.data.known",
   shapes = require "orrery.data.shapes" }
 
 local digit_names = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }

@@ -6,7 +6,7 @@
 local metrics = {}
 
 for _, name in ipairs { "information", "disentanglement", "probes",
-  "images" } do
+  "images", "modes" } do
   for key, value in pairs(require("orrery.metrics." .. name)) do
     metrics[key] = value
   end

@@ -2,25 +2,7 @@
 --- that can be listed, quadrature for continuous ones of single numbers.
 local orrery = require "orrery"
 local estimate = require "orrery.dist.estimate"
-
--- Gauss-Legendre nodes and weights on -1 .. 1, roots of the Legendre polynomial
--- by Newton's method.
-local function legendre(n)
-  local at, weight = {}, {}
-  for i = 1, n do
-    local x, slope = math.cos(math.pi * (i - 0.25) / (n + 0.5)), nil
-    for _ = 1, 50 do
-      local p, before = 1, 0
-      for k = 1, n do
-        p, before = ((2 * k - 1) * x * p - (k - 1) * before) / k, p
-      end
-      slope = n * (x * p - before) / (x * x - 1)
-      x = x - p / slope
-    end
-    at[i], weight[i] = x, 2 / ((1 - x * x) * slope * slope)
-  end
-  return at, weight
-end
+local legendre = require "orrery.dist.legendre"
 
 local panels, order = 500, 8
 local nodes, weights  -- of all panels, in 0 .. 1: made when first used

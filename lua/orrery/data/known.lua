@@ -1,0 +1,21 @@
+--- Data whose law is known, so that what a model learnt can be told from the
+--- truth: modes, density, entropy.
+---
+---     local ring = data.known.ring {}
+---     local x, modes = ring:sample(500)     -- [500, 2], 1 to 8
+---     ring:log_prob(x)                      -- nats, [500]
+---     ring:entropy()                        -- nats
+---     for batch in ring:batches(128) do ... end
+---
+--- All but `stacked_digits` and `embedded` live in the plane.
+local known = {}
+
+for _, name in ipairs { "gaussians", "curves", "others" } do
+  for key, value in pairs(require("orrery.data.known." .. name)) do
+    if type(value) == "function" then known[key] = value end
+  end
+end
+known.embedded = require "orrery.data.known.embedded"
+known.stacked_digits = require "orrery.data.known.stacked"
+
+return known
