@@ -119,6 +119,7 @@ vae.Joint = require "orrery.vae.joint"
 vae.resnet = require "orrery.vae.resnet"
 vae.VampPrior = require "orrery.vae.vamp"
 vae.train = require "orrery.vae.train"
+vae.disentanglement = require "orrery.vae.disentanglement"
 vae.measure = require "orrery.vae.measure"
 vae.pictures = require "orrery.vae.pictures"
 return vae

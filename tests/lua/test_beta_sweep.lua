@@ -126,6 +126,27 @@ kept("the convolutional network draws the plane of its codes", function()
   drop(out)
 end)
 
+kept("every objective leaves scores against the factors, and a film",
+  function()
+    local out = folder()
+    local objectives = sanitized and "capacity,beta_tc"
+      or "elbo,beta_tc,factor,capacity,dip,info,free_bits,cs"
+    local said, ok = sweep(interpreter, ("--quick data=shapes images=300 "
+      .. "beta=4 anneal=warm_up objective=%s out=%s"):format(objectives, out))
+    t.ok(ok, said)
+    local list = orrery.runs.open(out):list { status = "done" }
+    t.equal(#list, select(2, objectives:gsub("%a[%a_]*", "")))
+    for _, run in ipairs(list) do
+      for _, name in ipairs { "mig", "dci", "completeness", "sap",
+        "factor_vae", "beta_vae" } do
+        t.ok(run[name] >= 0 and run[name] <= 1, name)
+      end
+      t.ok(run.correlation > -0.1, run.correlation)
+      t.ok(slurp(run.images.walk):find "^GIF89a")
+    end
+    drop(out)
+  end)
+
 t.test("a mistyped knob is named with the nearest, and ends badly", function()
   local said, ok = sweep(interpreter, "bta=1")
   t.ok(not ok)

@@ -278,6 +278,10 @@ t.test("shapes: every combination once, drawn where the factors say",
       { generator = orrery.Generator(1) })
     t.equal({ y:shape() }, { 20, 1, 32, 32 })
     t.ok(fixed:select(2, 4):eq(3):all():item() == 1)
+    t.near(y:squeeze(2), set:draw(fixed), 0.5 / 255 + 1e-6)
+    t.equal({ set:subset(1, 9):with_factor(4, 3, 20,
+      { generator = orrery.Generator(1) }) }, { set:draw(fixed):unsqueeze(2),
+      fixed })
     t.fails("shapes: shape 2 is \"star\"; it is square, ellipse or heart",
       data.shapes, { shapes = { "square", "star" } })
   end)

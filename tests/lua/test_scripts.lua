@@ -12,13 +12,15 @@ local interpreter = files.interpreter()
 local scripts = {
   { "categorical_vae", "estimator=score steps=60", { "-ELBO", "used" } },
   { "iwae", "k=2 steps=60", { "-L1", "-log p" } },
+  { "beta_sweep", "data=shapes objective=factor beta=4 epochs=3 images=300",
+    { "MIG", "FactorVAE score" } },
   { "cs_vae", "lambda=1 epochs=3 images=500", { "reach" } },
   { "conditional_vae", "model=conditional epochs=3 images=500",
     { "as asked" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { categorical_vae = true, iwae = true, cs_vae = true,
-  conditional_vae = true }
+  conditional_vae = true, beta_sweep = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

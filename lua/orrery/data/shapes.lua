@@ -36,6 +36,7 @@ local factor_names = { "shape", "scale", "rotation", "x", "y" }
 ---@field factor_names string[]
 ---@field factor_sizes integer[]  how many values each factor has
 ---@field images? orrery.Tensor  uint8 [N, H, W]; absent when drawn on demand
+---@field complete? boolean  every combination of factors is among the images
 local Shapes = setmetatable({}, { __index = Dataset })
 Shapes.__index = Shapes
 
@@ -145,6 +146,13 @@ function Shapes:with_factor(k, value, n, opts)
   columns[k] = orrery.is_tensor(value) and value
     or orrery.full({ n }, value, { dtype = "int64" })
   local factors = orrery.stack(columns, 2)
+  if self.complete then
+    local at = 0
+    for i, count in ipairs(self.factor_sizes) do
+      at = columns[i] - 1 + (i > 1 and at * count or 0)
+    end
+    return self:get(at + 1, { flat = opts.flat, dtype = opts.dtype })
+  end
   local x = self:draw(factors):to(opts.dtype or "float32")
   return opts.flat and x:flatten(2) or x:unsqueeze(2), factors
 end
@@ -197,6 +205,9 @@ return function(opts)
     options.count("shapes", "rotations", o.rotations), places, places }
   local self = part({ size = options.count("shapes", "size", o.size, 8),
     shapes = o.shapes, factor_sizes = sizes }, combinations(sizes))
-  if #self * self.size ^ 2 <= keep_up_to then render(self) end
+  if #self * self.size ^ 2 <= keep_up_to then
+    render(self)
+    self.complete = true
+  end
   return self
 end

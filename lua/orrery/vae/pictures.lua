@@ -1,5 +1,6 @@
 --- The usual pictures of a VAE of images, as grids for plot and report.
 local orrery = require "orrery"
+local options = require "orrery.options"
 local plot = require "orrery.plot"
 local pictures = {}
 
@@ -55,6 +56,13 @@ local function by_use(kl_per_latent)
   return order
 end
 
+-- The code with one latent at a value.
+local function with(code, latent, value)
+  local z = { table.unpack(code) }
+  z[latent] = value
+  return z
+end
+
 --- One row per latent, most used first: that latent goes from -3 to 3, the
 --- others stay at the image's code.
 ---@param model orrery.vae.VAE
@@ -70,13 +78,40 @@ function pictures.traversals(model, image, kl_per_latent, rows)
     local order = by_use(kl_per_latent)
     for r = 1, math.min(rows or 10, #order) do
       for s = 1, steps do
-        local z = { table.unpack(code) }
-        z[order[r]] = -3 + 6 * (s - 1) / (steps - 1)
-        codes[#codes + 1] = z
+        codes[#codes + 1] = with(code, order[r],
+          -3 + 6 * (s - 1) / (steps - 1))
       end
     end
     return grid(model:decode(orrery.tensor(codes)), steps)
   end)
+end
+
+--- The same as a film: a row for each latent, most used first, a column for
+--- each image; over the frames the row's latent goes from -2.5 to 2.5 and back,
+--- the others stay at the image's code.
+---@param model orrery.vae.VAE
+---@param images orrery.Tensor  [N, ...]
+---@param kl_per_latent number[]
+---@param given? { rows?: integer, frames?: integer }  6; 16, both ways
+---@return orrery.plot.Figure  a film
+function pictures.film(model, images, kl_per_latent, given)
+  local o = options.take("pictures.film", given, { rows = 6, frames = 16 })
+  local order, half = by_use(kl_per_latent), math.max(2, o.frames // 2)
+  local frames = orrery.no_grad(function()
+    local list, own = {}, model:encode(images):tolist()
+    for s = 1, half do
+      local codes, value = {}, -2.5 + 5 * (s - 1) / (half - 1)
+      for r = 1, math.min(o.rows, #order) do
+        for _, code in ipairs(own) do
+          codes[#codes + 1] = with(code, order[r], value)
+        end
+      end
+      list[s] = grid(model:decode(orrery.tensor(codes)), images:size(1))
+    end
+    return list
+  end)
+  for s = half - 1, 2, -1 do frames[#frames + 1] = frames[s] end
+  return plot.animation(frames, { delay = 0.1 })
 end
 
 --- The plane of a two-dimensional latent, decoded point by point from -2.5 to

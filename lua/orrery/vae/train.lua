@@ -9,6 +9,7 @@
 ---       ...
 local orrery = require "orrery"
 local options = require "orrery.options"
+local packing = require "orrery.runs.packing"
 local schedules = require "orrery.vae.schedules"
 
 -- What a curve of a term is called.
@@ -71,8 +72,8 @@ return function(log, model, given)
       return numbers
     end,
     mark = function(at, means)
-      for name, value in pairs(means) do
-        log:scalar(names[name] or "training " .. name, at, value)
+      for _, name in ipairs(packing.keys(means)) do
+        log:scalar(names[name] or "training " .. name, at, means[name])
       end
       if o.mark then o.mark(at, means) end
     end,
