@@ -4,6 +4,7 @@ local orrery = require "orrery"
 local blame = require "orrery.blame"
 local integral = require "orrery.dist.integral"
 local laws = require "orrery.dist.laws"
+local line = require("orrery.ot.line").line
 local options = require "orrery.options"
 
 local wasserstein = {}
@@ -15,35 +16,12 @@ local function want_samples(who, name, x)
     blame("%s: %s is %s; give a distribution, or floating samples [N]", who,
       name, options.shown(x))
   end
-  return (x:sort())
-end
-
--- Quantiles of two samples over the pieces of 0 .. 1 on which both are
--- constant, and the lengths of those pieces.
-local function pieces(x, y)
-  local n, m = x:numel(), y:numel()
-  if n == m then return x, y, orrery.full_like(x, 1 / n) end
-  local ends = {}
-  for i = 1, n do ends[#ends + 1] = i * m end
-  for j = 1, m do ends[#ends + 1] = j * n end
-  table.sort(ends)
-  local from, at_x, at_y, length = 0, {}, {}, {}
-  for _, to in ipairs(ends) do
-    if to > from then
-      at_x[#at_x + 1], at_y[#at_y + 1] = from // m + 1, from // n + 1
-      length[#length + 1] = (to - from) / (n * m)
-      from = to
-    end
-  end
-  return x:index_select(1, orrery.tensor(at_x, { dtype = "int64" })),
-    y:index_select(1, orrery.tensor(at_y, { dtype = "int64" })),
-    orrery.tensor(length, { dtype = x.dtype })
 end
 
 local function of_samples(who, x, y, power)
-  local a, b, length = pieces(want_samples(who, "x", x),
-    want_samples(who, "y", y))
-  return ((a - b):abs() ^ power * length):sum()
+  want_samples(who, "x", x)
+  want_samples(who, "y", y)
+  return line(x, y, { p = power })
 end
 
 --- W1, the least mean distance that mass has to be moved: the integral of the
@@ -88,7 +66,7 @@ end
 ---@return orrery.Tensor  [batch...]
 function wasserstein.wasserstein2(p, q)
   if is_tensor(p) or is_tensor(q) then
-    return of_samples("wasserstein2", p, q, 2):sqrt()
+    return of_samples("wasserstein2", p, q, 2)
   end
   laws.check("wasserstein2", p, q)
   if p.name == "Normal" and q.name == "Normal" then
