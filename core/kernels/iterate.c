@@ -3,6 +3,7 @@
 
 #include "../base/threads.h"
 #include "../tensor/tensor.h"
+#include "far.h"
 
 void orr_space_add_shape(orr_space *space, const orr_tensor *t) {
   const int k = space->operands++;
@@ -226,6 +227,7 @@ typedef struct row_walk {
   const orr_row *row;
   orr_loop *loop;
   const double *attr;
+  bool far;
 } row_walk;
 
 static void walk_row(void *context, int64_t begin, int64_t end) {
@@ -234,14 +236,20 @@ static void walk_row(void *context, int64_t begin, int64_t end) {
   char *p[ORR_MAX_OPERAND];
   for (int k = 0; k < r->operands; k++)
     p[k] = r->base[k] + begin * r->step[k] * (int64_t)r->element[k];
-  w->loop(end - begin, p, r->step, w->attr);
+  if (w->far)
+    orr_run_far(r, p, end - begin, w->loop, w->attr);
+  else
+    w->loop(end - begin, p, r->step, w->attr);
 }
 
+// Dear loops take as long as memory does, and both go on at once.
 void orr_iterate_row(const orr_row *r, int64_t n, orr_loop *loop,
                      const double *attr, int64_t grain) {
-  row_walk w = {r, loop, attr};
-  if (n <= grain)
+  if (n <= grain) {
     loop(n, r->base, r->step, attr);
-  else
-    orr_parallel_range(n, grain, walk_row, &w);
+    return;
+  }
+  const bool far = grain >= ORR_GRAIN_CHEAP && orr_is_far(r, n);
+  row_walk w = {r, loop, attr, far};
+  orr_parallel_range(n, far ? ORR_GRAIN_FAR : grain, walk_row, &w);
 }
