@@ -4,6 +4,7 @@ local dist = orrery.dist
 
 local f64 = { dtype = "float64" }
 local function tensor(v) return orrery.tensor(v, f64) end
+local draws = os.getenv "ORRERY_FULL" and 1000000 or 100000
 
 -- Laws of single numbers; a float64 parameter makes draws float64 too.
 local function on_the_line()
@@ -124,15 +125,13 @@ t.test("classes: probabilities, entropy, labels from 1, rows", function()
   t.near(rows:mean(), p, 1e-15)
   t.equal(c:mode(), orrery.tensor({ 3, 1 }, { dtype = "int64" }))
   t.equal(rows:mode(), tensor { { 0, 0, 1 }, { 1, 0, 0 } })
-  local draws = c:sample({ 20000 }, { generator = orrery.Generator(5) })
+  local drawn = c:sample({ draws }, { generator = orrery.Generator(5) })
   for label = 1, 3 do
-    local share = draws:eq(label):to("float64"):mean(1)
-    local sd = (p:select(2, label) * (1 - p:select(2, label)) / 20000):sqrt()
+    local share = drawn:eq(label):to("float64"):mean(1)
+    local sd = (p:select(2, label) * (1 - p:select(2, label)) / draws):sqrt()
     t.ok((share - p:select(2, label)):abs():le(sd * 4):all():item() == 1)
   end
 end)
-
-local draws = os.getenv "ORRERY_FULL" and 1000000 or 100000
 
 t.test("draws are spread as the distribution function says", function()
   for i, law in ipairs(on_the_line()) do
@@ -152,7 +151,7 @@ t.test("draws are spread as the distribution function says", function()
 end)
 
 t.test("draws of many numbers have the mean and covariance said", function()
-  local n = draws // 2
+  local n = draws
   local w = tensor { { 1, 0.5 }, { -1, 1 }, { 0.2, 0.3 } }
   local cov = tensor { { 2, 0.6, 0.1 }, { 0.6, 1, -0.2 }, { 0.1, -0.2, 0.5 } }
   for i, law in ipairs {
@@ -183,6 +182,55 @@ t.test("draws of many numbers have the mean and covariance said", function()
   t.near(dist.MultivariateNormal(0, { precision = cov:inverse() })
     :covariance(), cov, 1e-13)
 end)
+
+-- Laws in the plane and on the triangle of three shares, with what makes
+-- points of them from a square of s and t, and the slope of that.
+local function plane(s, v)
+  return orrery.stack({ s:sinh(), v:sinh() }, 2), s:cosh() * v:cosh()
+end
+local function triangle(s, v)
+  local a, rest = s:sigmoid(), (-s):sigmoid()
+  local b, c = v:sigmoid(), (-v):sigmoid()
+  return orrery.stack({ a, rest * b, rest * c }, 2), a * rest ^ 2 * b * c
+end
+
+t.test("densities of several numbers integrate to 1 and to the mean said",
+  function()
+    local cov = tensor { { 2, 0.6 }, { 0.6, 1 } }
+    local m = tensor { 0.3, -0.5 }
+    local concrete = dist.RelaxedOneHotCategorical(tensor(0.7),
+      { probs = tensor { 0.2, 0.3, 0.5 } })
+    local cases = {
+      { dist.MultivariateNormal(m, { covariance = cov }), plane, 7 },
+      { dist.MultivariateNormal(m, { scale_diag = tensor { 1, 2 } }), plane,
+        7 },
+      { dist.LowRankMultivariateNormal(m, tensor { { 1 }, { -0.5 } },
+        tensor { 0.6, 1 }), plane, 7 },
+      { dist.Independent(dist.Logistic(m, 0.6), 1), plane, 7 },
+      { dist.Mixture(tensor { 0.3, 0.7 }, dist.MultivariateNormal(tensor {
+        { 0, 1 }, { -2, 0 } }, { covariance = cov })), plane, 7 },
+      { dist.Transformed(dist.Independent(dist.Normal(m, 0.8), 1),
+        dist.transforms.Affine(0.5, -2)), plane, 7 },
+      { dist.Dirichlet(tensor { 0.7, 2, 3 }), triangle, 60 },
+      { concrete, triangle, 60 },
+    }
+    local n = 401
+    for i, case in ipairs(cases) do
+      local law, map, top = table.unpack(case)
+      local at = orrery.linspace(-top, top, n, f64)
+      local x, slope = map(at:repeat_interleave(n), at:tile { n })
+      local w = (law:log_prob(x):nan_to_num(-math.huge):exp() * slope)
+        * (2 * top / (n - 1)) ^ 2
+      t.near(w:sum(), tensor(1), 1e-9)
+      local mean = (w:unsqueeze(2) * x):sum(1)
+      local drawn = law:sample(draws // 4, { generator = orrery.Generator(i) })
+      t.ok((drawn:mean(1) - mean):abs():le(drawn:std(1)
+        * (4 / math.sqrt(draws // 4))):all():item() == 1, law.name)
+      if law ~= concrete and law.name ~= "Transformed" then
+        t.near(law:mean(), mean, 1e-7)
+      end
+    end
+  end)
 
 t.test("Dirichlet and the concrete law on two classes are laws on the line",
   function()

@@ -188,11 +188,7 @@ test("many colours become 256 whose mean over a few pixels is right",
     t.ok(n > 200 and n <= 256, n .. " colours")
   end)
 
-local python
-for _, name in ipairs { "python3", "/usr/bin/python3" } do
-  python = python or os.execute(name .. " -c 'import PIL' 2>/dev/null")
-    and name
-end
+local python = require("orrery.testing.python").having "PIL"
 local judged = python and test or function(name)
   t.skip(name, "Python has no PIL here")
 end

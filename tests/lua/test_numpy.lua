@@ -2,16 +2,10 @@
 --- that both sides know them without telling.
 local orrery, t = require "orrery", require "orrery.testing"
 local files = require "orrery.testing.files"
+local python = require "orrery.testing.python"
 
-local function has_numpy(python)
-  return os.execute(python .. " -c 'import numpy' >/dev/null 2>&1")
-end
-
-local python
-for _, candidate in ipairs { "python3", "/usr/bin/python3" } do
-  if not python and has_numpy(candidate) then python = candidate end
-end
-if not python then
+local numpy = python.having "numpy"
+if not numpy then
   return t.skip("files shared with NumPy", "no python3 here has numpy")
 end
 if not orrery.io.features.zip then
@@ -20,15 +14,8 @@ end
 
 --- Runs a Python program in the folder; its output, or an error.
 local function run(folder, program)
-  local path = folder .. "/program.py"
-  local file = assert(io.open(path, "w"))
-  file:write(program)
-  file:close()
-  local pipe = io.popen(("cd '%s' && '%s' program.py 2>&1"):format(folder,
-    python))
-  local text = pipe:read "a"
-  if not pipe:close() then t.fail("%s", text) end
-  return text
+  local text, why = python.run(numpy, program, folder)
+  return text or t.fail("%s", why)
 end
 
 -- By NumPy's type: ours, and whether it has a sign.

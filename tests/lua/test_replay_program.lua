@@ -162,12 +162,7 @@ with_json("what is no notebook is refused", function()
   t.ok(said:find("orrery: notebook: no.ipynb: json: ", 1, true), said)
 end)
 
-local function has(command)
-  return os.execute(("%s >/dev/null 2>&1"):format(command)) == true
-end
-
-local python = has "/usr/bin/python3 -c 'import nbformat'" and
-  "/usr/bin/python3" or has "python3 -c 'import nbformat'" and "python3"
+local python = require("orrery.testing.python").having "nbformat"
 if python then
   with_json("Jupyter's own checker takes the notebooks", function()
     write("two.lua", good .. "-- %% [raw]\n-- r\n-- %%\nerror '\\255'\n")
@@ -183,7 +178,7 @@ else
   t.skip("Jupyter's own checker takes the notebooks", "no python3-nbformat")
 end
 
-if has "jupytext --version" then
+if os.execute "jupytext --version >/dev/null 2>&1" then
   with_json("Jupytext reads the cells that a replay runs", function()
     write("two.lua", good)
     orr "replay two.lua -o two.html --ipynb two.ipynb"

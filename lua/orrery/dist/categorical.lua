@@ -2,6 +2,7 @@
 --- row with one 1 (OneHotCategorical). Probabilities need not add up to 1;
 --- logits are log-probabilities up to a constant.
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local Distribution = require "orrery.dist.distribution"
 local parameters = require "orrery.dist.parameters"
 
@@ -65,6 +66,23 @@ function Categorical:log_prob(x)
   local shape = orrery.broadcast_shapes({ x:shape() }, self.batch_shape)
   local l = self:log_weights():expand(self.joined(shape, { self.classes }))
   return l:gather(-1, x:expand(shape):unsqueeze(-1)):squeeze(-1)
+end
+
+--- The probability of a label up to x.
+---@param x orrery.Tensor|number  [..., batch...]
+---@return orrery.Tensor  [..., batch...]
+function Categorical:cdf(x)
+  local p = self:weights()
+  x = orrery.is_tensor(x) and x or p:new_full({}, x)
+  local label = orrery.range(1, self.classes, { dtype = "float64" })
+  return (p * label:le(x:unsqueeze(-1)):to(p.dtype)):sum(-1)
+end
+
+function Categorical:mean()  -- luacheck: ignore
+  blame "Categorical: labels have no mean; OneHotCategorical's rows have one"
+end
+function Categorical:var()  -- luacheck: ignore
+  blame "Categorical: labels have no variance; OneHotCategorical's rows have"
 end
 
 --- The likeliest label.

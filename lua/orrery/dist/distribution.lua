@@ -138,13 +138,23 @@ function Distribution:entropy()
 end
 
 --- The expected value, [batch..., event...].
-function Distribution:mean() blame("%s: it has no mean", self.name) end
+function Distribution:mean()
+  blame("%s: its mean has no closed form; average draws", self.name)
+end
 
 --- The variance of each element, [batch..., event...].
-function Distribution:var() blame("%s: it has no variance", self.name) end
+function Distribution:var()
+  blame("%s: its variance has no closed form; take that of draws", self.name)
+end
 
 --- The standard deviation of each element, [batch..., event...].
 function Distribution:std() return self:var():sqrt() end
+
+--- The likeliest value.
+---@return orrery.Tensor  [batch..., event...]
+function Distribution:mode()
+  blame("%s: its mode has no formula here; maximise log_prob", self.name)
+end
 
 --- The probability of a value up to x.
 ---@param x orrery.Tensor|number
@@ -153,8 +163,9 @@ function Distribution:cdf(x)  -- luacheck: ignore
   blame("%s: its cdf has no closed form", self.name)
 end
 
---- The value up to which a share u of the law lies: found by halving where
---- there is no closed form, then without gradient.
+--- The value up to which a share u of the law lies, of counts the least one
+--- up to which there is as much: found by halving where there is no closed
+--- form, then without gradient.
 ---@param u orrery.Tensor|number  0 to 1
 ---@return orrery.Tensor  [..., batch...]
 function Distribution:icdf(u)
@@ -170,7 +181,7 @@ end
 --- The same law with its batch expanded.
 ---@param ... integer  sizes, or a table of them
 function Distribution:expand(...)
-  local shape = type(...) == "table" and ... or { ... }
+  local shape = type((...)) == "table" and ... or { ... }
   local given = {}
   for _, name in ipairs(self.parameter_names) do
     given[name] = self[name]:expand(self.joined(shape, self.parameter_shape))

@@ -47,7 +47,7 @@ end
 function Independent:mean() return self.base:mean() end
 function Independent:var() return self.base:var() end
 function Independent:expand(...)
-  local shape = type(...) == "table" and ... or { ... }
+  local shape = type((...)) == "table" and ... or { ... }
   local own = table.move(self.event_shape, 1, self.axes, 1, {})
   return Independent(self.base:expand(self.joined(shape, own)), self.axes)
 end

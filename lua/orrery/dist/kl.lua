@@ -21,6 +21,19 @@ function kl.register_kl(p, q, form)
   forms[p][q] = form
 end
 
+--- The pairs of kinds whose divergence has a closed form.
+---@return string[][] pairs  { "Normal", "Normal" }, ..., in alphabetic order
+function kl.kl_pairs()
+  local list = {}
+  for p, row in pairs(forms) do
+    for q in pairs(row) do list[#list + 1] = { p, q } end
+  end
+  table.sort(list, function(a, b)
+    return a[1] < b[1] or a[1] == b[1] and a[2] < b[2]
+  end)
+  return list
+end
+
 local function estimated(p, q, given)
   return estimate.mean("kl", p, function(x)
     return p:log_prob(x) - q:log_prob(x)
@@ -56,6 +69,16 @@ end)
 kl.register_kl("Laplace", "Laplace", function(p, q)
   local r, gap = p.scale / q.scale, (p.loc - q.loc):abs()
   return -r:log() + gap / q.scale + r * (-gap / p.scale):exp() - 1
+end)
+
+-- E |x - m| of a normal x is s sqrt(2 / pi) e^(-g^2 / 2) + s g erf(g / sqrt 2)
+-- at a gap of g standard deviations (the folded normal law).
+kl.register_kl("Normal", "Laplace", function(p, q)
+  local g = (p.loc - q.loc) / p.scale
+  local far = ((g ^ 2 * -0.5):exp() * math.sqrt(2 / math.pi)
+    + g * (g * math.sqrt(0.5)):erf()) * p.scale
+  return far / q.scale + (q.scale / p.scale):log() + math.log(2)
+    - 0.5 * math.log(2 * math.pi) - 0.5
 end)
 
 kl.register_kl("Gumbel", "Gumbel", function(p, q)

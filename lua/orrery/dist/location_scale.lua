@@ -3,6 +3,7 @@
 local orrery = require "orrery"
 local Distribution = require "orrery.dist.distribution"
 local parameters = require "orrery.dist.parameters"
+local blame = require "orrery.blame"
 
 local laws = {}
 local names = { "loc", "scale" }
@@ -111,6 +112,11 @@ local Cauchy = define("Cauchy", {
   cdf = function(z) return z:atan() / math.pi + 0.5 end,
   icdf = function(u) return ((u - 0.5) * math.pi):tan() end,
 })
-Cauchy.mean, Cauchy.var = Distribution.mean, Distribution.var
+function Cauchy:mean()  -- luacheck: ignore
+  blame "Cauchy: it has no mean; use mode, its middle"
+end
+function Cauchy:var()  -- luacheck: ignore
+  blame "Cauchy: it has no variance; half of it lies within scale of loc"
+end
 
 return laws

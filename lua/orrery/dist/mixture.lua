@@ -83,9 +83,18 @@ function Mixture:cdf(x)
   return weighed(self, self.components:cdf(x:unsqueeze(self:axis())), 0)
 end
 
+-- Mixtures of Cauchy laws have no mean: by the components' quartiles.
 function Mixture:range()
-  local m, s = self:mean(), self:std()
-  return nil, nil, m, s
+  local c = self.components
+  local low, high = c:icdf(0.25):amin(-1), c:icdf(0.75):amax(-1)
+  return nil, nil, (low + high) / 2, high - low
+end
+
+--- The same law with its batch expanded.
+function Mixture:expand(...)
+  local shape = type((...)) == "table" and ... or { ... }
+  return Mixture(self.mixing:expand(shape),
+    self.components:expand(self.joined(shape, { self.mixing.classes })))
 end
 
 function Mixture:mean()

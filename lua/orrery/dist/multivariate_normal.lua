@@ -174,7 +174,7 @@ function MultivariateNormal:var()
 end
 
 function MultivariateNormal:expand(...)
-  local shape = type(...) == "table" and ... or { ... }
+  local shape = type((...)) == "table" and ... or { ... }
   local given, event = {}, self.event_shape
   for _, name in ipairs(self.parameter_names) do
     local own = name == "scale_tril" and { event[1], event[1] }

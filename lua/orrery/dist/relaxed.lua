@@ -85,7 +85,7 @@ end
 function RelaxedOneHot:log_prob(x)
   local t, k, log_x = self.temperature, self.classes, x:log()
   local gap = self.discrete:log_weights() - t * log_x
-  return t:log() * (k - 1) + orrery.lgamma(k) + gap:sum(-1)
+  return t:log() * (k - 1) + t:new_full({}, k):lgamma() + gap:sum(-1)
     - gap:logsumexp { axis = -1 } * k - log_x:sum(-1)
 end
 

@@ -45,7 +45,11 @@ function Transformed:log_prob(y)
   y = as_tensor(y)
   local x, slope = self.transform:inverse(y)
   for _ = 1, #self.event_shape do slope = slope:sum(-1) end
-  return self.base:log_prob(x) - slope
+  local nats = self.base:log_prob(x) - slope
+  -- No x goes to a y outside: there the inverse is NaN, and the density 0.
+  local outside = x:ne(x):logical_and(y:eq(y))
+  for _ = 1, #self.event_shape do outside = outside:any { axis = -1 } end
+  return orrery.where(outside, -math.huge, nats)
 end
 
 -- All transforms here rise, but an affine one of negative scale.
@@ -66,6 +70,11 @@ function Transformed:icdf(u)
   return (self.transform:forward(x))
 end
 
+--- The same law with its batch expanded.
+function Transformed:expand(...)
+  return Transformed(self.base:expand(...), self.transform)
+end
+
 --- LogNormal(loc, scale): e^x, x normal.
 ---@class orrery.dist.LogNormal: orrery.dist.Transformed
 local LogNormal = Transformed:subclass "LogNormal"
@@ -75,6 +84,10 @@ function LogNormal:init(...)
 end
 function LogNormal.__tostring(self)
   return (tostring(self.base):gsub("^Normal", "LogNormal"))
+end
+function LogNormal:expand(...)
+  local base = self.base:expand(...)
+  return LogNormal(base.loc, base.scale)
 end
 function LogNormal:entropy() return self.base:entropy() + self.base:mean() end
 function LogNormal:cdf(y)
