@@ -241,6 +241,28 @@ t.test("through a network: f's values, the estimate, f's own gradient",
     t.equal({ want:shape() }, { by_rows:shape() })
   end)
 
+t.test("signal-to-noise ratios lie in their intervals, also of blocks",
+  function()
+    -- Means 9.75 and 9 of E z^3; the noise by other draws.
+    local q = dist.Normal(tensor(1), tensor(1.5))
+    local function measured(times, seed)
+      return estimators.variance(estimators.pathwise(),
+        function(z) return z ^ 3 end, q, nil, { n = 20, repeats = times,
+          generator = orrery.Generator(seed) })
+    end
+    local truth = measured(200000, 1)
+    t.near(truth.snr_each[1], truth.mean[1]:abs() / truth.var[1]:sqrt(), 1e-12)
+    for i, times in ipairs { 500, 30000 } do
+      local s = measured(times, 10 + i)
+      local low, high = table.unpack(s.snr_interval)
+      t.ok(low < truth.snr and truth.snr < high, times)
+      t.ok(high - low < 8 * truth.snr / math.sqrt(times))
+      t.equal({ s.snr_each_interval:shape() }, { 2, 2 })
+      t.ok(s.snr_each_interval[1]:lt(truth.snr_each):all():item() == 1)
+      t.ok(s.snr_each_interval[2]:gt(truth.snr_each):all():item() == 1)
+    end
+  end)
+
 t.test("a comparison is a table to read and series to draw", function()
   local all = estimators.compare(square, dist.Normal(tensor(1), 1),
     { "pathwise", "score", "measure" }, { n = 10, repeats = 200,

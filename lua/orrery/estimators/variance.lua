@@ -15,20 +15,34 @@ local variance = {}
 ---@field trace_se number
 ---@field snr number  |mean| over the root of the trace
 ---@field snr_interval number[]  95 %, by the bootstrap
+---@field snr_each orrery.Tensor  |mean| over the root of var, [parameters]
+---@field snr_each_interval orrery.Tensor  95 %, [2, parameters]
 ---@field value number  the mean of f
 ---@field seconds number  CPU time in all
 ---@field evaluations integer  of f for each draw
 
--- The signal-to-noise ratio of rows drawn again, 200 times.
-local function snr_interval(x, generator)
-  local n, ratios = x:size(1), {}
-  for i = 1, 200 do
-    local row = orrery.randint(1, n, n, { generator = generator })
-    local again = x:index_select(1, row)
-    ratios[i] = (again:mean(1):norm() / again:var(1):sum():sqrt()):item()
+local again, most = 200, 10000  -- how often; blocks at most
+
+-- 95 % intervals of the signal-to-noise ratios of mean and variance, from
+-- estimates drawn again: of all parameters, of each. Many estimates are drawn
+-- in blocks, of which the sums are enough.
+local function snr_intervals(x, mean, generator)
+  local b = math.min(x:size(1), most)
+  local n = x:size(1) // b * b
+  local gap = (x:narrow(1, 1, n) - mean):reshape(b, n // b, -1)
+  local sums, squares = gap:sum(2), (gap ^ 2):sum(2)
+  local whole, each = {}, {}
+  for i = 1, again do
+    local row = orrery.randint(1, b, b, { generator = generator })
+    local shift = sums:index_select(1, row):sum(1) / n
+    local var = (squares:index_select(1, row):sum(1) / n - shift ^ 2)
+      * (n / (n - 1))
+    whole[i] = ((mean + shift):norm() / var:sum():sqrt()):item()
+    each[i] = (mean + shift):abs() / var:sqrt()
   end
-  table.sort(ratios)
-  return { ratios[5], ratios[196] }
+  table.sort(whole)
+  each = orrery.stack(each, 1):sort(1)
+  return { whole[5], whole[196] }, orrery.stack({ each[5], each[196] }, 1)
 end
 
 --- Variance of an estimator's estimates from n draws each.
@@ -66,13 +80,15 @@ function variance.variance(estimator, f, law, params, given)
   local gap2 = (x - mean) ^ 2
   local se = ((gap2 ^ 2):mean(1) - var ^ 2):clamp { min = 0 }:sqrt()
   local sum = gap2:sum(2)
+  local interval, intervals = snr_intervals(x, mean, o.generator)
   return {
     name = estimator.name, estimates = x, mean = mean,
     mean_se = (var / repeats):sqrt(), var = var,
     var_se = se / math.sqrt(repeats), trace = var:sum():item(),
     trace_se = sum:std():item() / math.sqrt(repeats),
     snr = (mean:norm() / var:sum():sqrt()):item(),
-    snr_interval = snr_interval(x, o.generator),
+    snr_interval = interval, snr_each = mean:abs() / var:sqrt(),
+    snr_each_interval = intervals,
     value = total / (repeats * n), seconds = os.clock() - start,
     evaluations = estimator.evaluations, n = n, repeats = repeats,
   }
