@@ -1,0 +1,37 @@
+--- Generative adversarial networks (Goodfellow et al. 2014): losses as pairs
+--- of pure functions, penalties, nets, and one training engine whose parts are
+--- the remedies against collapse.
+---
+---     local ring = orrery.data.known.ring {}
+---     local game = gan.Game {
+---       generator = gan.mlp(2, 2), latent = 2,
+---       discriminator = gan.mlp(4, 1, { activation = "leaky_relu" }),
+---       parts = { gan.pack(2) },
+---     }
+---     for _ = 1, 4000 do game:step(ring:sample(256)) end
+---     print(orrery.metrics.modes(game:sample(2500), ring).modes)
+local options = require "orrery.options"
+local gan = {}
+
+gan.losses = require "orrery.gan.losses"
+gan.penalties = require "orrery.gan.penalties"
+gan.Game = require "orrery.gan.game"
+for _, name in ipairs { "nets", "layers", "parts", "joint" } do
+  for key, value in pairs(require("orrery.gan." .. name)) do
+    gan[key] = value
+  end
+end
+local unroll = require "orrery.gan.unroll"
+gan.unroll, gan.unrolled = unroll, unroll.part
+
+--- Rates that stay for the first half of a run and then fall to 0 in a line.
+---@param steps integer  of the run
+---@return fun(done: integer): number
+function gan.halfway(steps)
+  options.count("halfway", "steps", steps)
+  return function(done)
+    return math.min(1, 2 * (1 - done / steps))
+  end
+end
+
+return gan
