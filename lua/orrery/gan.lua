@@ -16,7 +16,8 @@ local gan = {}
 gan.losses = require "orrery.gan.losses"
 gan.penalties = require "orrery.gan.penalties"
 gan.Game = require "orrery.gan.game"
-for _, name in ipairs { "nets", "layers", "parts", "joint" } do
+for _, name in ipairs { "nets", "image_nets", "layers",
+  "parts", "joint" } do
   for key, value in pairs(require("orrery.gan." .. name)) do
     gan[key] = value
   end
