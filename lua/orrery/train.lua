@@ -8,6 +8,7 @@ local monitors = require "orrery.train.monitors"
 
 local train = { Meter = Meter, checkpoint = checkpoint, monitors = monitors,
   measures = require "orrery.train.measures",
+  players = require "orrery.train.players",
   attempt = require("orrery.train.attempt").attempt }
 
 --- A progress line: `local p = train.progress(total); p:update(i); p:finish()`.

@@ -186,6 +186,76 @@ t.test("accuracy, dead units and modes are counted", function()
     measures.dead_units, orrery.zeros(3))
 end)
 
+t.test("dead units, updates and gradients of layers are measured",
+  function()
+    local nn = orrery.nn
+    local net = nn.Sequential { nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 2),
+      nn.LeakyReLU(0.2), nn.Linear(2, 1) }
+    orrery.no_grad(function()
+      net[1].weight:copy_(orrery.tensor { { 1 }, { -1 }, { 1 }, { 1 } })
+      net[1].bias:copy_(orrery.tensor { 0, 0, -9, -9 })
+      net[3].weight:fill_(1)
+      net[3].bias:copy_(orrery.tensor { 0, -99 })
+    end)
+    local shares, names = measures.dead_layers(net,
+      orrery.tensor { { 1 }, { -2 } })
+    t.equal(names, { "2", "4" })
+    t.equal(shares, { ["2"] = 0.5, ["4"] = 0.5 })
+    t.near(measures.update_ratio({ orrery.tensor { 3, 4 } },
+      { orrery.tensor { 3, 4.5 } }), 0.1, 1e-6)
+    t.near(measures.gradient_norm { a = orrery.tensor { 3 },
+      c = orrery.tensor { 4 } }, 5, 1e-6)
+  end)
+
+-- D(x) = d x and G(z) = g z on the line: everything follows by hand.
+t.test("two linear players are measured as by hand", function()
+  local nn, d, g = orrery.nn, 0.5, 2.0
+  local D, G = nn.Linear(1, 1), nn.Linear(1, 1)
+  orrery.no_grad(function()
+    for net, w in pairs { [D] = d, [G] = g } do
+      net.weight:fill_(w)
+      net.bias:fill_(0)
+    end
+  end)
+  local players = orrery.train.players { generator = G, discriminator = D,
+    loss = orrery.gan.losses.wgan, centres = orrery.tensor { { 2 }, { 50 } },
+    radius = 0.5 }
+  players:before()
+  orrery.no_grad(function() G.weight:fill_(2.5) end)
+  local real, z = orrery.tensor { { 3 }, { 5 } }, orrery.tensor { { 1 },
+    { -1 } }
+  local m = players:measure(real, z)
+  t.equal({ m.d_accuracy_real, m.d_accuracy_fake, m.d_accuracy },
+    { 1.0, 0.5, 0.75 })
+  -- -mean D(x): -d / 2 at each of two samples
+  t.near(m.generator_gradient, math.sqrt(2) * d / 2, 1e-6)
+  -- in g: -d mean z = 0; in G's bias: -d
+  t.near(m.gradient_norm.generator, d, 1e-6)
+  -- mean fake - mean real = -4 in d, nothing in D's bias
+  t.near(m.gradient_norm.discriminator, 4, 1e-6)
+  t.near(m.update_ratio.generator, 0.25, 1e-6)
+  t.equal(m.update_ratio.discriminator, 0.0)
+  t.equal(m.mode_coverage, 0.5)
+  t.equal(m.dead_units, nil)
+  t.equal(D.weight.grad, nil)
+  t.equal(players:measure(real, z).update_ratio, nil)
+end)
+
+t.test("a flat D is named in the progress line until it has a slope",
+  function()
+    local watch = monitors.watch(function() end)
+    for _, n in ipairs(monitors.numbers("log", { generator_gradient = 0,
+      dead_units = { ["D.2"] = 0.9, ["G.2"] = 0 } })) do
+      watch:add(n[1], n[3])
+      for step = 1, 3 do watch:feed(n[1], step, n[2]) end
+    end
+    t.equal(watch:marked("step 3"),
+      "step 3  ! dead units, generator gradient vanished")
+    watch:feed("generator gradient", 4, 0.2)
+    watch:feed("dead units/D.2", 4, 0.1)
+    t.equal(watch:marked("step 4"), "step 4")
+  end)
+
 -- A gradient g with noise of variance v in each of d directions has
 -- E|mean of b|^2 = |g|^2 + d v / b.
 t.test("the noise scale is that of a gradient with known noise", function()

@@ -47,8 +47,9 @@ end
 ---@param step number
 ---@param measured table  kl_per_latent (nats, a list), active_units (a count),
 ---  mode_coverage, d_accuracy, dead_units (parts of 1), gradient_noise (noise
----  scale / batch), or numbers that `limits` has; train.measures gives the
----  last four
+---  scale / batch), generator_gradient, gradient_norm, update_ratio, or numbers
+---  that `limits` has; a table of numbers gives each its name. See
+---  train.measures, and train.players for all of a GAN's
 ---@param limits? table<string, orrery.train.Rule>  instead of the usual ones
 function Log:monitor(step, measured, limits)
   if type(measured) ~= "table" then
@@ -131,10 +132,11 @@ end
 --- A line on the terminal, once in a sweep.
 function Log:note(text) self.shown:note(text) end
 
---- How far the trial is.
+--- How far the trial is; numbers that break their rule are named behind it.
 ---@param fraction number  0 to 1
 ---@param text? string
 function Log:progress(fraction, text)
+  text = self.record.recorder.watch:marked(text)
   self.shown:update(fraction, text)
   self.record.recorder:beat(fraction, text)
 end

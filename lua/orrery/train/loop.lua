@@ -269,7 +269,8 @@ function Run:step()
   wrap_up(self)
   if self.progress then
     self.progress:update(self.state.step, function()
-      return self.meter:text()
+      local watch = self.recorder and self.recorder.watch or self.watch
+      return watch and watch:marked(self.meter:text()) or self.meter:text()
     end)
   end
   return not self:finished()

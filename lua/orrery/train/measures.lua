@@ -1,9 +1,13 @@
 --- Measurements that monitors look at: parts of 1 and ratios, as numbers.
 local orrery = require "orrery"
+local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local measures = {}
+
+local rectifiers = { ReLU = true, LeakyReLU = true, ReLU6 = true,
+  PReLU = true }
 
 -- A part of the entries, as a number.
 local function part(mask) return mask:to("float64"):mean():item() end
@@ -12,11 +16,14 @@ local function part(mask) return mask:to("float64"):mean():item() end
 ---@param real orrery.Tensor  logits of real examples
 ---@param fake orrery.Tensor  logits of generated ones
 ---@return number  0 to 1; 0.5 when it cannot tell them apart
+---@return number on_real
+---@return number on_fake
 function measures.d_accuracy(real, fake)
   options.tensor("d_accuracy", "real", real)
   options.tensor("d_accuracy", "fake", fake)
   return orrery.no_grad(function()
-    return (part(real:gt(0)) + part(fake:le(0))) / 2
+    local on_real, on_fake = part(real:gt(0)), part(fake:le(0))
+    return (on_real + on_fake) / 2, on_real, on_fake
   end)
 end
 
@@ -32,6 +39,57 @@ function measures.dead_units(activations)
     local units = x:reshape(x:size(1), x:size(2), -1):transpose(1, 2)
     return part(units:reshape(x:size(2), -1):amax(2):le(0))
   end)
+end
+
+--- The dead part of each layer of rectifiers (ReLU, LeakyReLU, ReLU6, PReLU):
+--- units that are never above 0. A leaky one still passes a gradient then.
+---@param net orrery.nn.Module
+---@param ... any  what the net is given: many examples
+---@return table<string, number> shares  by the layer's name in the net
+---@return string[] names  in the order of the net
+function measures.dead_layers(net, ...)
+  if not Module.is_module(net) then
+    blame("dead_layers: net is %s; give a module", options.shown(net))
+  end
+  local shares, names, handles = {}, {}, {}
+  local _ <close> = setmetatable({}, { __close = function()
+    for _, handle in ipairs(handles) do handle:remove() end
+  end })
+  for name, layer in net:named_modules() do
+    if rectifiers[layer.class_name] then
+      names[#names + 1] = name
+      handles[#handles + 1] = layer:register_forward_hook(function(_, _, y)
+        shares[name] = measures.dead_units(y)
+      end)
+    end
+  end
+  orrery.no_grad(net, ...)
+  return shares, names
+end
+
+--- The joint norm of gradients; parts without one count 0.
+---@param gradients table<any, orrery.Tensor?>
+---@return number
+function measures.gradient_norm(gradients)
+  local square = 0
+  for _, g in pairs(gradients) do
+    square = square + (g:detach() ^ 2):sum():item()
+  end
+  return math.sqrt(square)
+end
+
+--- How far a step moved the weights, beside their size: |after - before| /
+--- |before|. About 1e-3 is usual.
+---@param before orrery.Tensor[]  copies from before the step
+---@param after orrery.Tensor[]
+---@return number
+function measures.update_ratio(before, after)
+  local moved = {}
+  for i, w in ipairs(before) do
+    moved[i] = orrery.no_grad(function() return after[i] - w end)
+  end
+  local size = measures.gradient_norm(before)
+  return measures.gradient_norm(moved) / math.max(size, 1e-300)
 end
 
 --- The part of modes that samples reach.

@@ -12,6 +12,7 @@ local monitors = {}
 ---@field steps? integer  so many in a row before it warns; 1
 ---@field advice? string  what it means, what to try
 ---@field counts? string  what the steps are called, "step"
+---@field short? string  a few words for the progress line
 
 --- The rules that are known by name. `active_units` and `kl_per_latent` take
 --- their limits from the number of latents.
@@ -26,18 +27,30 @@ monitors.known = {
   active_units = {
     advice = "few latents follow the image: lower beta, raise it slowly from "
       .. "0, or weaken the decoder" },
-  mode_coverage = { below = 0.9, steps = 3,
+  mode_coverage = { below = 0.9, steps = 3, short = "mode collapse",
     advice = "modes are missed: mode collapse; unroll the discriminator, show "
       .. "it several samples at once, or use a Wasserstein loss" },
-  d_accuracy = { above = 0.95, steps = 5,
+  d_accuracy = { above = 0.95, steps = 5, short = "D tells all apart",
     advice = "the discriminator tells all apart and teaches no more: train it "
       .. "less, lower its lr, or smooth its labels" },
-  dead_units = { above = 0.5, steps = 3,
+  dead_units = { above = 0.5, steps = 3, short = "dead units",
     advice = "these units give 0 for every example: lower the lr, or use a "
       .. "leaky rectifier" },
-  gradient_noise = { above = 10, steps = 5,
+  gradient_noise = { above = 10, steps = 5, short = "noisy gradient",
     advice = "the gradient is mostly noise: a larger batch or a smaller lr" },
+  generator_gradient = { below = 1e-6, short = "generator gradient vanished",
+    advice = "the discriminator is flat where the samples are: a leaky "
+      .. "rectifier in it, a lower lr for it, the non-saturating or a "
+      .. "Wasserstein loss" },
+  gradient_norm = { above = 1e4, steps = 3, short = "gradient explodes",
+    advice = "the gradient explodes: lower the lr or clip its norm" },
+  update_ratio = { above = 0.1, steps = 3, short = "large updates",
+    advice = "a step changes the weights by a tenth of their size: lower the "
+      .. "lr" },
 }
+-- One player's share of examples on its side is shown beside what has a rule.
+monitors.known.d_accuracy_real = { above = math.huge }
+monitors.known.d_accuracy_fake = { above = math.huge }
 
 --- A rule as given: true for the known one of that name, or its fields.
 ---@param who string  for messages
@@ -57,7 +70,7 @@ function monitors.rule(who, name, given)
   local rule = options.take(who .. ": monitor " .. tostring(name), given,
     { steps = known and known.steps or 1,
       advice = known and known.advice or nil },
-    { "below", "above", "advice", "counts" })
+    { "below", "above", "advice", "counts", "short" })
   if not rule.below and not rule.above then
     blame("%s: monitor %s has no limit; give below = or above =", who, name)
   end
@@ -147,6 +160,30 @@ function Watch:add(name, rule)
   return true
 end
 
+--- What is amiss right now, in a few words: "generator gradient vanished".
+---@return string[]
+function Watch:now()
+  local words, seen = {}, {}
+  for name, rule in pairs(self.rules) do
+    local word = rule.short or name
+    if self.amiss[name] >= (rule.steps or 1) and not seen[word] then
+      seen[word] = true
+      words[#words + 1] = word
+    end
+  end
+  table.sort(words)
+  return words
+end
+
+--- A progress line's text with what is amiss behind it.
+---@param text? string
+---@return string?
+function Watch:marked(text)
+  local words = self:now()
+  if #words == 0 then return text end
+  return ("%s  ! %s"):format(text or "", table.concat(words, ", "))
+end
+
 --- A number came.
 function Watch:feed(name, step, value)
   local rule = self.rules[name]
@@ -192,11 +229,23 @@ local function plain(v)
   return v
 end
 
+-- One number under its name, or several under "dead units/D.2".
+local function add_all(out, who, name, several, rule)
+  local keys, plain_name = {}, name:gsub("_", " ")
+  for key in pairs(several) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  for _, key in ipairs(keys) do
+    options.number(who, name, several[key])
+    out[#out + 1] = { key == 1 and #keys == 1 and plain_name
+      or ("%s/%s"):format(plain_name, key), several[key], rule }
+  end
+end
+
 --- Measurements as numbers to log, each with its rule.
 ---@param who string
----@param measured table  kl_per_latent (list or tensor), active_units,
----  mode_coverage, d_accuracy, dead_units, gradient_noise, or numbers of
----  other names that have limits
+---@param measured table  kl_per_latent (list or tensor), active_units, numbers
+---  of other names that monitors.known or `limits` has; or several by name:
+---  dead_units = { ["D.2"] = 0.3, ["D.4"] = 0.1 }
 ---@param limits? table<string, orrery.train.Rule>
 ---@param counts? string  what the steps are called
 ---@return table[]  { name, value, rule? }
@@ -216,7 +265,7 @@ function monitors.numbers(who, measured, limits, counts)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = plain(measured[name])
-    options.number(who, name, value)
+    local several = type(value) == "table" and value or { value }
     local given = (limits or {})[name]
     local rule = given and monitors.rule(who, name, given)
       or limits_of(name, kl and #kl)
@@ -224,7 +273,7 @@ function monitors.numbers(who, measured, limits, counts)
       blame("%s: there is no monitor %s; give its limits: { %s = "
         .. "{ below = } }", who, name, name)
     end
-    out[#out + 1] = { (name:gsub("_", " ")), value, rule }
+    add_all(out, who, name, several, rule)
   end
   for _, n in ipairs(out) do n[3] = n[3] and counted(n[3], counts) end
   return out
