@@ -55,6 +55,7 @@ tests lua:dkjson                 lua-dkjson       -            -       -
 tests np:umath                   python3-numpy    python3-numpy python-numpy numpy
 tests py:scipy.stats             python3-scipy    python3-scipy python-scipy scipy
 tests py:ot                      python3-pot      -            -       -
+tests py:sklearn.metrics       python3-sklearn  python3-scikit-learn python-scikit-learn -
 tests py:nbformat              python3-nbformat python3-nbformat python-nbformat -
 tests py:PIL                   python3-pil      python3-pillow python-pillow pillow
 tests cmd:chromium/chromium-browser/google-chrome chromium chromium chromium -

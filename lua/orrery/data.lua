@@ -80,6 +80,22 @@ end
 ---@return orrery.data.TensorDataset
 function data.TensorDataset(...) return sets.TensorDataset.new(...) end
 
+--- Grey pictures with a class each; see orrery.data.ImageDataset.
+---@param images orrery.Tensor  uint8 [N, H, W]
+---@param labels orrery.Tensor  int64 [N], from 1
+---@return orrery.data.ImageDataset
+function data.ImageDataset(images, labels)
+  options.tensor("ImageDataset", "images", images)
+  options.tensor("ImageDataset", "labels", labels)
+  if images.dtype ~= "uint8" or images:dim() ~= 3 or labels.dtype ~= "int64"
+    or labels:shape_str() ~= ("[%d]"):format(images:size(1)) then
+    blame("ImageDataset: images are %s %s, labels %s %s; give uint8 [N, H, W] "
+      .. "and int64 [N]", images.dtype, images:shape_str(), labels.dtype,
+      labels:shape_str())
+  end
+  return sets.ImageDataset.new(images, labels)
+end
+
 --- Batches of any dataset: as dataset:batches(size, opts).
 ---@param dataset orrery.data.Dataset
 ---@param opts table  batch_size, and the options of batches
