@@ -9,6 +9,7 @@ local options = require "orrery.options"
 local sets = require "orrery.data.dataset"
 
 local data = { Loader = Loader, Dataset = sets.Dataset,
+  ImagePool = require "orrery.data.image_pool",
   known = require "orrery.data.known",
   shapes = require "orrery.data.shapes" }
 

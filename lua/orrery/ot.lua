@@ -9,7 +9,7 @@
 --- points and masses.
 local ot = {}
 
-for _, name in ipairs { "exact", "sinkhorn", "line", "examples" } do
+for _, name in ipairs { "exact", "sinkhorn", "line", "dual", "examples" } do
   for key, value in pairs(require("orrery.ot." .. name)) do
     ot[key] = value
   end

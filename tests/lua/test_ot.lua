@@ -270,6 +270,45 @@ t.test("parallel lines with noise are normal laws apart", function()
   end, { theta })
 end)
 
+-- ---- the dual
+
+t.test("the prices of a plan are a function that tells the laws apart by W1",
+  function()
+    local x, y = randn(20, 2), randn(20, 2) + 1
+    local cost = ot.costs(x, y)
+    local _, p = ot.plan(cost)
+    -- f(z) = min_j |z - y_j| - v_j has slope 1 and is u at x, -v at y.
+    local function f(z) return (ot.costs(z, y) - p.v):amin(2) end
+    t.near(ot.dual(f, x, y), ot.cost(cost):item(), 1e-10)
+    local w = randn(2)
+    w = w / w:norm()
+    t.ok(ot.dual(function(z) return z:matmul(w) end, y, x):item()
+      <= ot.cost(cost):item() + 1e-12)
+  end)
+
+t.test("a critic of normal laws apart finds their distance and its bias",
+  function()
+    orrery.manual_seed(8)
+    local gap, steps, draw = 2, 150, orrery.Generator(5)
+    local net = orrery.nn.Linear(2, 1)
+    local critic = ot.Critic { net = net, steps = steps, generator = draw,
+      optimizer = orrery.optim.Adam(net:parameters(), { lr = 0.05 }) }
+    local function pair(n)
+      return orrery.randn({ n, 2 }, { generator = draw })
+        + orrery.tensor { gap, 0 }, orrery.randn({ n, 2 },
+        { generator = draw })
+    end
+    for _ = 1, steps do critic:step(pair(256)) end
+    local x, y = pair(20000)
+    local estimate, slope = critic:estimate(x, y), critic:slope(x, y)
+    t.near(slope, 1 + gap / 20, 0.05)
+    t.near(estimate / slope, gap, 0.05 * gap)
+    local other = ot.Critic { net = orrery.nn.Linear(2, 1) }
+    other:load_state_dict { net = critic.net:state_dict(), taken = 3,
+      optimizer = other.optimizer:state_dict() }
+    t.equal(other:estimate(x, y), estimate)
+  end)
+
 -- ---- what is refused
 
 t.test("misuse is named", function()
@@ -293,6 +332,9 @@ t.test("misuse is named", function()
     ot.line, orrery.zeros(2, 3), orrery.zeros(3, 3))
   t.fails("sliced: directions is 0; give a whole number of at least 1",
     ot.sliced, orrery.zeros(2, 2), orrery.zeros(2, 2), { directions = 0 })
+  t.fails("Critic: penalty is \"gq\"; give gp, lp or false", ot.Critic,
+    { net = orrery.nn.Linear(1, 1), penalty = "gq" })
+  t.fails("Critic: net is missing; give a module", ot.Critic, {})
   t.fails("transport: cost holds NaN or infinity; give finite costs", ot.plan,
     tensor { { math.huge } })
 end)
