@@ -22,6 +22,8 @@ for _, name in ipairs { "nets", "image_nets", "layers",
     gan[key] = value
   end
 end
+gan.adagan = require "orrery.gan.adagan"
+gan.AdaGAN = gan.adagan.AdaGAN
 local unroll = require "orrery.gan.unroll"
 gan.unroll, gan.unrolled = unroll, unroll.part
 
