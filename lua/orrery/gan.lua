@@ -24,6 +24,9 @@ for _, name in ipairs { "nets", "image_nets", "layers",
 end
 gan.adagan = require "orrery.gan.adagan"
 gan.AdaGAN = gan.adagan.AdaGAN
+gan.setups = require "orrery.gan.setups"
+gan.setup = gan.setups.setup
+gan.pictures = require "orrery.gan.pictures"
 local unroll = require "orrery.gan.unroll"
 gan.unroll, gan.unrolled = unroll, unroll.part
 
@@ -32,9 +35,7 @@ gan.unroll, gan.unrolled = unroll, unroll.part
 ---@return fun(done: integer): number
 function gan.halfway(steps)
   options.count("halfway", "steps", steps)
-  return function(done)
-    return math.min(1, 2 * (1 - done / steps))
-  end
+  return function(done) return math.min(1, 2 * (1 - done / steps)) end
 end
 
 return gan

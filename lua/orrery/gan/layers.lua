@@ -52,11 +52,11 @@ layers.MinibatchDiscrimination = Minibatch
 
 ---@param features integer
 ---@param kernels? integer  B of the paper, 16
----@param size? integer  C of the paper, 8
+---@param size? integer  C of the paper, 4
 function Minibatch:init(features, kernels, size)
   self.kernels = options.count("MinibatchDiscrimination", "kernels",
     kernels or 16)
-  self.size = options.count("MinibatchDiscrimination", "size", size or 8)
+  self.size = options.count("MinibatchDiscrimination", "size", size or 4)
   self.maps = nn.Linear(features, self.kernels * self.size, { bias = false })
 end
 
