@@ -84,7 +84,6 @@ end
 function run.trial(k, log)
   local t = k.setup == "adagan" and boosted(k) or game(k)
   local film = gan.pictures.Film()
-  local began = orrery.clock()
   log:steps {
     steps = t.steps, every = math.max(1, t.steps // k.frames),
     objects = { player = t.player, film = film }, batches = t.batches,
@@ -105,8 +104,7 @@ function run.trial(k, log)
   local m = metrics.modes(t.sample(2500), t.law)
   local result = { modes = m.modes, modes20 = m.modes20,
     quality = 100 * m.quality, kl_all = m.kl_all,
-    kl = m.kl == m.kl and m.kl or math.log(m.of),
-    seconds = orrery.clock() - began }
+    kl = m.kl == m.kl and m.kl or math.log(m.of) }
   if k.setup == "adagan" then
     for name, value in pairs(coverage(t)) do result[name] = value end
   end

@@ -24,9 +24,9 @@ function pictures.samples(samples, law, title)
   local data = law:sample(500, { generator = orrery.Generator(1) })
   return plot.scatter { title = title, square = true, xmin = -reach,
     xmax = reach, ymin = -reach, ymax = reach, size = { 420, 460 },
-    point_size = 0.5, legend = "below",
-    series = { { y = data, name = "data", color = 2 },
-      { y = samples, name = "samples", color = 1 } } }
+    legend = "below",
+    series = { { y = data, name = "data", color = 2, point_size = 0.5 },
+      { y = samples, name = "samples", color = 1, point_size = 0.5 } } }
 end
 
 -- Evenly spaced points of the window, [side * side, 2], rows upwards.
