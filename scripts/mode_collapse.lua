@@ -18,8 +18,8 @@ local plot = orrery.plot
 local run = orrery.experiment {
   name = "mode_collapse",
   knobs = {
-    setup = { { "C", "A", "C-unroll5", "C-pack2" }, "NETS-REMEDY of gan.setups: "
-      .. "nets A, B, C, grid3; or adagan" },
+    setup = { { "C", "A", "C-unroll5", "C-pack2" }, "NETS-REMEDY as in "
+      .. "gan.setups, nets A, B, C or grid3; or adagan" },
     data = { "", "a law of data.known; the set-up's own when empty" },
     steps = { 0, "of the generator; 0: the set-up's own", min = 0 },
     batch = { 0, "examples a step; 0: the set-up's own", min = 0 },

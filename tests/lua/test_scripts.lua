@@ -17,7 +17,8 @@ local scripts = {
   { "cs_vae", "lambda=1 epochs=3 images=500", { "reach" } },
   { "conditional_vae", "model=conditional epochs=3 images=500",
     { "as asked" } },
-  { "mode_collapse", "setup=C-unroll5 steps=40", { "high quality", "KL, all" } },
+  { "mode_collapse", "setup=C-unroll5 steps=40", { "high quality",
+    "KL, all" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { categorical_vae = true, iwae = true, cs_vae = true,
