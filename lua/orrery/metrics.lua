@@ -4,7 +4,7 @@
 ---
 ---     local mig = metrics.mig(codes, factors)          -- [N, L], [N, K]
 ---     metrics.ssim(images, reconstructions)
----     metrics.fid(real, fake)   -- features [N, D]
+---     metrics.fid(real, fake)   -- images, or features [N, D]
 ---     metrics.auroc(scores, labels)
 ---
 --- What compares samples comes as a Score: value, low and high of its bootstrap
@@ -21,5 +21,6 @@ for _, name in ipairs { "information", "disentanglement", "probes",
 end
 
 metrics.Score = require "orrery.metrics.score"
+metrics.extractor = require "orrery.metrics.extractor"
 
 return metrics

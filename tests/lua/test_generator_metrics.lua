@@ -89,8 +89,21 @@ t.test("F196: two samples of one law are apart by their sizes alone", function()
       plain).value
   end
   near(sum / runs, 0.052, 0.008)
+  near(metrics.frechet_bias(orrery.eye(8, f64), 1000, 1000), 0.052, 1e-12)
   near(metrics.fid(normal(1, 1000, 8), normal(2, 1000, 8), plain).bias, 0.052,
-    1e-12)
+    0.003)
+end)
+
+t.test("the bias of unequal variances and sizes shows in many", function()
+  local scale, values = tensor { 3, 1, 0.3 }, {}
+  for seed = 1, 200 do
+    values[seed] = metrics.fid(normal(seed, 400, 3) * scale,
+      normal(seed + 500, 200, 3) * scale, plain).value
+  end
+  local v = tensor(values)
+  local want = metrics.frechet_bias((scale ^ 2):diag(), 400, 200)
+  t.ok(math.abs(v:mean():item() - want)
+    < 3 * v:std():item() / math.sqrt(200) + 0.02 * want)
 end)
 
 t.test("FID's interval holds the truth and narrows with n", function()

@@ -19,10 +19,11 @@ local scripts = {
     { "as asked" } },
   { "mode_collapse", "setup=C-unroll5 steps=40", { "high quality",
     "KL, all" } },
+  { "train_extractor", "epochs=3 images=500", { "digits" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { categorical_vae = true, iwae = true, cs_vae = true,
-  conditional_vae = true, beta_sweep = true }
+  conditional_vae = true, beta_sweep = true, train_extractor = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

@@ -59,11 +59,32 @@ local function moments(x)
   return mean, gap:transpose(1, 2):matmul(gap) / (x:size(1) - 1)
 end
 
+--- What samples of n and m examples of one and the same Gaussian are expected
+--- to be apart, by their Gaussian fits alone: with the covariance's eigenvalues
+--- l, (1 / n + 1 / m) (sum_i l_i + sum_ij (1 + [i = j]) l_i l_j / (l_i + l_j) /
+--- 2), to first order in 1 / n. Of N(0, I) in d dimensions with n = m that is
+--- (2 d + d (d + 1) / 2) / n.
+---@param cov orrery.Tensor  [D, D]
+---@param n integer
+---@param m integer
+---@return number
+function frechet.frechet_bias(cov, n, m)
+  options.tensor("frechet_bias", "cov", cov, "float")
+  options.count("frechet_bias", "n", n)
+  options.count("frechet_bias", "m", m)
+  return orrery.tidy(function()
+    local l = cov:detach():double():eigvalsh():clamp { min = 0 }
+    local row, column = l:unsqueeze(1), l:unsqueeze(2)
+    local pairs_ = (row * column / (row + column):clamp { min = 1e-300 })
+    return (1 / n + 1 / m) * (l:sum() + (pairs_:sum() + pairs_:trace()) / 2)
+      :item()
+  end)
+end
+
 --- Fréchet Inception distance (Heusel et al. 2017) of features' Gaussian fits,
 --- with unbiased covariances. It mixes realism and diversity in one number,
 --- takes features for Gaussian, and grows as n falls: `bias` in the result is
---- what samples of these sizes of one and the same N(0, I) are expected to
---- give, (d + d (d + 1) / 4) (1 / n + 1 / m).
+--- frechet_bias of the real features' covariance and these sizes.
 ---@param real orrery.Tensor  images [M, C, H, W] or features [M, D]
 ---@param fake orrery.Tensor  images [N, C, H, W] or features [N, D]
 ---@param given? { extractor?: orrery.metrics.Extractor, resamples?: integer,
@@ -88,10 +109,10 @@ function frechet.fid(real, fake, given)
     end)
   end
   local low, high = resampled.interval(value, draws, o.confidence)
-  local d, n, m = x:size(2), y:size(1), x:size(1)
+  local n, m = y:size(1), x:size(1)
   return score { metric = "fid", value = value, low = low, high = high,
     n = n, m = m, seed = o.seed, extractor = of.extractor, hash = of.hash,
-    bias = (d + d * (d + 1) / 4) * (1 / n + 1 / m) }
+    bias = frechet.frechet_bias(s1, n, m) }
 end
 
 -- Sum over pairs i, j of w_i v_j k(x_i, y_j), for every row of weights w and

@@ -12,10 +12,7 @@ local labelled = {}
 local function opinions(x, extractor)
   options.tensor("inception_score", "x", x, "float")
   if x:dim() == 4 then
-    if not extractor then
-      blame("inception_score: x is %s; give { extractor = ... } to look at "
-        .. "images", x:shape_str())
-    end
+    extractor = extractor or require "orrery.metrics.extractor"()
     return extractor:probs(x):double(), extractor.name, extractor.hash
   end
   if x:dim() ~= 2 or x:size(1) == 0 then

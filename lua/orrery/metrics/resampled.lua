@@ -85,10 +85,7 @@ end
 function resampled.features(who, name, x, extractor)
   options.tensor(who, name, x, "float")
   if x:dim() == 4 then
-    if not extractor then
-      blame("%s: %s is %s; give { extractor = ... } to look at images", who,
-        name, x:shape_str())
-    end
+    extractor = extractor or require "orrery.metrics.extractor"()
     return extractor:features(x):double(),
       { extractor = extractor.name, hash = extractor.hash }
   elseif x:dim() ~= 2 then
