@@ -11,8 +11,6 @@ A second for a cause, unit and seed, on one core:
 
   orrery scripts/dying_relu.lua seed=1..10
   orrery scripts/dying_relu.lua unit=relu,leaky_relu cause=bias-3 swap=G
-
-RESULTS
 ]]
 local orrery = require "orrery"
 local data, gan, nn = orrery.data, orrery.gan, orrery.nn

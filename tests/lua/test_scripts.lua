@@ -20,9 +20,13 @@ local scripts = {
   { "mode_collapse", "setup=C-unroll5 steps=40", { "high quality",
     "KL, all" } },
   { "train_extractor", "epochs=3 images=500", { "digits" } },
+  { "divergences", "example=lines,boxes", { "figure", "wanted" } },
+  { "wgan", "data=ring steps=60 frames=6", { "correlation" } },
+  { "dying_relu", "cause=bias-4 steps=200", { "dead 2", "silent" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { categorical_vae = true, iwae = true, cs_vae = true,
+local killed = { wgan = true, dying_relu = true,
+  categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true }
 
 local function command(name, words, out)
