@@ -56,10 +56,15 @@ local function game(k)
     steps = given(k.steps, 0), batch = given(k.batch, 0),
     compile = k.compile })
   return { player = s.game, law = s.data, steps = s.steps,
-    step = function(x) return s.game:step(x) end,
-    sample = function(n) return (s.game:sample(n, { average = s.average })) end,
-    batches = s.data:batches(s.batch), game = s.game }
+    step = function(x, y) return s.game:step(x, y) end,
+    sample = s.sample, batches = s.data:batches(s.batch), game = s.game }
 end
+
+-- Results and what they are called, in the order of the table.
+local columns = { "modes", "modes20", "quality", "kl", "kl_all", "reached",
+  "as_asked", "single", "best", "boosted" }
+local headings = { modes20 = "modes (20)", quality = "high quality",
+  kl = "KL", kl_all = "KL, all", as_asked = "as asked" }
 
 -- AdaGAN's coverage: of the first component alone, the best one, all.
 local function coverage(t)
@@ -73,12 +78,44 @@ end
 
 local function draw(log, t, film, step)
   local title = ("step %d"):format(step)
-  log:image("samples", gan.pictures.samples(t.sample(500), t.law, title))
+  log:image("samples", gan.pictures.samples((t.sample(500)), t.law, title))
   log:image("film", film:figure(t.law))
-  if t.game and t.law.centers then
+  if t.game and not t.game.needs_labels then
     log:image("D and its gradient", gan.pictures.field(t.game, t.law,
-      { title = title, samples = t.sample(200) }))
+      { title = title, samples = (t.sample(200)) }))
   end
+end
+
+-- What samples are worth: modes where there are some, else the share of
+-- typical samples and of the law's mass that is reached.
+local function measure(t)
+  local x, asked = t.sample(2500)
+  if not t.law.radius then
+    return { quality = 100 * metrics.typical(x, t.law),
+      reached = metrics.mass_coverage(x:narrow(1, 1, 1000),
+        (t.law:sample(1000))) }
+  end
+  local m = metrics.modes(x, t.law)
+  return { modes = m.modes, modes20 = m.modes20, quality = 100 * m.quality,
+    kl = m.kl == m.kl and m.kl or math.log(m.of), kl_all = m.kl_all,
+    as_asked = asked and asked:eq(m.nearest):double():mean():item() }
+end
+
+-- At a mark: what the film and the monitors see.
+local function look(k, log, t, film, step, means)
+  local m = measure(t)
+  for _, name in ipairs { "modes", "quality", "kl_all", "reached" } do
+    if m[name] then log:scalar(headings[name] or name, step, m[name]) end
+  end
+  local watched = { d_accuracy = means["D is right"],
+    mode_coverage = m.modes and m.modes / t.law.centers:size(1) }
+  if t.game then
+    local now = t.game:measure(t.law:sample(256))
+    watched.generator_gradient = now.generator_gradient
+    watched.dead_units = now.dead_units
+  end
+  log:monitor(step, watched)
+  if k.pictures then film:add(step, (t.sample(500))) end
 end
 
 function run.trial(k, log)
@@ -87,24 +124,14 @@ function run.trial(k, log)
   log:steps {
     steps = t.steps, every = math.max(1, t.steps // k.frames),
     objects = { player = t.player, film = film }, batches = t.batches,
-    update = function(x)
-      local n = t.step(x)
+    update = function(x, y)
+      local n = t.step(x, y)
       return { loss = n.generator, D = n.discriminator,
         ["D is right"] = (n.real_right + n.fake_right) / 2 }
     end,
-    mark = function(step, means)
-      local m = metrics.modes(t.sample(2500), t.law)
-      log:scalar("D is right", step, means["D is right"])
-      log:scalar("modes", step, m.modes)
-      log:scalar("high quality", step, m.quality)
-      log:scalar("KL of all samples", step, m.kl_all)
-      if k.pictures then film:add(step, t.sample(500)) end
-    end,
+    mark = function(step, means) look(k, log, t, film, step, means) end,
   }
-  local m = metrics.modes(t.sample(2500), t.law)
-  local result = { modes = m.modes, modes20 = m.modes20,
-    quality = 100 * m.quality, kl_all = m.kl_all,
-    kl = m.kl == m.kl and m.kl or math.log(m.of) }
+  local result = measure(t)
   if k.setup == "adagan" then
     for name, value in pairs(coverage(t)) do result[name] = value end
   end
@@ -118,18 +145,18 @@ function run.report(trials, page)
     .. "within three standard deviations; the share of such samples, per cent; "
     .. "KL of their shares from equal ones, log(modes) when there are none; "
     .. "the same of all samples, each given to its nearest mode.")
-  local columns = { "setup", "modes", { "modes20", "modes (20)" },
-    { "quality", "high quality" }, { "kl", "KL" }, { "kl_all", "KL, all" } }
-  for _, t in ipairs(trials) do
-    if t.boosted then
-      table.move({ "single", "best", "boosted" }, 1, 3, #columns + 1, columns)
-      break
+  local shown = { "setup" }
+  for _, name in ipairs(columns) do
+    if trials[name] then
+      shown[#shown + 1] = { name, headings[name] or name }
     end
   end
-  page:table(trials, columns)
+  page:table(trials, shown)
   local list = trials:by_setting()
-  page:plot(plot.bar { x = list.setup, y = list.modes, title = "Modes found",
-    ylabel = "modes" })
+  if list.modes then
+    page:plot(plot.bar { x = list.setup, y = list.modes,
+      title = "Modes found", ylabel = "modes" })
+  end
   page:heading "Samples"
   page:image_matrix { rows = "setup", images = { "samples",
     "D and its gradient" } }

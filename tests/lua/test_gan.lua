@@ -249,6 +249,23 @@ t.test("the same state goes on to the same numbers", function()
     function() b:load_state_dict {} end)
 end)
 
+t.test("a game is measured whatever D is shown", function()
+  local g = game { parts = { gan.instance_noise {} } }
+  local m = g:measure(ring:sample(16))
+  t.near(m.d_accuracy, (m.d_accuracy_real + m.d_accuracy_fake) / 2, 1e-12)
+  t.ok(m.generator_gradient > 0 and m.gradient_norm.discriminator > 0)
+  -- All units off: D is flat, and the generator has no gradient.
+  orrery.no_grad(function() g.discriminator[1].bias:fill_(-1e4) end)
+  m = g:measure(ring:sample(16))
+  t.equal(m.generator_gradient, 0.0)
+  t.equal(m.dead_units["D.2"], 1.0)
+  local packed = game({ parts = { gan.pack(2) } }, 4)
+  t.ok(packed:measure(ring:sample(8)).generator_gradient > 0)
+  local joint = game({ parts = { gan.veegan { reconstructor =
+    gan.mlp(2, 3, { hidden = 4 }) } } }, 5)
+  t.ok(joint:measure(ring:sample(8)).generator_gradient > 0)
+end)
+
 t.test("wrong options are told", function()
   t.fails('gan: there is no loss "hinges"; did you mean hinge?', game,
     { loss = "hinges" })

@@ -14,11 +14,13 @@ for remedy in pairs(gan.setups.remedies) do
     for base in pairs(gan.setups.bases) do
       if not (base == "grid3" and remedy:find "unroll") then
         local s = small(base .. "-" .. remedy)
-        local n = s.game:step(s.data:sample(s.batch))
+        local x, y = s.data:sample(s.batch)
+        local n = s.game:step(x, y)
         t.ok(n.discriminator:isfinite():item() == 1)
         t.ok(n.generator:isfinite():item() == 1)
-        t.equal(s.game:sample(5):shape_str(), "[5, 2]")
+        t.equal((s.sample(5)):shape_str(), "[5, 2]")
         t.equal(s.game:score(s.data:sample(3)):shape_str(), "[3]")
+        t.ok(s.game:measure(x, y).generator_gradient >= 0)
       end
     end
   end)
@@ -81,6 +83,8 @@ t.test("names that are wrong are told", function()
     "D-pack2")
   t.fails('setup: there is no remedy "unrol5"; did you mean unroll5?',
     gan.setup, "C-unrol5")
+  t.fails("setup: info needs modes as classes, and two moons has none",
+    gan.setup, "B-info", { data = "two_moons" })
   t.fails('setup: there are no data "rings"; see orrery.data.known', gan.setup,
     "C", { data = "rings" })
 end)

@@ -70,6 +70,19 @@ t.test("mass coverage is the share of modes that are reached", function()
   t.near(metrics.mass_coverage(half, data), 0.95 / 2, 0.04)
 end)
 
+t.test("98.89 % of a law's own draws are typical of it", function()
+  for _, law in ipairs { known.two_moons {}, known.pinwheel {},
+    known.ring {} } do
+    local x = law:sample(4000, { generator = stream(4) })
+    t.near(metrics.typical(x, law), 0.9889, 0.008)
+    t.near(metrics.typical(x + 50, law), 0, 0)
+  end
+  local board = known.checkerboard {}
+  t.near(metrics.typical(board:sample(500), board), 1, 0)
+  t.near(metrics.typical(orrery.rand({ 4000, 2 }, { low = -4, high = 4,
+    generator = stream(5) }), board), 0.5, 0.03)
+end)
+
 t.test("wrong arguments are told", function()
   t.fails("modes: samples are [4, 3] but the centres [8, 2]; match their "
     .. "second axes", metrics.modes, orrery.zeros(4, 3), known.ring {})

@@ -28,8 +28,10 @@
 local orrery = require "orrery"
 local blame = require "orrery.blame"
 local losses = require "orrery.gan.losses"
+local measure = require "orrery.gan.measure"
 local options = require "orrery.options"
 local setting = require "orrery.gan.setting"
+local state = require "orrery.gan.state"
 
 ---@class orrery.gan.Game
 ---@field generator orrery.nn.Module
@@ -215,6 +217,12 @@ end
 
 -- ------------------------------------------------------------------ looking
 
+-- No part has numbers of a step now.
+local function quiet(self)
+  self.at = {}
+  for i in ipairs(self.parts) do self.at[i] = {} end
+end
+
 --- Samples, without gradient.
 ---@param n integer
 ---@param opts? { generator?: orrery.Generator, average?: boolean,
@@ -246,8 +254,7 @@ end
 ---@param y? orrery.Tensor
 ---@return orrery.Tensor  [N]
 function Game:score(x, y)
-  self.at = {}
-  for i in ipairs(self.parts) do self.at[i] = {} end
+  quiet(self)
   for _, part in ipairs(self.parts) do
     if part.spread then x = part.spread(x) end
   end
@@ -255,42 +262,24 @@ function Game:score(x, y)
   return self:judge(self:seen(side)):reshape(-1)
 end
 
--- -------------------------------------------------------------------- state
-
-local function kept(self)
-  local list = { generator = self.generator,
-    discriminator = self.discriminator, average = self.average,
-    generator_steps = self.optimizers.generator,
-    discriminator_steps = self.optimizers.discriminator }
-  for i, part in ipairs(self.parts) do
-    for _, kind in ipairs { "players", "critics" } do
-      for name, module in pairs(part[kind] or {}) do
-        list[("part %d %s"):format(i, name)] = module
-      end
-    end
-  end
-  return list
+--- How the game stands, for log:monitor: d_accuracy and its two sides,
+--- generator_gradient (the norm at the samples: 0 where D is flat),
+--- gradient_norm of D, dead_units of D's layers of rectifiers.
+---@param x orrery.Tensor  [B, ...] real examples
+---@param y? orrery.Tensor  their classes
+---@return table measured
+function Game:measure(x, y)
+  quiet(self)
+  return orrery.tidy(function()
+    local real, fake = orrery.no_grad(function()
+      return real_side(self, x, y), fake_side(self, x:size(1), y)
+    end)
+    return measure(self, real, fake)
+  end)
 end
 
---- Everything that the next step depends on, but random streams.
----@return table
-function Game:state_dict()
-  local state = { steps = self.steps }
-  for name, object in pairs(kept(self)) do state[name] = object:state_dict() end
-  return state
-end
-
----@param state table  from state_dict of a game made alike
-function Game:load_state_dict(state)
-  local list = kept(self)
-  for name in pairs(list) do
-    if type(state) ~= "table" or not state[name] then
-      blame("gan: the state has no %s; load that of a game made alike", name)
-    end
-  end
-  for name, object in pairs(list) do object:load_state_dict(state[name]) end
-  self.steps = state.steps
-end
+Game.state_dict, Game.load_state_dict = state.state_dict,
+  state.load_state_dict
 
 --- Makes a game. Options:
 ---   generator, discriminator   modules: codes -> examples, examples -> [B, 1]

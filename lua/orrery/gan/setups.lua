@@ -4,9 +4,11 @@
 ---
 ---     local s = gan.setup "C-unroll5"
 ---     for x in s.data:batches(s.batch) do s.game:step(x) end
+local orrery = require "orrery"
 local blame = require "orrery.blame"
 local known = require "orrery.data.known"
 local joint = require "orrery.gan.joint"
+local layers = require "orrery.gan.layers"
 local make = require "orrery.gan.game"
 local nearest = require "orrery.nearest"
 local nets = require "orrery.gan.nets"
@@ -94,6 +96,9 @@ local remedies = {
   end,
   veegan = inference("veegan", "reconstructor"),
   ali = inference("ali", "encoder"),
+  conditional = function(o) o.classes = "concat" end,
+  projection = function(o) o.classes = "projection" end,
+  info = function(o) o.classes = "info" end,
   minibatch = function(o) o.minibatch = "discrimination" end,
   spread = function(o) o.minibatch = "spread" end,
 }
@@ -151,14 +156,50 @@ local function optimizer(rate, o)
   return { lr = rate, betas = { 0.5, o.beta2 } }
 end
 
+local function discriminator(o)
+  local look = { gain = o.gain, scale = o.scale, hidden = o.hidden,
+    activation = o.activation, minibatch = o.minibatch }
+  if o.classes ~= "projection" then return nets.mlp(o.d_in, 1, look) end
+  look.hidden = { 128 }
+  return layers.Projection(nets.mlp(o.d_in, 128, look), 128, o.of)
+end
+
+-- The classes of a conditional game, or of InfoGAN's code, are the modes.
+local function with_classes(o, law)
+  if not law.centers then
+    blame("setup: %s needs modes as classes, and %s has none", o.classes,
+      law.name)
+  end
+  o.of, o.g_in = law.centers:size(1), o.latent + law.centers:size(1)
+  if o.classes == "info" then
+    o.parts[1] = parts.info { net = nets.mlp(2, o.of), classes = o.of,
+      noise = o.latent }
+    o.latent = o.parts[1].latent
+    return
+  end
+  o.parts[1] = parts.conditional(o.of, o.classes)
+  if o.classes == "concat" then o.d_in = o.d_in + o.of end
+end
+
+-- Samples at the end, of classes asked for at random where there are any.
+local function sampler(game, o)
+  return function(n)
+    local y = game.needs_labels
+      and orrery.randint(1, o.of, n, { generator = o.stream }) or nil
+    return game:sample(n, { average = o.average or false, y = y }), y
+  end
+end
+
 --- A game ready to be played.
 ---@param name string  nets A, B, C or grid3, alone or with a remedy: "C",
 ---  "B-pack2", "C-unroll5-first"; see gan.setups.remedies
 ---@param given? table  data (a name in data.known), steps, batch; compile =
 ---  true; stream of random numbers
 ---@return { game: orrery.gan.Game, data: orrery.data.Law, steps: integer,
----  batch: integer, average: boolean }  batch: of a whole step, all critic
----  steps together; average: its average is what samples are to be taken from
+---  batch: integer, average: boolean, sample: fun(n: integer):
+---  orrery.Tensor, orrery.Tensor? }  batch: of a whole step, all critic steps
+---  together; average: its average is what samples are to be taken from, as
+---  sample(n) does; it also gives the classes that were asked for
 function setups.setup(name, given)
   local o = setups.read(name)
   local want = options.take("setup", given, { data = o.data, steps = o.steps,
@@ -171,11 +212,12 @@ function setups.setup(name, given)
     o.parts[1] = parts.instance_noise { std = o.noise.std,
       steps = math.max(1, want.steps * o.noise.share // 1 | 0) }
   end
+  local law = known[want.data] {}
+  o.stream, o.g_in = want.stream, o.latent
+  if o.classes then with_classes(o, law) end
   local game = make {
-    generator = nets.mlp(o.latent, 2, { gain = o.gain, hidden = o.hidden }),
-    discriminator = nets.mlp(o.d_in, 1, { gain = o.gain, scale = o.scale,
-      hidden = o.hidden, activation = o.activation,
-      minibatch = o.minibatch }),
+    generator = nets.mlp(o.g_in, 2, { gain = o.gain, hidden = o.hidden }),
+    discriminator = discriminator(o),
     latent = o.latent, loss = o.loss, parts = o.parts, ema = 0.999,
     critic_steps = o.critic_steps, compile = want.compile,
     stream = want.stream, rate = o.decay and function(done)
@@ -184,8 +226,9 @@ function setups.setup(name, given)
     optimizers = { generator = optimizer(o.g_rate, o),
       discriminator = optimizer(o.d_rate, o) },
   }
-  return { game = game, data = known[want.data] {}, steps = want.steps,
-    batch = want.batch * o.critic_steps, average = o.average or false }
+  return { game = game, data = law, steps = want.steps,
+    batch = want.batch * o.critic_steps, average = o.average or false,
+    sample = sampler(game, o) }
 end
 
 return setups

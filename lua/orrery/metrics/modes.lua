@@ -42,6 +42,7 @@ end
 ---  mode: defined also while no sample is good; at most log(of)
 ---@field counts integer[]  samples of high quality of each mode
 ---@field n integer  samples
+---@field nearest orrery.Tensor  int64 [N], the mode nearest to each sample
 
 --- Modes captured and the share of samples of high quality (Srivastava et al.
 --- 2017): those strictly within three standard deviations of the nearest mode.
@@ -78,7 +79,8 @@ function modes.modes(samples, law)
     local counts, all = count(index:masked_select(good)), count(index)
     return { modes = at_least(counts, 1), modes20 = at_least(counts, 20),
       of = k, n = x:size(1), quality = good:double():mean():item(),
-      kl = kl_uniform(counts), kl_all = kl_uniform(all), counts = counts }
+      kl = kl_uniform(counts), kl_all = kl_uniform(all), counts = counts,
+      nearest = index }
   end)
 end
 
@@ -111,6 +113,25 @@ function modes.kl_floor(classes, n)
   options.count("kl_floor", "classes", classes)
   options.count("kl_floor", "n", n)
   return (classes - 1) / (2 * n)
+end
+
+--- The share of samples of high quality under a law whose density is known
+--- but that has no modes: where the density is above the level that 98.89 % of
+--- the law's own draws exceed, as round modes have it in the plane.
+---@param samples orrery.Tensor  [N, D]
+---@param law orrery.data.Law
+---@param opts? { draws?: integer, generator?: orrery.Generator }  of the law,
+---  to find the level: 4,000, from a stream of their own
+---@return number share  0 to 1
+function modes.typical(samples, law, opts)
+  local x = checks.codes("typical", samples)
+  local o = options.take("typical", opts, { draws = 4000 }, { "generator" })
+  return orrery.no_grad(function()
+    local own = law:log_prob(law:sample(o.draws, { dtype = "float64",
+      generator = o.generator or orrery.Generator(1) }))
+    local level = own:quantile(math.exp(-4.5)):item()
+    return law:log_prob(x):ge(level):double():mean():item()
+  end)
 end
 
 -- Squared distances of all pairs.
