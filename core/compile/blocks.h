@@ -14,10 +14,13 @@
 #define ORR_LEAST_BLOCK 128
 #define ORR_MOST_BLOCK 1024
 // Between two slots: their blocks must not lie at equal places of pages.
-#define ORR_SLOT_GAP 192
-#define ORR_SLOTS_BYTES (ORR_MOST_SLOTS * (ORR_LEAST_BLOCK * 8 + ORR_SLOT_GAP))
-_Static_assert(ORR_SLOTS_BYTES >=
-                   ORR_SLOTS_GOAL + ORR_MOST_SLOTS * ORR_SLOT_GAP,
+#define ORR_SLOT_GAP 448
+// One more is where results wait that go past the caches.
+#define ORR_SLOTS_BYTES                                    \
+  (ORR_MOST_SLOTS * (ORR_LEAST_BLOCK * 8 + ORR_SLOT_GAP) + \
+   ORR_MOST_BLOCK * 8 + ORR_SLOT_GAP)
+_Static_assert(ORR_SLOTS_BYTES >= ORR_SLOTS_GOAL + ORR_MOST_BLOCK * 8 +
+                       (ORR_MOST_SLOTS + 1) * ORR_SLOT_GAP,
                "any will fit");
 
 // Operand k lies at table[at[k]] + begin * shift[k] for the block from begin

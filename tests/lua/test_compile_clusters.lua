@@ -254,6 +254,27 @@ t.test("a result lies over what dies as it is made", function()
   end
 end)
 
+t.test("results too large for the caches have the function's bits", function()
+  local function fn(x)
+    local y = x * 2 + 0.25
+    local z = (y * x):tanh()
+    return y, z - x, z:gt(y), z:double() * 3
+  end
+  local x = orrery.randn((3 << 20) + 33)
+  local wanted = { fn(x) }
+  at_both(function()
+    local step = orrery.compile(fn)
+    for _ = 1, 2 do
+      local got = { step(x) }
+      for i = 1, 4 do
+        t.equal(got[i].dtype, wanted[i].dtype)
+        t.ok(got[i]:eq(wanted[i]):all():item() == 1, "result " .. i)
+      end
+    end
+    t.ok(clusters(step) > 0)
+  end)
+end)
+
 t.test("rows do not move past what writes over something", function()
   local state = orrery.zeros(3)
   local function fn(x)
