@@ -23,6 +23,7 @@ local run = orrery.experiment {
     latent = { 50, "size of the code", min = 1 },
     hidden = { 200, "units of each of two layers", min = 1 },
     steps = { 6000, "updates", min = 1 },
+    marks = { 6, "times that the held-out bound is taken", min = 1 },
     batch = { 20, "images per step", min = 1 },
     lr = { 1e-3, "learning rate of Adam", min = 0 },
     draws = { 500, "draws of the held-out likelihood", min = 1 },
@@ -54,14 +55,15 @@ function run.trial(k, log)
   end
   vae.train(log, model, {
     opt = optim.Adam(model, { lr = k.lr, eps = 1e-4 }), images = digits.train,
-    steps = k.steps, batch = k.batch, drop_last = true,
+    steps = k.steps, every = math.max(1, k.steps // k.marks),
+    batch = k.batch, drop_last = true,
     objective = vae.objectives.iwae { k = k.k },
     loss = function(x, _, c)
       return model:loss(orrery.bernoulli(x, { generator = pixels }), c)
     end,
     mark = function(step)
-      log:scalar("held-out, one draw", step, bound(1))
-      log:scalar("held-out, 50 draws", step, bound(50))
+      log:scalar("held-out -L1", step, bound(1))
+      log:scalar("held-out -L50", step, bound(50))
     end,
   })
   log:image("samples", vae.pictures.samples(model))
