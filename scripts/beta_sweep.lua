@@ -227,6 +227,17 @@ local function curves(rows)
   return series
 end
 
+-- How steep the curve is between neighbours: between -beta of the one and of
+-- the other where both are trained to their end.
+local function slopes(s)
+  local parts = {}
+  for i = 2, #s.x do
+    parts[i - 1] = ("%.2f from beta %g to %g"):format((s.y[i] - s.y[i - 1])
+      / (s.x[i] - s.x[i - 1]), s.labels[i - 1], s.labels[i])
+  end
+  return ("Slopes of %s: %s."):format(s.name, table.concat(parts, ", "))
+end
+
 -- KL of the latents, largest first, one line per beta.
 local function spectrum(trials)
   local series, seen = {}, {}
@@ -264,11 +275,16 @@ function run.report(trials, page)
   page:plot(plot.line { series = series, title = "Rate and distortion",
     xlabel = "rate: KL (nats)", ylabel = "distortion (nats)" },
     { caption = "Each point is one beta; the slope of the curve is -beta." })
+  for _, s in ipairs(series) do
+    if #s.x > 1 then page:text(slopes(s)) end
+  end
   page:plot(plot.line { series = spectrum(trials), title = "KL per latent",
     xlabel = "latent, most used first", ylabel = "nats", ymin = 0 })
   page:heading "Images by beta"
-  page:image_matrix { rows = "beta", images = { "reconstructions",
-    "samples", "walk" } }
+  local rows_by = #series == 1 and "beta" or nil
+  page:image_matrix { rows = rows_by, images = { "reconstructions",
+    "samples" } }
+  page:image_matrix { rows = rows_by, images = { "traversals", "walk" } }
 end
 
 return run(...)

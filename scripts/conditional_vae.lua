@@ -20,7 +20,7 @@ local run = orrery.experiment {
     model = { { "plain", "conditional" }, "does it see the class",
       one_of = { "plain", "conditional" } },
     latent = { 2, "size of the code", min = 1 },
-    epochs = { 10, "passes over the training images", min = 1 },
+    epochs = { 30, "passes over the training images", min = 1 },
     batch = { 128, "images per step", min = 1 },
     lr = { 1e-3, "learning rate of Adam", min = 0 },
     images = { 0, "training images to use, 0 for all", min = 0 },
