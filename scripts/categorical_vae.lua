@@ -4,12 +4,24 @@ A VAE of 20 variables of 10 classes has no path from a drawn class back to its
 probabilities. The relaxed draw of Gumbel-softmax makes one, at a bias; the
 score function needs none, at a variance that baselines lower. Expect, at 3,000
 equal updates: Gumbel-softmax about 25 nats ahead of the score function with a
-running-mean baseline; leave-one-out and learned baselines in between.
+running-mean baseline; a learned one makes little of the images, leave-one-out
+comes nearest.
 
-A minute for each estimator and seed on 2 cores:
+Half a minute for each estimator and seed on a core:
 
   orrery scripts/categorical_vae.lua
   orrery scripts/categorical_vae.lua estimator=gumbel,score seed=1..5 -j 2
+
+Measured (estimator=gumbel,loo,learned,score,nvil seed=1..5; held-out -ELBO in
+nats, mean +- sd): in each seed Gumbel-softmax is ahead of leave-one-out by 6.3
+or more, of the others by 22.8 or more.
+
+  estimator   -ELBO            behind
+  gumbel      130.3 +- 0.3
+  loo         137.0 +- 0.2      6.7 +- 0.5
+  learned     153.9 +- 0.8     23.7 +- 0.8
+  score       154.5 +- 0.7     24.2 +- 0.7
+  nvil        159.3 +- 0.9     29.0 +- 0.7
 ]]
 local orrery = require "orrery"
 local data, estimators, nn = orrery.data, orrery.estimators, orrery.nn
