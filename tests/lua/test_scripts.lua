@@ -23,11 +23,14 @@ local scripts = {
   { "divergences", "example=lines,boxes", { "figure", "wanted" } },
   { "wgan", "data=ring steps=60 frames=6", { "correlation" } },
   { "dying_relu", "cause=bias-4 steps=200", { "dead 2", "silent" } },
+  { "digits_gan", "model=conditional steps=40", { "FID", "as asked" } },
+  { "stacked_digits", "pack=2 steps=40", { "modes", "floor" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { wgan = true, dying_relu = true,
   categorical_vae = true, iwae = true, cs_vae = true,
-  conditional_vae = true, beta_sweep = true, train_extractor = true }
+  conditional_vae = true, beta_sweep = true, train_extractor = true,
+  digits_gan = true, stacked_digits = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

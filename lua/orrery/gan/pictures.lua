@@ -111,4 +111,27 @@ function pictures.Film()
   return setmetatable({ steps = {}, shots = {} }, Film)
 end
 
+---@class orrery.gan.ImageFilm: orrery.gan.Film
+local ImageFilm = setmetatable({}, { __index = Film })
+ImageFilm.__index = ImageFilm
+
+--- The film of what was kept: each frame a sheet of images.
+---@param opts? table  delay = 0.4 seconds between frames; the rest is for
+---  plot.grid
+---@return orrery.plot.Figure
+function ImageFilm:figure(opts)
+  local of_grid, frames = {}, {}
+  for key, value in pairs(opts or {}) do of_grid[key] = value end
+  of_grid.delay = nil
+  for i, shot in ipairs(self.shots) do frames[i] = plot.grid(shot, of_grid) end
+  return plot.animation(frames, { delay = opts and opts.delay or 0.4,
+    hold = 1 })
+end
+
+--- As Film, of images [N, C, H, W] of 0 to 1.
+---@return orrery.gan.ImageFilm
+function pictures.ImageFilm()
+  return setmetatable({ steps = {}, shots = {} }, ImageFilm)
+end
+
 return pictures
