@@ -43,9 +43,9 @@ t.test("means and variances on lines and squares are the closed forms",
     for i, case in ipairs(cases) do
       local estimator, f, mu, mean, var = table.unpack(case)
       local s = scatter(estimator, f, mu, i)
-      t.near(s.mean, tensor { mean }, 4.5 * s.mean_se:item() + 1e-12)
+      t.near(s.mean, tensor { mean }, 4 * s.mean_se:item() + 1e-12)
       -- Within its own error, which is below 2 % in the full size.
-      local off, limit = math.abs(s.var:item() - var), 4.5 * s.var_se:item()
+      local off, limit = math.abs(s.var:item() - var), 4 * s.var_se:item()
       if full then limit = math.min(limit, 0.02 * var) end
       if not (off <= limit + 1e-12) then
         t.fail("case %d, %s: variance %g, wanted %g", i, estimator.name,
@@ -64,10 +64,10 @@ t.test("leave-one-out and a running mean take what they should", function()
   local loo = estimators.variance(estimators.score { baseline = "loo" },
     square, dist.Normal(tensor(1), 1), nil, { n = 50, repeats = 8000,
       generator = orrery.Generator(1) })
-  t.near(loo.mean, tensor { 2 }, 4.5 * loo.mean_se:item())
+  t.near(loo.mean, tensor { 2 }, 4 * loo.mean_se:item())
   -- The baseline E f, but for its own error: 18 + Var f E s^2 / (n - 1).
   local want = (18 + 6 / 49) / 50
-  t.near(loo.var, tensor { want }, 4.5 * loo.var_se:item())
+  t.near(loo.var, tensor { want }, 4 * loo.var_se:item())
   t.fails("score: leave-one-out needs two draws for an estimate; n is 1",
     function()
       estimators.score { baseline = "loo" }:grad(square,
@@ -79,7 +79,7 @@ t.test("leave-one-out and a running mean take what they should", function()
   for _ = 1, 300 do e:grad(square, q, nil, 200, { generator = noise }) end
   local s = estimators.variance(e, square, q, nil, { n = 1, repeats = repeats,
     generator = noise })
-  t.near(s.var, tensor { 18 }, 4.5 * s.var_se:item() + 0.2)
+  t.near(s.var, tensor { 18 }, 4 * s.var_se:item() + 0.2)
 end)
 
 t.test("by a scale too: E z^3 has slopes 3 mu^2 + 3 s^2 and 6 mu s", function()
@@ -89,16 +89,16 @@ t.test("by a scale too: E z^3 has slopes 3 mu^2 + 3 s^2 and 6 mu s", function()
     estimators.score { baseline = "loo" } } do
     local s = estimators.variance(e, function(z) return z ^ 3 end, q, nil,
       { n = 100, repeats = 3000, generator = orrery.Generator(i) })
-    t.ok((s.mean - tensor { 9.75, 9 }):abs():le(s.mean_se * 4.5):all():item()
+    t.ok((s.mean - tensor { 9.75, 9 }):abs():le(s.mean_se * 4):all():item()
       == 1, e.name)
   end
   for i, e in ipairs { estimators.measure(), estimators.score() } do
     local rate = estimators.variance(e, square, dist.Exponential(tensor(1.3)),
       nil, { repeats = repeats, generator = orrery.Generator(i) })
-    t.near(rate.mean, tensor { -4 / 1.3 ^ 3 }, 4.5 * rate.mean_se:item())
+    t.near(rate.mean, tensor { -4 / 1.3 ^ 3 }, 4 * rate.mean_se:item())
     local count = estimators.variance(e, square, dist.Poisson(tensor(1.3)),
       nil, { repeats = repeats, generator = orrery.Generator(i) })
-    t.near(count.mean, tensor { 1 + 2 * 1.3 }, 4.5 * count.mean_se:item())
+    t.near(count.mean, tensor { 1 + 2 * 1.3 }, 4 * count.mean_se:item())
   end
 end)
 
@@ -137,7 +137,7 @@ local function agrees(e, f, make, params, seed, reps)
   local s = estimators.variance(e, f, make, params, { n = 10,
     repeats = reps or 8000, generator = orrery.Generator(seed) })
   local off = ((s.mean - want):abs() / s.mean_se):max():item()
-  return off < 4.5, off, s
+  return off < 4, off, s
 end
 
 t.test("unbiased estimators on bits and classes have the exact mean",
@@ -147,6 +147,15 @@ t.test("unbiased estimators on bits and classes have the exact mean",
     for i, e in ipairs { estimators.score(),
       estimators.score { baseline = "loo" }, estimators.measure(),
       estimators.rebar(), estimators.relax { net = net } } do
+      local ok, off = agrees(e, of_bits, bits, { twelve }, i)
+      t.ok(ok, ("%s is off by %g"):format(e.name, off))
+    end
+    -- A running mean and a learned number know earlier draws only.
+    for i, e in ipairs { estimators.score { baseline = "mean" },
+      estimators.score { baseline = estimators.learned { lr = 0.1 } } } do
+      for _ = 1, 20 do
+        e:grad(of_bits, bits, { twelve }, 50, { generator = random })
+      end
       local ok, off = agrees(e, of_bits, bits, { twelve }, i)
       t.ok(ok, ("%s is off by %g"):format(e.name, off))
     end
@@ -170,6 +179,62 @@ t.test("biased estimators are off, REBAR scatters less than the score",
     t.ok(tuned.trace < 0.7 * plain.trace)
   end)
 
+t.test("a control variate of known mean leaves the mean and takes variance",
+  function()
+    -- The line that touches f where the bits' mean is.
+    local slope = 2 * ((twelve:sigmoid() * weights):sum():item() - 0.3)
+    local function line_of(z) return (z * weights):sum(2) * slope end
+    local control = { value = line_of,
+      mean = function(law) return line_of(law:mean()) end }
+    local _, _, plain = agrees(estimators.score(), of_bits, bits, { twelve },
+      1)
+    local ok, off, with = agrees(estimators.score { control = control },
+      of_bits, bits, { twelve }, 1)
+    t.ok(ok, off)
+    t.ok(with.trace < plain.trace, with.trace / plain.trace)
+  end)
+
+t.test("NVIL is unbiased while what is left of f spreads by less than 1",
+  function()
+    local function little(z) return of_bits(z) * 0.02 end
+    local e = estimators.nvil { lr = 0.1 }
+    for _ = 1, 20 do
+      e:grad(little, bits, { twelve }, 50, { generator = random })
+    end
+    local ok, off = agrees(e, little, bits, { twelve }, 1)
+    t.ok(ok, off)
+    -- Past that it divides: shorter than the gradient, and says so.
+    t.ok(not e.unbiased)
+    for _ = 1, 40 do
+      e:grad(of_bits, bits, { twelve }, 50, { generator = random })
+    end
+    local exact = estimators.exact(of_bits, bits, { twelve })[1]
+    local _, _, s = agrees(e, of_bits, bits, { twelve }, 1)
+    t.ok(s.mean:norm():item() < 0.8 * exact:norm():item())
+  end)
+
+t.test("what has been learnt is taken up again", function()
+  local function make(kind)
+    if kind == "learned" then
+      return estimators.score { baseline = estimators.learned { lr = 0.1 } }
+    elseif kind == "mean" then
+      return estimators.score { baseline = "mean" }
+    end
+    return estimators[kind]()
+  end
+  for _, kind in ipairs { "learned", "mean", "nvil", "rebar" } do
+    local one, other = make(kind), make(kind)
+    local function step(e, seed)
+      return e:grad(of_bits, bits, { twelve }, 50,
+        { generator = orrery.Generator(seed) })[1]
+    end
+    for i = 1, 10 do step(one, i) end
+    other:set_state(one:state())
+    t.equal(step(other, 11), step(one, 11))
+    t.equal(step(other, 12), step(one, 12))
+  end
+end)
+
 t.test("VIMCO's mean is the gradient of the bound of k draws", function()
   -- Two bits and k = 2: E log mean exp f over the 16 pairs of values.
   local l, w = tensor { 0.4, -0.7 }, tensor { 1.2, 0.5 }
@@ -184,7 +249,7 @@ t.test("VIMCO's mean is the gradient of the bound of k draws", function()
     { leaf })[1]
   local s = estimators.variance(estimators.vimco { k = 2 }, f, bits, { l },
     { n = 1, repeats = 30000, generator = orrery.Generator(1) })
-  t.ok((s.mean - want):abs():le(s.mean_se * 4.5):all():item() == 1)
+  t.ok((s.mean - want):abs():le(s.mean_se * 4):all():item() == 1)
 end)
 
 t.test("REBAR and RELAX solve (b - 0.499)^2", function()
@@ -231,7 +296,7 @@ t.test("through a network: f's values, the estimate, f's own gradient",
       { generator = orrery.Generator(3) }):sum(), { rows_alike })[1]
     local exact = estimators.exact(g, bits, { tensor { 0.4, -0.7 } })[1]
     t.ok((each:mean(1) - exact):abs():le(each:std(1)
-      * (4.5 / math.sqrt(20000))):all():item() == 1)
+      * (4 / math.sqrt(20000))):all():item() == 1)
     -- One repetition for each row is the same number that `each` gives.
     local one = estimators.score()
     local by_rows = orrery.grad(one:through(f, bits, { scores },

@@ -82,7 +82,7 @@ end
 --- and the running standard deviation divided by where it is over 1. That makes
 --- the gradient shorter: terms beside it (`rescales`) must go through it too.
 ---@class orrery.estimators.NVIL: orrery.estimators.Score
-local NVIL = Score:subclass("NVIL", { rescales = true })
+local NVIL = Score:subclass("NVIL", { rescales = true, unbiased = false })
 
 ---@param given? { net?: orrery.nn.Module, lr?: number, decay?: number }
 function NVIL:init(given)
