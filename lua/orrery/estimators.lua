@@ -8,6 +8,7 @@
 --- networks); `variance` and `compare` measure how much they scatter.
 local blame = require "orrery.blame"
 local nearest = require "orrery.nearest"
+local options = require "orrery.options"
 
 local estimators = {
   exact = require "orrery.estimators.exact",
@@ -30,6 +31,7 @@ function estimators.named(name)
   for _, kind in ipairs(kinds) do
     if kind == name then return estimators[kind]() end
   end
+  options.text("estimators", "the name", name)
   local close = nearest(name, kinds)
   blame("estimators: there is no %q; %s", name, close and "did you mean "
     .. close .. "?" or "there are " .. table.concat(kinds, ", "))

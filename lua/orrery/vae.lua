@@ -8,10 +8,15 @@
 --- `kl` is KL(q(z | x) || N(0, I)); -ELBO = rec + kl.
 local orrery = require "orrery"
 local nn = require "orrery.nn"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
 local VAE = require "orrery.vae.model"
 local vae = {}
 
 vae.VAE = VAE
+
+-- What builders hand on to the model.
+local of_model = { "likelihood", "sigma", "levels", "prior", "posterior" }
 
 -- Linear layers through these sizes, ReLU between them.
 local function layers(first, sizes)
@@ -35,14 +40,18 @@ end
 
 --- The fully connected network: sizes - hidden - (latent + latent) - hidden -
 --- sizes, ReLU, PyTorch's default initialisation.
----@param options? table  latent = 20, hidden = 400 (a list for several layers),
----  features = 784, likelihood, sigma, prior, posterior
+---@param given? table  latent = 20, hidden = 400 (a list for several layers),
+---  features = 784, likelihood, sigma, levels, prior, posterior
 ---@return orrery.vae.VAE
-function vae.mlp(options)
-  local o = options or {}
-  local latent, hidden = o.latent or 20, o.hidden or 400
-  local features = o.features or 784
-  if type(hidden) ~= "table" then hidden = { hidden } end
+function vae.mlp(given)
+  local o = options.take("vae.mlp", given, { latent = 20, hidden = 400,
+    features = 784 }, of_model)
+  local latent = options.count("vae.mlp", "latent", o.latent)
+  local features = options.count("vae.mlp", "features", o.features)
+  local hidden = {}
+  for i, n in ipairs(type(o.hidden) == "table" and o.hidden or { o.hidden }) do
+    hidden[i] = options.count("vae.mlp", "hidden", n)
+  end
   return VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,
     levels = o.levels, prior = o.prior, posterior = o.posterior,
@@ -69,6 +78,9 @@ end
 ---@param model orrery.nn.Module
 ---@return orrery.nn.Module model  the same
 function vae.glorot(model)
+  if type(model) ~= "table" or not model.named_parameters then
+    blame("vae.glorot: the model is %s; give a module", options.shown(model))
+  end
   for name, p in model:named_parameters() do
     if name:find "bias$" then
       nn.init.zeros_(p)
@@ -82,11 +94,11 @@ end
 --- The convolutional network of the Keras example for 28x28 digits: two 3x3
 --- convolutions of stride 2 down to 7x7x64, a dense layer of 16, and the way
 --- back by transposed convolutions; 69,076 + 65,089 parameters at latent 2.
----@param options? table  latent = 2, likelihood, sigma, prior, posterior
+---@param given? table  latent = 2, likelihood, sigma, levels, prior, posterior
 ---@return orrery.vae.VAE
-function vae.conv(options)
-  local o = options or {}
-  local latent = o.latent or 2
+function vae.conv(given)
+  local o = options.take("vae.conv", given, { latent = 2 }, of_model)
+  local latent = options.count("vae.conv", "latent", o.latent)
   local half = { stride = 2, padding = "same" }
   local model = VAE {
     latent = latent, likelihood = o.likelihood, sigma = o.sigma,

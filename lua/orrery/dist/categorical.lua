@@ -4,6 +4,7 @@
 local orrery = require "orrery"
 local blame = require "orrery.blame"
 local Distribution = require "orrery.dist.distribution"
+local options = require "orrery.options"
 local parameters = require "orrery.dist.parameters"
 
 -- What both share.
@@ -106,6 +107,7 @@ function OneHotCategorical:draw(shape, generator)
 end
 
 function OneHotCategorical:log_prob(x)
+  options.tensor("OneHotCategorical", "x", x)
   -- Where x is 0 the class may be impossible: 0 times -inf counts as 0.
   local l = self:log_weights()
   return orrery.where(x:ne(0), x * l, 0):sum(-1)

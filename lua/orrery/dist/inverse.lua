@@ -8,6 +8,7 @@ local function interval(law, u)
   local low, high, centre, width = law:range()
   local one = orrery.ones_like(u)
   low, high = low and one * low, high and one * high
+  if low and high then return low, high end
   local step = one * width
   for _ = 1, 1100 do
     local a, b = low or one * centre - step, high or one * centre + step
@@ -23,6 +24,9 @@ local function point(law, u)
   local low, high = interval(law, u)
   for _ = 1, 110 do
     local middle = (low + high) / 2
+    -- Neighbouring numbers have no middle.
+    local done = middle:le(low):logical_or(middle:ge(high))
+    if done:all():item() ~= 0 then break end
     local below = law:cdf(middle):lt(u)
     low = orrery.where(below, middle, low)
     high = orrery.where(below, high, middle)

@@ -15,6 +15,13 @@ local kl = {}
 ---@param q table  a class, or its name
 ---@param form fun(p, q): orrery.Tensor  nats [batch...]
 function kl.register_kl(p, q, form)
+  for name, kind in pairs { p = p or false, q = q or false } do
+    if type(kind) ~= "string"
+      and (type(kind) ~= "table" or type(kind.name) ~= "string") then
+      blame("register_kl: %s is %s; give a class of distributions, or its "
+        .. "name", name, options.shown(kind or nil))
+    end
+  end
   p, q = type(p) == "table" and p.name or p, type(q) == "table" and q.name or q
   options.callable("register_kl", "form", form)
   forms[p] = forms[p] or {}

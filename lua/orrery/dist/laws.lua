@@ -4,15 +4,20 @@ local options = require "orrery.options"
 
 local laws = {}
 
+--- Raises unless `law` is a distribution.
+---@param who string
+---@param name string  what it is to `who`
+function laws.one(who, name, law)
+  if type(law) ~= "table" or not law.batch_shape then
+    blame("%s: %s is %s; give a distribution", who, name, options.shown(law))
+  end
+end
+
 --- Raises unless p and q are distributions over values of one shape.
 ---@param who string
 function laws.check(who, p, q)
-  for name, law in pairs { p = p, q = q } do
-    if type(law) ~= "table" or not law.batch_shape then
-      blame("%s: %s is %s; give a distribution", who, name,
-        options.shown(law))
-    end
-  end
+  laws.one(who, "p", p)
+  laws.one(who, "q", q)
   local a = table.concat(p.event_shape, ", ")
   local b = table.concat(q.event_shape, ", ")
   if a ~= b then

@@ -21,6 +21,9 @@ function Mixture:init(mixing, components)
   if orrery.is_tensor(mixing) or type(mixing) == "table"
     and not mixing.batch_shape then
     mixing = Categorical { probs = mixing }
+  elseif type(mixing) ~= "table" or not mixing.classes then
+    blame("Mixture: the weights are %s; give numbers, or a Categorical",
+      options.shown(mixing))
   end
   local batch = components.batch_shape
   if mixing.classes ~= batch[#batch] then

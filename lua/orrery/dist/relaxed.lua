@@ -4,6 +4,7 @@
 local orrery = require "orrery"
 local Bernoulli = require "orrery.dist.bernoulli"
 local Distribution = require "orrery.dist.distribution"
+local options = require "orrery.options"
 local parameters = require "orrery.dist.parameters"
 local Categories = require("orrery.dist.categorical").OneHotCategorical
 
@@ -24,6 +25,10 @@ local function init(self, ...)
   self.dtype = dtype == "float32" and hard.dtype or dtype
   self.parameter_names = { "temperature", hard.parameter_names[1] }
   self.discrete = hard
+end
+
+local function tensor_of(self, x)
+  return orrery.is_tensor(x) and x or orrery.tensor(x, { dtype = self.dtype })
 end
 
 local function expand(self, ...)
@@ -51,18 +56,19 @@ end
 -- Maddison et al., eq. 24.
 function RelaxedBernoulli:log_prob(x)
   local t = self.temperature
+  x = tensor_of(self, x)
   local gap = self.discrete:log_odds() - t * x:logit()
   return t:log() + gap - gap:softplus() * 2 - x:log() - (-x):log1p()
 end
 
 -- A logistic number around the log odds, cooled and squashed.
 function RelaxedBernoulli:cdf(x)
-  x = orrery.is_tensor(x) and x or orrery.tensor(x, { dtype = self.dtype })
+  x = tensor_of(self, x)
   return (x:clamp(0, 1):logit() * self.temperature - self.discrete:log_odds())
     :sigmoid()
 end
 function RelaxedBernoulli:icdf(u)
-  u = orrery.is_tensor(u) and u or orrery.tensor(u, { dtype = self.dtype })
+  u = tensor_of(self, u)
   return ((u:logit() + self.discrete:log_odds()) / self.temperature):sigmoid()
 end
 
@@ -83,6 +89,7 @@ end
 
 -- Maddison et al., eq. 10.
 function RelaxedOneHot:log_prob(x)
+  options.tensor("RelaxedOneHotCategorical", "x", x, "float")
   local t, k, log_x = self.temperature, self.classes, x:log()
   local gap = self.discrete:log_weights() - t * log_x
   return t:log() * (k - 1) + t:new_full({}, k):lgamma() + gap:sum(-1)

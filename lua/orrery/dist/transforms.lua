@@ -65,6 +65,9 @@ end
 
 --- One after another: the first of the list first.
 local Chain = kind("Chain", function(self, list)
+  if type(list) ~= "table" then
+    blame("Chain: transforms are %s; give a list", options.shown(list))
+  end
   for i, t in ipairs(list) do
     if type(t) ~= "table" or not t.forward or not t.inverse then
       blame("Chain: entry %d is %s; give transforms", i, options.shown(t))

@@ -6,8 +6,9 @@ local options = require "orrery.options"
 local two_samples = {}
 
 local function want(who, x, y)
-  for name, t in pairs { x = x, y = y } do
-    options.tensor(who, name, t, "float")
+  for i, name in ipairs { "x", "y" } do
+    local t = options.tensor(who, name, i == 1 and x or i == 2 and y or nil,
+      "float")
     if t:dim() < 1 or t:size(1) < 2 then
       blame("%s: %s is %s; give at least two samples [N, ...]", who, name,
         t:shape_str())

@@ -41,6 +41,7 @@ function Estimator:set_state(state) end  -- luacheck: ignore
 
 -- f of draws x, one number each.
 local function values_of(f, x)
+  options.callable("estimator", "f", f)
   local y = f(x)
   if not orrery.is_tensor(y) or y:dim() ~= 1 or y:size(1) ~= x:size(1) then
     blame("estimator: f gave %s for %d draws; let it give one number for each",
@@ -86,6 +87,20 @@ local function parts_of(law)
   end
 end
 
+--- Refuses what is no list of floating tensors.
+---@param params any
+---@return orrery.Tensor[] params
+function Estimator.listed(params)
+  if type(params) ~= "table" or #params == 0 then
+    blame("estimator: params is %s; list the tensors that the law is made "
+      .. "of", options.shown(params))
+  end
+  for i, p in ipairs(params) do
+    options.tensor("estimator", "parameter " .. i, p, "float")
+  end
+  return params
+end
+
 --- The parameters and the maker of a law given as either.
 ---@param law orrery.dist.Distribution|fun(...): orrery.dist.Distribution
 ---@param params? orrery.Tensor[]
@@ -93,11 +108,7 @@ end
 ---@return function make
 function Estimator.parts(law, params)
   if type(law) == "function" then
-    if type(params) ~= "table" or #params == 0 then
-      blame("estimator: params is %s; list the tensors that the law is made "
-        .. "of", options.shown(params))
-    end
-    return params, law
+    return Estimator.listed(params), law
   elseif type(law) ~= "table" or not law.batch_shape then
     blame("estimator: the law is %s; give a distribution, or a function that "
       .. "makes one of the parameters", options.shown(law))
@@ -153,7 +164,8 @@ end
 ---@return orrery.Tensor  [n]
 function Estimator:through(f, make, params, given)
   local o = options.take(self.name, given, {}, { "generator", "input" })
-  local n = params[1]:size(1)
+  options.callable(self.name, "the law", make)
+  local n = Estimator.listed(params)[1]:size(1)
   local context = { generator = o.generator, input = o.input, group = n }
   if self.gradients == Estimator.gradients then
     local surrogate, values = self:surrogate(f, law_of(make, params, n),

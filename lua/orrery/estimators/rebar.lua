@@ -106,7 +106,7 @@ end
 local RELAX = REBAR:subclass "RELAX"
 
 function RELAX:init(given)
-  if not (given and given.net) then
+  if type(given) ~= "table" or not given.net then
     blame("relax: net is missing; give a network from z [n, D] to [n]")
   end
   REBAR.init(self, given)

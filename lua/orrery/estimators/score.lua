@@ -54,7 +54,8 @@ function Score:through(f, make, params, given)
   if self.draws == 1 then return Estimator.through(self, f, make, params, given)
   end
   local o = options.take(self.name, given, {}, { "generator", "input" })
-  local n, values, log_probs = params[1]:size(1), {}, {}
+  options.callable(self.name, "the law", make)
+  local n, values, log_probs = Estimator.listed(params)[1]:size(1), {}, {}
   local law = self.law_of(make, params, n)
   for i = 1, self.draws do
     local z = law:sample(nil, { generator = o.generator })

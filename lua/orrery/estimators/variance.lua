@@ -1,6 +1,7 @@
 --- How much estimates scatter: mean, variance and signal-to-noise ratio over
 --- repetitions, with their standard errors.
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local variance = {}
@@ -57,6 +58,10 @@ end
 function variance.variance(estimator, f, law, params, given)
   local o = options.take("variance", given, { n = 1, repeats = 2000 },
     { "generator" })
+  if type(estimator) ~= "table" or not estimator.each then
+    blame("variance: the estimator is %s; make one, estimators.score()",
+      options.shown(estimator))
+  end
   local n = options.count("variance", "n", o.n)
   local repeats = options.count("variance", "repeats", o.repeats, 2)
   local columns, total, start = {}, 0, os.clock()
@@ -134,6 +139,10 @@ end
 function variance.compare(f, law, estimators, given)
   local o = options.take("compare", given, { n = 1000, repeats = 2000 },
     { "params", "generator" })
+  if type(estimators) ~= "table" then
+    blame("compare: the estimators are %s; list some, or names of them",
+      options.shown(estimators))
+  end
   local all = setmetatable({}, Comparison)
   for i, e in ipairs(estimators) do
     local kind = e

@@ -4,6 +4,14 @@ local options = require "orrery.options"
 
 local checks = {}
 
+--- A set of pictures with known factors.
+function checks.factor_set(who, set)
+  if type(set) ~= "table" or not set.with_factor then
+    blame("%s: the set is %s; give orrery.data.shapes {}", who,
+      options.shown(set))
+  end
+end
+
 --- Codes as float64 [N, L].
 ---@param who string
 ---@param codes orrery.Tensor
@@ -36,16 +44,19 @@ function checks.whole(who, name, values, n, rank)
   return values:long()
 end
 
+--- Images [N, C, H, W].
+function checks.image(who, name, x)
+  options.tensor(who, name, x, "float")
+  if x:dim() ~= 4 then
+    blame("%s: %s is %s; give images [N, C, H, W]", who, name, x:shape_str())
+  end
+end
+
 --- Two batches of images of one shape, [N, C, H, W].
 function checks.images(who, x, y)
-  for name, image in pairs { x = x, y = y } do
-    options.tensor(who, name, image, "float")
-    if image:dim() ~= 4 then
-      blame("%s: %s is %s; give images [N, C, H, W]", who, name,
-        image:shape_str())
-    end
-  end
-  if y and x:shape_str() ~= y:shape_str() then
+  checks.image(who, "x", x)
+  checks.image(who, "y", y)
+  if x:shape_str() ~= y:shape_str() then
     blame("%s: x is %s, y is %s; match them", who, x:shape_str(),
       y:shape_str())
   end

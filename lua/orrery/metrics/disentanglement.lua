@@ -160,6 +160,8 @@ end
 ---@return number accuracy  0 to 1
 function disentanglement.factor_vae_score(encode, set, given)
   local votes, batch, generator = vote_options("factor_vae_score", given)
+  options.callable("factor_vae_score", "encode", encode)
+  checks.factor_set("factor_vae_score", set)
   local kinds = varying(set)
   local some = orrery.randint(1, #set, math.min(#set, 2000),
     { generator = generator })
@@ -190,6 +192,8 @@ end
 ---@return number accuracy  0 to 1
 function disentanglement.beta_vae_score(encode, set, given)
   local votes, batch, generator = vote_options("beta_vae_score", given)
+  options.callable("beta_vae_score", "encode", encode)
+  checks.factor_set("beta_vae_score", set)
   local kinds = varying(set)
   local rows, factor = {}, {}
   for i = 1, votes do

@@ -164,10 +164,10 @@ end
 ---@param real? orrery.Tensor  [M, C, H, W]
 ---@return number
 function images.sharpness(x, real)
-  checks.images("sharpness", x)
+  checks.image("sharpness", "x", x)
   local own = laplacian_variance(x)
   if not real then return own end
-  checks.images("sharpness", real)
+  checks.image("sharpness", "real", real)
   return own / laplacian_variance(real)
 end
 

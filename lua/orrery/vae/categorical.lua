@@ -9,6 +9,7 @@ local orrery = require "orrery"
 local nn = require "orrery.nn"
 local dist = require "orrery.dist"
 local estimators = require "orrery.estimators"
+local checks = require "orrery.vae.checks"
 local likelihood = require "orrery.vae.likelihoods"
 local options = require "orrery.options"
 
@@ -25,6 +26,9 @@ function Categorical:init(given)
   local o = options.take("vae.Categorical", given, { variables = 20,
     classes = 10, hidden = 256, features = 784, likelihood = "bernoulli" },
     { "encoder", "decoder", "sigma", "levels" })
+  for _, name in ipairs { "variables", "classes", "hidden", "features" } do
+    options.count("vae.Categorical", name, o[name])
+  end
   local width = o.variables * o.classes
   self.variables, self.classes = o.variables, o.classes
   self.encoder = o.encoder or nn.Sequential { nn.Flatten(),
@@ -39,6 +43,7 @@ end
 ---@param x orrery.Tensor  images, first axis B
 ---@return orrery.Tensor  [B, variables, classes]
 function Categorical:logits(x)
+  checks.images("vae.Categorical", x)
   return self.encoder(x):reshape(x:size(1), self.variables, self.classes)
 end
 
@@ -46,6 +51,7 @@ end
 ---@param logits orrery.Tensor  [B, variables, classes]
 ---@return orrery.Tensor nats  [B, variables]
 function Categorical:kl(logits)
+  options.tensor("vae.Categorical", "logits", logits, "float")
   local l = logits:log_softmax(-1)
   return (l:exp() * l):sum(-1) + math.log(self.classes)
 end
@@ -103,6 +109,7 @@ end
 function Categorical:measure(images, given)
   local o = options.take("measure", given, { draws = 5, batch = 500,
     seed = 0 })
+  checks.images("vae.Categorical", images)
   local noise, n = orrery.Generator(o.seed), images:size(1)
   local rec, kl, counts = 0, 0, nil
   orrery.no_grad(function()
@@ -128,6 +135,7 @@ end
 --- The image the decoder means.
 ---@param z orrery.Tensor  rows [B, variables, classes]
 function Categorical:decode(z)
+  options.tensor("vae.Categorical", "z", z, "float")
   return self.noise:mean(self.decoder(z:flatten(2)))
 end
 

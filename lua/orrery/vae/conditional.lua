@@ -24,6 +24,9 @@ function Conditional:init(given)
   local o = options.take("vae.Conditional", given, { classes = 10, latent = 2,
     hidden = 400, features = 784, likelihood = "bernoulli" },
     { "encoder", "decoder", "sigma", "levels" })
+  for _, name in ipairs { "classes", "latent", "hidden", "features" } do
+    options.count("vae.Conditional", name, o[name])
+  end
   self.classes, self.latent = o.classes, o.latent
   self.encoder = o.encoder or nn.Sequential {
     nn.Linear(o.features + o.classes, o.hidden), nn.ReLU(),

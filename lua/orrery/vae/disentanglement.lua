@@ -1,5 +1,6 @@
 --- All scores of a VAE's codes against a set whose factors are known.
 local orrery = require "orrery"
+local checks = require "orrery.vae.checks"
 local metrics = require "orrery.metrics"
 local options = require "orrery.options"
 
@@ -16,6 +17,8 @@ local options = require "orrery.options"
 return function(model, set, given)
   local o = options.take("vae.disentanglement", given, { codes = 2000,
     votes = 800, seed = 1 })
+  checks.model("vae.disentanglement", model)
+  require("orrery.metrics.checks").factor_set("vae.disentanglement", set)
   local function fresh(i) return orrery.Generator(o.seed + i) end
   local some = orrery.randperm(#set, { generator = fresh(0) })
     :narrow(1, 1, math.min(o.codes, #set))

@@ -11,6 +11,7 @@
 --- total correlation (their eq. 3).
 local orrery = require "orrery"
 local nn = require "orrery.nn"
+local checks = require "orrery.vae.checks"
 local objectives = require "orrery.vae.objectives"
 local options = require "orrery.options"
 local schedules = require "orrery.vae.schedules"
@@ -50,7 +51,10 @@ end
 --- The total correlation of codes as the discriminator sees it, nats.
 ---@param z orrery.Tensor  [B, L]
 ---@return orrery.Tensor
-function Factor:correlation(z) return self.discriminator(z):mean() end
+function Factor:correlation(z)
+  options.tensor("factor", "z", z, "float")
+  return self.discriminator(z):mean()
+end
 
 -- rec + kl + gamma TC (their eq. 2); called as every objective is.
 function Factor:__call(model, x, c)
@@ -70,6 +74,8 @@ end
 ---  tells nothing
 function Factor:update(model, x, given)
   local o = options.take("factor", given, {}, { "generator" })
+  checks.model("factor", model)
+  checks.images("factor", x)
   local n = options.count("factor", "number of images", x:size(1), 4)
   local z = orrery.no_grad(function()
     local mean, logvar = model:encode(x)

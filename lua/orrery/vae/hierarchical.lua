@@ -12,6 +12,7 @@
 local orrery = require "orrery"
 local nn = require "orrery.nn"
 local blame = require "orrery.blame"
+local checks = require "orrery.vae.checks"
 local likelihood = require "orrery.vae.likelihoods"
 local options = require "orrery.options"
 local sampled = require "orrery.vae.sampled"
@@ -30,7 +31,10 @@ local Hierarchical = VAE:subclass "HierarchicalVAE"
 -- The image depends on z2 through z1 only.
 local Lower = nn.Module:subclass "Lower"
 function Lower:init(latent1, net) self.latent1, self.net = latent1, net end
-function Lower:forward(z) return self.net((z:narrow(-1, 1, self.latent1))) end
+function Lower:forward(z)
+  options.tensor("vae.Hierarchical", "z", z, "float")
+  return self.net((z:narrow(-1, 1, self.latent1)))
+end
 
 -- Two layers of tanh between, as in Burda et al., section 5.
 local function net(input, hidden, output)
@@ -86,7 +90,10 @@ end
 ---@param x orrery.Tensor  images, first axis B
 ---@return orrery.Tensor mean  [B, latent1]
 ---@return orrery.Tensor logvar  [B, latent1]
-function Hierarchical:encode(x) return gaussian(self.encoder, x:flatten(2)) end
+function Hierarchical:encode(x)
+  checks.images("vae.Hierarchical", x)
+  return gaussian(self.encoder, x:flatten(2))
+end
 
 --- k draws of z1 from q(z1 | x), and one of z2 from q(z2 | z1) for each.
 ---@return orrery.Tensor z  [k, B, latent1 + latent2]

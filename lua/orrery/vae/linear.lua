@@ -8,6 +8,7 @@
 --- nats and leaves beta sigma^2 of its direction unexplained.
 local orrery = require "orrery"
 local nn = require "orrery.nn"
+local options = require "orrery.options"
 
 ---@class orrery.vae.Linear: orrery.nn.Module
 ---@field features integer
@@ -16,11 +17,18 @@ local Linear = nn.Module:subclass "LinearVAE"
 
 ---@param features integer
 ---@param latent integer
----@param options? table  sigma2 (fixed noise variance; learned when absent),
+---@param given? table  sigma2 (fixed noise variance; learned when absent),
 ---  dtype = "float64", generator
-function Linear:init(features, latent, options)
-  local o = options or {}
-  local dtype = o.dtype or "float64"
+function Linear:init(features, latent, given)
+  local o = options.take("vae.Linear", given, { dtype = "float64" },
+    { "sigma2", "generator" })
+  features = options.count("vae.Linear", "features", features)
+  latent = options.count("vae.Linear", "latent", latent)
+  if o.sigma2 then
+    options.number("vae.Linear", "sigma2", o.sigma2,
+      function(s) return s > 0 end, "a number over 0")
+  end
+  local dtype = o.dtype
   local function normal(rows, columns)
     return (orrery.randn({ rows, columns },
       { dtype = dtype, generator = o.generator }) * 0.3):requires_grad_()

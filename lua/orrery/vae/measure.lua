@@ -1,17 +1,21 @@
 --- What a VAE does on images it has not seen.
 local orrery = require "orrery"
+local checks = require "orrery.vae.checks"
+local options = require "orrery.options"
 
 --- Runs over all images in order, in pieces, with noise from one seed: the
 --- same model always gets the same numbers.
 ---@param model orrery.vae.VAE
 ---@param images orrery.Tensor  [N, ...] in [0, 1]
----@param options? table  batch = 500, seed = 0
+---@param given? table  batch = 500, seed = 0
 ---@return table  rec, kl, elbo (nats per image); kl_per_latent (list); active
 ---  (latents whose posterior means vary by more than 0.01); means [N, latent]
-return function(model, images, options)
-  local o = options or {}
-  local n, batch = images:size(1), o.batch or 500
-  local noise = orrery.Generator(o.seed or 0)
+return function(model, images, given)
+  local o = options.take("measure", given, { batch = 500, seed = 0 })
+  checks.model("measure", model)
+  checks.images("measure", images)
+  local n, batch = images:size(1), options.count("measure", "batch", o.batch)
+  local noise = orrery.Generator(o.seed)
   local rec, kl, means = 0, nil, {}
   orrery.no_grad(function()
     for first = 1, n, batch do

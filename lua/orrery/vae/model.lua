@@ -2,8 +2,10 @@
 --- objective trains.
 local orrery = require "orrery"
 local nn = require "orrery.nn"
+local checks = require "orrery.vae.checks"
 local likelihood = require "orrery.vae.likelihoods"
 local objectives = require "orrery.vae.objectives"
+local options = require "orrery.options"
 local sampled = require "orrery.vae.sampled"
 local F = nn.functional
 
@@ -15,18 +17,22 @@ local F = nn.functional
 ---@field noise orrery.nn.Module  what the decoder's numbers say of an image
 local VAE = nn.Module:subclass "VAE"
 
----@param options table  encoder, decoder, latent, likelihood = "bernoulli"
+---@param given table  encoder, decoder, latent, likelihood = "bernoulli"
 ---  ("gaussian", "logistic"); gaussian: sigma = 1 ("learned", "optimal");
 ---  prior: a distribution of codes, or what gives one when called with the
 ---  model, such as vae.VampPrior, in N(0, I)'s stead; posterior: a function of
 ---  model, x, k and generator that gives draws z [k, B, latent] and their
 ---  log q(z | x) [k, B], such as vae.sampled.flow, in the Gaussian's stead
-function VAE:init(options)
-  self.encoder, self.decoder = options.encoder, options.decoder
-  self.own_prior, self.own_posterior = options.prior, options.posterior
-  self.latent = options.latent
-  self.likelihood = options.likelihood or "bernoulli"
-  self.noise = likelihood(self.likelihood, options)
+function VAE:init(given)
+  local o = options.take("vae.VAE", given, { likelihood = "bernoulli" },
+    { "encoder", "decoder", "latent", "sigma", "levels", "prior",
+      "posterior" })
+  self.encoder = options.callable("vae.VAE", "encoder", o.encoder)
+  self.decoder = options.callable("vae.VAE", "decoder", o.decoder)
+  self.latent = options.count("vae.VAE", "latent", o.latent)
+  self.own_prior, self.own_posterior = o.prior, o.posterior
+  self.likelihood = o.likelihood
+  self.noise = likelihood(self.likelihood, o)
 end
 
 --- Parameters of q(z | x).
@@ -42,6 +48,8 @@ end
 ---@param generator? orrery.Generator
 ---@return orrery.Tensor z  [B, latent]
 function VAE:draw(mean, logvar, generator)
+  options.tensor("vae", "mean", mean, "float")
+  options.tensor("vae", "logvar", logvar, "float")
   local eps = orrery.randn({ mean:size(1), mean:size(2) },
     { dtype = mean.dtype, generator = generator })
   return mean + (logvar * 0.5):exp() * eps
@@ -122,16 +130,20 @@ end
 --- What is minimised: mean over the batch of rec + beta * kl, or another
 --- objective of orrery.vae.objectives.
 ---@param x orrery.Tensor
----@param options? table  beta = 1, generator, objective, step (for objectives
+---@param given? table  beta = 1, generator, objective, step (for objectives
 ---  that change with training)
 ---@return orrery.Tensor loss
 ---@return table terms  rec, kl: the two means; and what the objective adds
-function VAE:loss(x, options)
-  options = options or {}
-  if options.objective then return options.objective(self, x, options) end
-  local rec, kl = self:terms(x, options.generator)
+function VAE:loss(x, given)
+  local o = options.take("vae.loss", given, { beta = 1 }, { "generator",
+    "objective", "step" })
+  checks.images("vae.loss", x)
+  if o.objective then
+    return options.callable("vae.loss", "objective", o.objective)(self, x, o)
+  end
+  local rec, kl = self:terms(x, o.generator)
   rec, kl = rec:mean(), kl:sum(2):mean()
-  return rec + kl * (options.beta or 1), { rec = rec, kl = kl }
+  return rec + kl * o.beta, { rec = rec, kl = kl }
 end
 
 --- The image the decoder means: probabilities or means.

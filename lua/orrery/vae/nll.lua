@@ -1,5 +1,6 @@
 --- The negative log-likelihood of images under a VAE, by importance sampling.
 local orrery = require "orrery"
+local checks = require "orrery.vae.checks"
 local objectives = require "orrery.vae.objectives"
 local options = require "orrery.options"
 
@@ -15,6 +16,8 @@ local options = require "orrery.options"
 ---  mean over images; [N]
 return function(model, images, given)
   local o = options.take("nll", given, { samples = 500, batch = 20, seed = 0 })
+  checks.model("nll", model)
+  checks.images("nll", images)
   local k = options.count("nll", "samples", o.samples)
   local batch = options.count("nll", "batch", o.batch)
   local noise, n, parts = orrery.Generator(o.seed), images:size(1), {}

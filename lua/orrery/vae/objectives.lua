@@ -10,6 +10,7 @@
 local orrery = require "orrery"
 local options = require "orrery.options"
 local blame = require "orrery.blame"
+local checks = require "orrery.vae.checks"
 local sampled = require "orrery.vae.sampled"
 local schedules = require "orrery.vae.schedules"
 local F = require("orrery.nn").functional
@@ -91,6 +92,11 @@ end
 ---@return orrery.Tensor correlation
 ---@return orrery.Tensor dimensions
 function objectives.decomposed(d, n)
+  if type(d) ~= "table" or not d.z then
+    blame("decomposed: codes are %s; give { mean =, logvar =, z = }",
+      options.shown(d))
+  end
+  n = options.count("decomposed", "images in the data set", n)
   local b = d.z:size(1)
   -- log q(z_i | x_j) for each latent, [B, B, L].
   local pairs_ = log_normal(d.z:unsqueeze(2), d.mean:unsqueeze(1),
@@ -190,6 +196,9 @@ end
 ---@return table draw  z [k, B, L], rec [k, B]; mean, logvar [B, L] of a
 ---  Gaussian q
 function objectives.log_weights(model, x, k, generator)
+  checks.model("log_weights", model)
+  checks.images("log_weights", x)
+  k = options.count("log_weights", "k", k)
   local z, log_q, d = model:draws(x, k, generator)
   local b, sizes = x:size(1), { x:shape() }
   sizes[1] = k * b

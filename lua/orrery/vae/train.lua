@@ -8,6 +8,8 @@
 ---         opt = optim.Adam(model, { lr = k.lr }) })
 ---       ...
 local orrery = require "orrery"
+local blame = require "orrery.blame"
+local checks = require "orrery.vae.checks"
 local options = require "orrery.options"
 local packing = require "orrery.runs.packing"
 local schedules = require "orrery.vae.schedules"
@@ -54,6 +56,17 @@ return function(log, model, given)
   local o = options.take("vae.train", given, { batch = 128, beta = 1,
     drop_last = false, compile = false }, { "opt", "images", "epochs", "steps",
     "every", "objective", "loss", "after", "mark", "objects" })
+  if type(log) ~= "table" or not log.steps then
+    blame("vae.train: the log is %s; give that of an experiment's trial",
+      options.shown(log))
+  end
+  if not o.loss then checks.model("vae.train", model) end
+  for name, has in pairs { opt = "minimize", images = "batches" } do
+    if type(o[name]) ~= "table" or not o[name][has] then
+      blame("vae.train: %s is %s; give %s", name, options.shown(o[name]),
+        name == "opt" and "an optimiser" or "a data set")
+    end
+  end
   local objects = { model = model, opt = o.opt }
   for name, object in pairs(o.objects or {}) do objects[name] = object end
   local update = stepper(model, o, log:generator "noise")
