@@ -14,10 +14,11 @@ local options = require "orrery.options"
 local gan = {}
 
 gan.losses = require "orrery.gan.losses"
+gan.maps = require "orrery.gan.maps"
 gan.penalties = require "orrery.gan.penalties"
 gan.Game = require "orrery.gan.game"
 for _, name in ipairs { "nets", "image_nets", "layers",
-  "parts", "joint" } do
+  "parts", "joint", "augment" } do
   for key, value in pairs(require("orrery.gan." .. name)) do
     gan[key] = value
   end
