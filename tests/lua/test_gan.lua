@@ -156,13 +156,24 @@ t.test("VEEGAN's reconstructor learns codes from what the generator makes",
     local real = g:seen { x = ring:sample(4), z = orrery.ones(4, 3),
       real = true }
     t.equal(real.x:shape_str(), "[4, 5]")
-    -- D has no say in it: R's gradient is the reconstruction's alone.
     local fake = { x = orrery.randn(4, 2), z = orrery.randn(4, 3) }
     local term = g.parts[1].term(g.parts[1], g, fake)
     t.near(term, ((R(fake.x) - fake.z) ^ 2):sum(2):mean() / 3, 1e-5)
     for _ = 1, 5 do g:step(ring:sample(8)) end
     t.ok(moved(R, was) > 0)
   end)
+
+t.test("VEEGAN's reconstructor plays against D unless told not to", function()
+  for _, adversarial in ipairs { true, false } do
+    local R = gan.mlp(2, 3, { hidden = 8 })
+    -- No weight on reconstruction: what moves R is D alone.
+    local g = game({ parts = { gan.veegan { reconstructor = R, weight = 0,
+      adversarial = adversarial } } }, 5)
+    local was = copies(R)
+    g:step(ring:sample(8))
+    t.equal(moved(R, was) > 0, adversarial)
+  end
+end)
 
 t.test("ALI's encoder plays against D", function()
   for _, stochastic in ipairs { false, true } do

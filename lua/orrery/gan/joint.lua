@@ -9,18 +9,25 @@ local function pair(_, _, side)
   side.x = orrery.cat({ side.x, side.z }, 2)
 end
 
---- VEEGAN (Srivastava et al. 2017, algorithm 1): a reconstructor R maps
---- examples to codes; D tells (G(z), z) from (x, R(x)); G and R together
---- lower |z - R(G(z))|^2 / dim z, which is all that trains R.
----@param given table  reconstructor: x -> [B, latent]; weight = 1
+--- VEEGAN (Srivastava et al. 2017): a reconstructor R maps examples to codes;
+--- D tells (G(z), z) from (x, R(x)); G and R lower |z - R(G(z))|^2 / dim z
+--- besides. With `adversarial`, R plays against D as G does: the objective's D
+--- term depends on R too. Without, R is trained by the reconstruction alone,
+--- as their algorithm 1 has it; on the ring that covers fewer modes.
+---@param given table  reconstructor: x -> [B, latent]; weight = 1; adversarial
+---  = true
 function joint.veegan(given)
-  local o = options.take("veegan", given, { weight = 1 }, { "reconstructor" })
+  local o = options.take("veegan", given, { weight = 1, adversarial = true },
+    { "reconstructor" })
   options.callable("veegan", "reconstructor", o.reconstructor)
-  local part = { name = "veegan", see = pair,
+  options.flag("veegan", "adversarial", o.adversarial)
+  local part = { name = "veegan", see = pair, both_ways = o.adversarial,
     players = { reconstructor = o.reconstructor } }
 
   function part.side(_, _, side)
-    if side.real then side.z = o.reconstructor(side.x):detach() end
+    if not side.real then return end
+    local z = o.reconstructor(side.x)
+    side.z = o.adversarial and z or z:detach()
   end
 
   function part.term(_, _, fake)
