@@ -8,7 +8,7 @@ local folder = debug.getinfo(1, "S").source:match "^@(.*)%.lua$"
 
 -- In the order in which one meets them.
 local order = { "tensors", "indexing", "gradients", "models", "training",
-  "speed", "randomness", "pictures", "files", "experiments", "replays",
+  "games", "speed", "randomness", "pictures", "files", "experiments", "replays",
   "prompt", "errors", "pytorch", "lua" }
 
 local about = {
@@ -17,6 +17,7 @@ local about = {
   gradients = "backward, grad, gradients of gradients, Jacobians",
   models = "layers, modules of one's own, parameters",
   training = "a loop by hand, train.loop, checkpoints, resume",
+  games = "GANs: one engine and its parts, remedies against collapse",
   speed = "recorded steps, threads, measuring",
   randomness = "seeds, generators, the same bits again",
   pictures = "charts, images, films; in the terminal and in files",
