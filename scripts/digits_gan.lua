@@ -24,11 +24,12 @@ local run = orrery.experiment {
     model = { { "ns", "conditional", "vae" }, "what learns", one_of = { "ns",
       "wgan_gp", "conditional", "vae" } },
     data = { "digits", "digits, fashion, or a folder with the MNIST files" },
-    steps = { 1500, "of the generator, or of the VAE", min = 1 },
-    batch = { 64, "images a step", min = 2 },
+    steps = { 1500, "of the generator", min = 1 },
+    batch = { 64, "images a step of the GAN", min = 2 },
+    vae_steps = { 2500, "of the VAE, 128 images each", min = 1 },
     latent = { 64, "size of the GAN's code; the VAE has 20", min = 1 },
     channels = { 16, "of the widest map; more at the smaller ones", min = 1 },
-    lr = { 5e-4, "learning rate of Adam", min = 0 },
+    lr = { 1e-3, "learning rate of Adam", min = 0 },
     critic_steps = { 3, "updates of D for one of G, wgan_gp", min = 1 },
     images = { 8000, "training images, 0 for all", min = 0 },
     held = { 2000, "samples measured, and held-out images", min = 100 },
@@ -37,8 +38,8 @@ local run = orrery.experiment {
   },
   step = "step",
   by = "fid",
-  quick = { steps = 12, batch = 16, channels = 4, images = 400, held = 100,
-    frames = 2, model = { "conditional", "vae" } },
+  quick = { steps = 12, vae_steps = 12, batch = 16, channels = 4,
+    images = 400, held = 100, frames = 2, model = { "conditional", "vae" } },
 }
 
 local function load(k)
@@ -105,7 +106,7 @@ local function variational(k, log)
     return { loss = loss, rec = terms.rec, kl = terms.kl }
   end
   return { object = object, step = k.compile and orrery.compile(update)
-    or update, batch = k.batch,
+    or update, batch = math.min(128, k.images > 0 and k.images or 128),
     sample = function(y, random)
       local n = y:size(1)
       return orrery.no_grad(function()
@@ -140,8 +141,9 @@ function run.trial(k, log)
   local real = e:features(held)
   local t = (k.model == "vae" and variational or game)(k, log)
   local film = gan.pictures.ImageFilm()
+  local steps = k.model == "vae" and k.vae_steps or k.steps
   log:steps {
-    steps = k.steps, every = math.max(1, k.steps // k.frames),
+    steps = steps, every = math.max(1, steps // k.frames),
     objects = { player = t.object, film = film },
     batches = train:batches(t.batch, { shuffle = true, drop_last = true,
       generator = log:generator "order" }),

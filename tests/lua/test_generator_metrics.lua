@@ -73,6 +73,9 @@ t.test("FID by hand: eleven rows of the unit matrix, multiplied", function()
     near(metrics.fid(rows, rows * c, plain).value, (c - 1) ^ 2 * 12 / 11,
       1e-6)
   end
+  -- Eight times them and 14 / 11 more: means 21 / 11 apart in each of eleven
+  -- numbers, roots of the covariances' traces 7: 21^2 / 11 + 49.
+  near(metrics.fid(rows, rows * 8 + 14 / 11, plain).value, 89.0909, 1e-4)
 end)
 
 t.test("a law is at no distance from itself, and distances are symmetric",

@@ -149,12 +149,15 @@ local function default()
   return shipped
 end
 
-local function inception(path, opts)
-  local Inception = require "orrery.metrics.inception"
-  local network = Inception(opts)
-  local missing, why = orrery.nn.utils.load_torch(network, path,
-    { strict = true })
-  if not missing then return nil, why end
+-- The file may have the second classifier of training, or not.
+local function inception(path, fid)
+  local tensors, why = orrery.io.read_safetensors(path)
+  if not tensors then return nil, (why:gsub("^[%w_]+", "extractor", 1)) end
+  local last = tensors["fc.weight"]
+  local network = require "orrery.metrics.inception" { fid = fid,
+    aux = tensors["AuxLogits.fc.weight"] ~= nil,
+    classes = last and last:size(1) }
+  orrery.nn.utils.load_torch(network, tensors)
   return new(network, "inception-v3", { side = 299, colours = 3, batch = 20 })
 end
 
@@ -175,7 +178,7 @@ return function(given)
     side = 0 }, { "inception", "network", "name", "colours" })
   if o.inception then
     return inception(options.text("extractor", "inception", o.inception),
-      { fid = options.flag("extractor", "fid", o.fid) })
+      options.flag("extractor", "fid", o.fid))
   end
   if not o.network then return default() end
   options.text("extractor", "name", o.name)
