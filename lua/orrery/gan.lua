@@ -18,7 +18,7 @@ gan.maps = require "orrery.gan.maps"
 gan.penalties = require "orrery.gan.penalties"
 gan.Game = require "orrery.gan.game"
 for _, name in ipairs { "nets", "image_nets", "layers",
-  "parts", "joint", "augment" } do
+  "parts", "joint", "augment", "codes" } do
   for key, value in pairs(require("orrery.gan." .. name)) do
     gan[key] = value
   end

@@ -383,7 +383,30 @@ t.test("MS-SSIM of 28 x 28 is two scales with exponents of sum 1", function()
     * coarse ^ (0.2856 / total), 1e-10)
 end)
 
+t.test("F214 F215: the Laplacian's variance of white noise, and blurred",
+  function()
+    -- White noise has the squares' sum of the kernel; so has a single pixel,
+    -- spread over all places that the kernel fits.
+    local x = orrery.zeros(1, 1, 50, 50, f64)
+    x[{ 1, 1, 25, 25 }] = 1
+    near(metrics.sharpness(x) * 48 ^ 2, 20, 1e-9)
+    local row = tensor { 1, 2, 1 } / 4
+    local blur = (row:unsqueeze(2) * row:unsqueeze(1)):reshape(1, 1, 3, 3)
+    local blurred = orrery.nn.functional.conv2d(x, blur, nil, { padding = 1 })
+    near(metrics.sharpness(blurred) * 48 ^ 2, 0.40625, 1e-9)
+    near(metrics.sharpness(normal(1, 1, 1, 600, 600)), 20, 0.2)
+  end)
+
 -- ---- ways through the latent
+
+t.test("F213: codes truncated to 0.7 have 0.49 of their variance", function()
+  local w = normal(1, 50, 3) * tensor { 1, 2, 5 } + 4
+  local near_mean = orrery.gan.truncate(w, w:mean(1), 0.7)
+  t.near(near_mean:var(1) / w:var(1), tensor { 0.49, 0.49, 0.49 }, 1e-12)
+  t.near(near_mean:mean(1), w:mean(1), 1e-12)
+  t.near(orrery.gan.truncate(w, w:mean(1), 0):var(1), orrery.zeros(3, f64),
+    1e-12)
+end)
 
 t.test("F209: PPL of a linear map is twice its squared norm", function()
   local a = tensor { { 1, 0 }, { 0, 2 } }

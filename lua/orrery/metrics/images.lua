@@ -120,7 +120,7 @@ function images.ms_ssim_diversity(x, given)
   local who = "ms_ssim_diversity"
   local o = resampled.options(who, given, { pairs = 500, range = 1 },
     { "labels" })
-  checks.images(who, x)
+  checks.image(who, "x", x)
   local n, random = x:size(1), orrery.Generator(o.seed)
   local labels = o.labels and o.labels:tolist()
   if n < 2 then blame("%s: x is %s; pairs need two", who, x:shape_str()) end
