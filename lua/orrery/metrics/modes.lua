@@ -23,14 +23,6 @@ local function at_least(counts, least)
   return found
 end
 
--- The nearest centre of each sample, and how far it is.
-local function nearest(x, centers)
-  local square = (x * x):sum(2):unsqueeze(2) + (centers * centers):sum(2)
-    - x:matmul(centers:transpose(1, 2)) * 2
-  local least, index = square:min(2)
-  return index, least:clamp_min(0):sqrt()
-end
-
 ---@class orrery.metrics.Modes
 ---@field modes integer  with at least one sample of high quality
 ---@field modes20 integer  with at least twenty
@@ -71,7 +63,7 @@ function modes.modes(samples, law)
       who, samples:shape_str(), centers:shape_str())
   end
   return orrery.no_grad(function()
-    local index, far = nearest(x, centers)
+    local far, index = x:cdist(centers):min(2)
     local k, good = centers:size(1), far:lt(law.radius)
     local function count(labels)
       return labels:bincount { minlength = k }:tolist()
@@ -134,12 +126,6 @@ function modes.typical(samples, law, opts)
   end)
 end
 
--- Squared distances of all pairs.
-local function squares(a, b)
-  return ((a * a):sum(2):unsqueeze(2) + (b * b):sum(2)
-    - a:matmul(b:transpose(1, 2)) * 2):clamp_min(0)
-end
-
 -- Log-density of a sum of Gaussians round the samples, but for a constant.
 local function kernel(square, width, dim)
   return (square * (-0.5 / width ^ 2)):logsumexp { axis = 2 }
@@ -167,7 +153,7 @@ function modes.mass_coverage(samples, data, opts)
   end
   return orrery.no_grad(function()
     local n, dim = x:size(1), x:size(2)
-    local own = squares(x, x) + orrery.eye(n, { dtype = "float64" }) * 1e300
+    local own = x:cdist(x) ^ 2 + orrery.eye(n, { dtype = "float64" }) * 1e300
     local spread = math.sqrt(x:var(1):mean():item())
     local best, width, density = -math.huge, nil, nil
     for i = 0, 11 do
@@ -179,7 +165,7 @@ function modes.mass_coverage(samples, data, opts)
       end
     end
     local level = density:quantile(1 - o.share):item()
-    local at = kernel(squares(y, x), width, dim)
+    local at = kernel(y:cdist(x) ^ 2, width, dim)
     return at:gt(level):double():mean():item(), width
   end)
 end
