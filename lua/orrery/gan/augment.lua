@@ -2,10 +2,11 @@
 --- that can be undone), the naive way (real examples only, which the generator
 --- then learns as they are), both sides alike (DiffAugment), and with a
 --- probability that follows how sure D is (ADA).
+local orrery = require "orrery"
 local nn = require "orrery.nn"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
-local orrery = require "orrery"
+local per_example = require "orrery.gan.per_example"
 
 local augment = {}
 
@@ -19,13 +20,6 @@ local function check_maps(who, list)
         options.shown(map))
     end
   end
-end
-
--- Sizes that broadcast one number per example.
-local function per_example(x)
-  local sizes = { x:size(1) }
-  for k = 2, x:dim() do sizes[k] = 1 end
-  return sizes
 end
 
 -- Each example as it is or changed by one of the maps, equally often.

@@ -5,6 +5,7 @@
 ---     local p = gan.penalties.gp(D, real, fake)       -- mean (|grad| - 1)^2
 ---     optD:minimize(loss + 10 * p)
 local orrery = require "orrery"
+local per_example = require "orrery.gan.per_example"
 local penalties = {}
 
 --- |grad_x D(x)| of each example.
@@ -15,13 +16,6 @@ function penalties.norms(D, x)
   local at = x:detach():requires_grad_()
   local g = orrery.grad(D(at):sum(), { at }, { create_graph = true })[1]
   return g:flatten(2):norm(2, 2)
-end
-
--- Sizes that broadcast one number per example.
-local function per_example(x)
-  local sizes = { x:size(1) }
-  for k = 2, x:dim() do sizes[k] = 1 end
-  return sizes
 end
 
 -- Points on the lines from fake to real, evenly spread.
