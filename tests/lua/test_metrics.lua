@@ -160,6 +160,38 @@ t.test("neighbours and a line tell classes apart, and noise not", function()
   near(metrics.knn_accuracy(line, kinds, at, whole { 1 }, { k = 2 }), 1)
 end)
 
+t.test("the adjusted Rand index counts pairs", function()
+  -- By looking at every pair: both together, either together.
+  local function by_pairs(a, b)
+    local both, of_a, of_b, all = 0, 0, 0, 0
+    for i = 1, #a do
+      for j = 1, i - 1 do
+        local s, u = a[i] == a[j], b[i] == b[j]
+        both, all = both + (s and u and 1 or 0), all + 1
+        of_a, of_b = of_a + (s and 1 or 0), of_b + (u and 1 or 0)
+      end
+    end
+    local chance = of_a * of_b / all
+    return (both - chance) / ((of_a + of_b) / 2 - chance)
+  end
+  local function labels(list)
+    return orrery.tensor(list, { dtype = "int64" })
+  end
+  local adjusted = orrery.metrics.adjusted_rand
+  t.near(adjusted(labels { 1, 1, 2, 3 }, labels { 1, 1, 2, 2 }), 4 / 7, 1e-12)
+  t.near(adjusted(labels { 1, 1, 2, 2 }, labels { 3, 3, 1, 1 }), 1, 1e-12)
+  t.near(adjusted(labels { 1, 1 }, labels { 2, 2 }), 1)
+  local noise = orrery.Generator(1)
+  local x = orrery.randint(1, 4, 60, { generator = noise })
+  local y = orrery.where(orrery.rand({ 60 }, { generator = noise }):lt(0.5), x,
+    orrery.randint(1, 4, 60, { generator = noise }))
+  t.near(adjusted(x, y), by_pairs(x:tolist(), y:tolist()), 1e-12)
+  t.near(adjusted(orrery.randint(1, 5, 20000, { generator = noise }),
+    orrery.randint(1, 5, 20000, { generator = noise })), 0, 0.002)
+  t.fails("adjusted_rand: b are [3] but there are 2 codes; give [N]", adjusted,
+    labels { 1, 1 }, labels { 1, 1, 1 })
+end)
+
 t.test("principal components leave the small variances", function()
   local noise = orrery.Generator(5)
   local scales = tensor { 2, math.sqrt(1.5), math.sqrt(0.6), math.sqrt(0.2) }

@@ -77,6 +77,9 @@ t.test("VAEs say what is wrong", function()
     { "update", "correlation" })
 end)
 
+-- The feature extractor is read once and stays.
+pcall(orrery.metrics.extractor)
+
 t.test("metrics say what is wrong", function()
   wrong.each("metrics.", orrery.metrics)
 end)

@@ -75,6 +75,35 @@ function clusters.kmeans(x, k, given)
   return best
 end
 
+-- How many pairs there are within groups of these sizes.
+local function pairs_in(sizes) return (sizes * (sizes - 1)):sum():item() / 2 end
+
+--- How well two groupings of the same examples agree: the share of pairs that
+--- both keep together or both part, less what chance gives, over the most it
+--- could be (Hubert & Arabie 1985): 1 for the same groups under any names, 0
+--- on average for groups at random.
+---@param a orrery.Tensor  int64 [N], from 1
+---@param b orrery.Tensor  int64 [N], from 1
+---@return number
+function clusters.adjusted_rand(a, b)
+  local who = "adjusted_rand"
+  options.tensor(who, "a", a)
+  a = checks.whole(who, "a", a, a:numel(), 1)
+  b = checks.whole(who, "b", b, a:numel(), 1)
+  if a:numel() < 2 then
+    blame("%s: a is %s; give two labels or more", who, a:shape_str())
+  end
+  local table_ = orrery.one_hot(a):double():transpose(1, 2)
+    :matmul(orrery.one_hot(b):double())
+  local both = pairs_in(table_)
+  local of_a, of_b = pairs_in(table_:sum(2)), pairs_in(table_:sum(1))
+  local n = a:numel()
+  local chance = of_a * of_b / (n * (n - 1) / 2)
+  local most = (of_a + of_b) / 2
+  -- Nothing to tell: all in one group, or each alone, in both.
+  return most == chance and 1 or (both - chance) / (most - chance)
+end
+
 -- The slopes at which the curve is taken: tan of angles that part the quarter
 -- circle evenly, 1 in the middle; an odd number of them. [angles]
 local function slopes(angles)

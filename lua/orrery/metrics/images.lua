@@ -81,8 +81,8 @@ end
 
 -- MS-SSIM of each pair, [N].
 local function multiscale(x, y, range)
-  local n, c = x:size(1), x:size(2)
   local a, b = planes("ms_ssim", x, y)
+  local n, c = x:size(1), x:size(2)
   local scales = scales_of(math.min(x:size(3), x:size(4)))
   local total, product = 0, 1
   for s = 1, scales do total = total + exponents[s] end

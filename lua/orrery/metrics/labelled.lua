@@ -2,6 +2,7 @@
 --- accuracy of a classifier that learnt from generated images alone.
 local orrery = require "orrery"
 local blame = require "orrery.blame"
+local checks = require "orrery.metrics.checks"
 local options = require "orrery.options"
 local resampled = require "orrery.metrics.resampled"
 local score = require "orrery.metrics.score"
@@ -104,14 +105,17 @@ function labelled.classifier_accuracy_score(x, y, real, labels, given)
   local who = "classifier_accuracy_score"
   local o = resampled.options(who, given, { epochs = 5, batch = 100,
     lr = 2e-3 })
-  for name, image in pairs { x = x, real = real } do
-    options.tensor(who, name, image, "float")
+  for i, name in ipairs { "x", "real" } do
+    local image = options.tensor(who, name, i == 1 and x or i == 2 and real
+      or nil, "float")
     if image:dim() ~= 4 or image:size(2) ~= 1 or image:size(3) ~= 28
       or image:size(4) ~= 28 then
       blame("%s: %s is %s; give images [N, 1, 28, 28]", who, name,
         image:shape_str())
     end
   end
+  checks.whole(who, "y", y, x:size(1), 1)
+  checks.whole(who, "labels", labels, real:size(1), 1)
   options.count(who, "epochs", o.epochs)
   options.count(who, "batch", o.batch, 2)
   local net = fitted(x:detach(), y:long(), o,

@@ -117,6 +117,10 @@ end
 ---@return number share  0 to 1
 function modes.typical(samples, law, opts)
   local x = checks.codes("typical", samples)
+  if type(law) ~= "table" or not (law.log_prob and law.sample) then
+    blame("typical: the law is %s; give one of orrery.data.known, or a "
+      .. "distribution", options.shown(law))
+  end
   local o = options.take("typical", opts, { draws = 4000 }, { "generator" })
   return orrery.no_grad(function()
     local own = law:log_prob(law:sample(o.draws, { dtype = "float64",

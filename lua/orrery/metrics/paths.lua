@@ -46,6 +46,7 @@ local function lerp(a, b, t) return a + (b - a) * t, b - a end
 ---@return orrery.Tensor velocity  its derivative by t, [N, D]
 function paths.slerp(a, b, t)
   rows("slerp", a, b)
+  if not orrery.is_tensor(t) then options.number("slerp", "t", t) end
   return slerp(a, b, t)
 end
 

@@ -3,6 +3,7 @@
 --- of 1,000 images is not to be set against one of 10,000, nor one network's
 --- features against another's.
 local blame = require "orrery.blame"
+local options = require "orrery.options"
 
 ---@class orrery.metrics.Score
 ---@field metric string  "fid"
@@ -85,6 +86,10 @@ end
 ---@param fields table  metric, value, n and what else is known
 ---@return orrery.metrics.Score
 return function(fields)
+  if type(fields) ~= "table" or getmetatable(fields) or not fields.value then
+    blame("score: fields are %s; give { metric =, value =, n = }",
+      options.shown(fields))
+  end
   fields.low, fields.high = fields.low or fields.value,
     fields.high or fields.value
   fields.extractor, fields.hash = fields.extractor or "none",
