@@ -101,8 +101,11 @@ local function measure(t)
     as_asked = asked and asked:eq(m.nearest):double():mean():item() }
 end
 
--- At a mark: what the film and the monitors see.
+-- At a mark: what the film and the monitors see. The stream of random numbers
+-- is put back: looking more often does not change the training.
 local function look(k, log, t, film, step, means)
+  local stream = orrery.default_generator()
+  local place = stream:state()
   local m = measure(t)
   for _, name in ipairs { "modes", "quality", "kl_all", "reached" } do
     if m[name] then log:scalar(headings[name] or name, step, m[name]) end
@@ -116,6 +119,7 @@ local function look(k, log, t, film, step, means)
   end
   log:monitor(step, watched)
   if k.pictures then film:add(step, (t.sample(500))) end
+  stream:set_state(place)
 end
 
 function run.trial(k, log)

@@ -28,9 +28,8 @@ local bases = {
   C = { loss = "saturating", latent = 16, gain = 0.8, scale = 1 / 4,
     g_rate = 1e-3, d_rate = 1e-4, decay = false, steps = 3000, batch = 128 },
   grid3 = { loss = "non_saturating", latent = 16, gain = 1, scale = 1 / 4,
-    activation = "leaky_relu",
-    hidden = { 128, 128, 128 }, g_rate = 1e-3, d_rate = 1e-3, decay = true,
-    steps = 9000, batch = 128, data = "grid" },
+    activation = "leaky_relu", hidden = { 128, 128, 128 }, g_rate = 1e-3,
+    d_rate = 1e-3, decay = true, steps = 9000, batch = 256, data = "grid" },
 }
 
 local function loss(name)
