@@ -25,9 +25,10 @@ local scripts = {
   { "dying_relu", "cause=bias-4 steps=200", { "dead 2", "silent" } },
   { "digits_gan", "model=conditional steps=40", { "FID", "as asked" } },
   { "stacked_digits", "pack=2 steps=40", { "modes", "floor" } },
+  { "dag", "steps=60 marks=4", { "turned" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { wgan = true, dying_relu = true,
+local killed = { wgan = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true }
