@@ -226,6 +226,17 @@ t.test("a sweep over seeds is one row of means", function()
   drop(out)
 end)
 
+t.test("a result may be called as the trials of a row are", function()
+  local out = folder()
+  local run = quiet({ name = "names", knobs = { x = { 1.0, "x" } } },
+    function(k) return { of = k.seed + k.x } end)
+  local rows
+  function run.report(trials) rows = trials:by_setting() end
+  t.ok(run:main { "seed=1..3", "out=" .. out })
+  t.near(rows.of, { 3 })
+  drop(out)
+end)
+
 t.test("what was swept leads a table that leaves it out", function()
   local out = folder()
   local run, said = quiet({ name = "wide", knobs = { x = { 1, "x" },

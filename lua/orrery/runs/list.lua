@@ -27,22 +27,22 @@ local List = {
 --- NAME_sd beside them (0 for a single seed).
 ---@return table rows  a list with columns, like the trials
 function methods.by_setting(list)
-  local rows, by = setmetatable({}, List), {}
+  local rows, groups, by = setmetatable({}, List), {}, {}
   for _, t in ipairs(list) do
     if t.status == "done" then
       if not by[t.group] then
-        by[t.group] = { of = {} }
-        rows[#rows + 1] = by[t.group]
+        by[t.group] = {}
+        groups[#groups + 1] = by[t.group]
       end
-      table.insert(by[t.group].of, t)
+      table.insert(by[t.group], t)
     end
   end
-  for _, row in ipairs(rows) do
-    local first = row.of[1]
-    row.trials = #row.of
+  for i, of in ipairs(groups) do
+    local row, first = {}, of[1]
+    rows[i], row.trials = row, #of
     for name, v in pairs(first.knobs) do row[name] = v end
     for name in pairs(first.values) do
-      local all = column(row.of, name)
+      local all = column(of, name)
       if type(all[1]) == "number" then
         local mean, sd = columns.mean_sd(all)
         row[name], row[name .. "_sd"] = mean, sd or 0
@@ -50,7 +50,6 @@ function methods.by_setting(list)
         row[name] = all[1]
       end
     end
-    row.of = nil
   end
   return rows
 end
