@@ -10,7 +10,6 @@ local digits = orrery.data.mnist {}
 if not digits then
   return t.skip("extractors", "this build cannot read the digits")
 end
-metrics.extractor()  -- read once, kept: not a leak of the first test
 
 local function held(n) return digits.test:subset(1, n):everything() end
 

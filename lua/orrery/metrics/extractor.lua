@@ -135,18 +135,19 @@ end
 
 local here = debug.getinfo(1, "S").source
   :match "^@(.*)metrics/extractor%.lua$" or ""
-local shipped
+local shipped = setmetatable({}, { __mode = "v" })
 
--- The network that comes with Orrery; read once.
+-- The network that comes with Orrery; read once while anybody holds it.
 local function default()
-  if shipped then return shipped end
+  if shipped[1] then return shipped[1] end
   local network = require "orrery.metrics.classifier"()
   local tensors = assert(orrery.io.read_safetensors(here
     .. "datasets/classifier/digits-fashion.safetensors"))
   network:load_state_dict(tensors)
-  shipped = new(network, "digits-fashion", { side = 28, colours = 1,
+  local e = new(network, "digits-fashion", { side = 28, colours = 1,
     batch = 500 })
-  return shipped
+  shipped[1] = e
+  return e
 end
 
 -- The file may have the second classifier of training, or not.

@@ -88,8 +88,8 @@ end
 ---@param real orrery.Tensor  images [M, C, H, W] or features [M, D]
 ---@param fake orrery.Tensor  images [N, C, H, W] or features [N, D]
 ---@param given? { extractor?: orrery.metrics.Extractor, resamples?: integer,
----   seed?: integer, confidence?: number }  resamples: 100, each an
----  eigendecomposition of D x D; give 0 for thousands of features
+---   seed?: integer, confidence?: number }  resamples: each takes two
+---  eigendecompositions of D x D; 100, or none beyond 256 features
 ---@return orrery.metrics.Score  with `bias`
 function frechet.fid(real, fake, given)
   local o = resampled.options("fid", given, {}, { "extractor" })
@@ -102,7 +102,8 @@ function frechet.fid(real, fake, given)
     return moments(z:index_select(1, orrery.randint(1, z:size(1),
       { z:size(1) }, { generator = random })))
   end
-  for i = 1, o.resamples do
+  local told = given and given.resamples
+  for i = 1, (told or x:size(2) <= 256) and o.resamples or 0 do
     draws[i] = orrery.tidy(function()
       local a, b = again(x)
       return distance(a, b, again(y))
