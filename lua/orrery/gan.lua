@@ -27,6 +27,7 @@ gan.adagan = require "orrery.gan.adagan"
 gan.AdaGAN = gan.adagan.AdaGAN
 gan.setups = require "orrery.gan.setups"
 gan.setup = gan.setups.setup
+gan.published = require "orrery.gan.published"
 gan.pictures = require "orrery.gan.pictures"
 local unroll = require "orrery.gan.unroll"
 gan.unroll, gan.unrolled = unroll, unroll.part

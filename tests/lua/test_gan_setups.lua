@@ -51,6 +51,15 @@ t.test("any remedy goes with any data of the plane", function()
   end
 end)
 
+t.test("data of more dimensions have nets of their size", function()
+  for _, name in ipairs { "B", "C-pack2", "B-veegan", "B-info" } do
+    local s = small(name, { data = "embedded" })
+    local x, y = s.data:sample(s.batch)
+    s.game:step(x, y)
+    t.equal((s.sample(3)):shape_str(), "[3, 1200]")
+  end
+end)
+
 t.test("pictures are drawn of a game with and without a joint D", function()
   for _, name in ipairs { "C-pack2", "B-veegan" } do
     local s = small(name)

@@ -46,7 +46,7 @@ end
 
 local function packed(m)
   return function(o)
-    o.parts[1], o.d_in = parts.pack(m), 2 * m
+    o.parts[1], o.d_in = parts.pack(m), o.dim * m
     o.batch = m == 3 and 258 or 256
   end
 end
@@ -67,9 +67,9 @@ end
 
 local function inference(kind, name)
   return function(o)
-    local net = nets.mlp(2, o.latent, { activation = o.activation,
+    local net = nets.mlp(o.dim, o.latent, { activation = o.activation,
       gain = o.gain, scale = o.scale })
-    o.parts[1], o.d_in = joint[kind] { [name] = net }, 2 + o.latent
+    o.parts[1], o.d_in = joint[kind] { [name] = net }, o.dim + o.latent
     o.steps, o.batch, o.average = 6000, 128, true
   end
 end
@@ -126,8 +126,9 @@ end
 
 --- What a name stands for; blames a part of it that is unknown.
 ---@param name string
+---@param dim? integer  numbers in an example, 2
 ---@return table facts
-function setups.read(name)
+function setups.read(name, dim)
   options.text("setup", "name", name)
   local base, remedy = name:match "^([^-]+)%-?(.*)$"
   if not bases[base] then
@@ -139,8 +140,9 @@ function setups.read(name)
       close and "did you mean " .. close .. "?"
       or "they are " .. table.concat(names(remedies), ", "))
   end
-  local o = { parts = {}, d_in = 2, critic_steps = 1, beta2 = 0.999,
-    data = "ring" }
+  dim = dim or 2
+  local o = { parts = {}, dim = dim, d_in = dim, critic_steps = 1,
+    beta2 = 0.999, data = "ring" }
   for key, value in pairs(bases[base]) do o[key] = value end
   if remedy ~= "" then remedies[remedy](o) end
   for key, value in pairs(together[name] or {}) do o[key] = value end
@@ -172,7 +174,7 @@ local function with_classes(o, law)
   end
   o.of, o.g_in = law.centers:size(1), o.latent + law.centers:size(1)
   if o.classes == "info" then
-    o.parts[1] = parts.info { net = nets.mlp(2, o.of), classes = o.of,
+    o.parts[1] = parts.info { net = nets.mlp(o.dim, o.of), classes = o.of,
       noise = o.latent }
     o.latent = o.parts[1].latent
     return
@@ -201,22 +203,23 @@ end
 ---  together; average: its average is what samples are to be taken from, as
 ---  sample(n) does; it also gives the classes that were asked for
 function setups.setup(name, given)
-  local o = setups.read(name)
-  local want = options.take("setup", given, { data = o.data, steps = o.steps,
-    batch = o.batch, compile = true }, { "stream" })
+  local usual = setups.read(name)
+  local want = options.take("setup", given, { data = usual.data,
+    steps = usual.steps, batch = usual.batch, compile = true }, { "stream" })
   if not known[want.data] then
     blame("setup: there are no data %s; see orrery.data.known",
       options.shown(want.data))
   end
+  local law = known[want.data] {}
+  local o = setups.read(name, law.dim)
   if o.noise then
     o.parts[1] = parts.instance_noise { std = o.noise.std,
       steps = math.max(1, want.steps * o.noise.share // 1 | 0) }
   end
-  local law = known[want.data] {}
   o.stream, o.g_in = want.stream, o.latent
   if o.classes then with_classes(o, law) end
   local game = make {
-    generator = nets.mlp(o.g_in, 2, { gain = o.gain, hidden = o.hidden }),
+    generator = nets.mlp(o.g_in, o.dim, { gain = o.gain, hidden = o.hidden }),
     discriminator = discriminator(o),
     latent = o.latent, loss = o.loss, parts = o.parts, ema = 0.999,
     critic_steps = o.critic_steps, compile = want.compile,
