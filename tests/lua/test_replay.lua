@@ -181,6 +181,7 @@ t.test("an error ends the replay at its line and keeps what was done",
     t.ok(html:find("<span class='l bad' data-n='5'>", 1, true))
     t.ok(html:find("attempt to index a nil value (local &#39;x&#39;)", 1, true))
     t.ok(html:find("title='not run'", 1, true))
+    t.ok(html:find("Orrery " .. orrery.version .. ", " .. _VERSION, 1, true))
   end)
 
 t.test("the engine's errors come at the line of the file too", function()

@@ -215,7 +215,7 @@ local function note(result, has_formulas)
   elseif has_formulas and not formulas.available() then
     words[#words + 1] = "Formulas are as written: KaTeX is not here."
   end
-  if #words == 0 then return "" end
+  words[#words + 1] = ("Orrery %s, %s."):format(core.version, _VERSION)
   return ("<p class='note'>%s</p>"):format(table.concat(words, " "))
 end
 
