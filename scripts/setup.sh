@@ -56,6 +56,7 @@ tests np:umath                   python3-numpy    python3-numpy python-numpy num
 tests py:scipy.stats             python3-scipy    python3-scipy python-scipy scipy
 tests py:ot                      python3-pot      -            -       -
 tests py:sklearn.metrics       python3-sklearn  python3-scikit-learn python-scikit-learn -
+tests data:fashion-mnist       dataset-fashion-mnist - -       -
 tests py:nbformat              python3-nbformat python3-nbformat python-nbformat -
 tests py:PIL                   python3-pil      python3-pillow python-pillow pillow
 tests cmd:chromium/chromium-browser/google-chrome chromium chromium chromium -
@@ -100,6 +101,7 @@ has() {
   kind=${1%%:*} names=${1#*:}
   [ "$kind" = js ] && { [ -e "/usr/share/javascript/$names" ]; return; }
   [ "$kind" = node ] && { [ -e "$modules/node_modules/$names" ]; return; }
+  [ "$kind" = data ] && { [ -e "/usr/share/datasets/$names" ]; return; }
   [ "$kind" = np ] && { has_tables; return; }
   [ "$kind" = py ] && { has_python "$names"; return; }
   old_ifs=$IFS IFS=/
