@@ -56,21 +56,14 @@ function data.mnist(opts)
   return first(limits, idx.digits("mnist", digit_names))
 end
 
--- Where Debian's package dataset-fashion-mnist puts its files.
-local fashion_places = { "/usr/share/datasets/fashion-mnist",
-  "/usr/local/share/datasets/fashion-mnist" }
-
 --- Fashion-MNIST (Xiao et al. 2017), from `dir` or from where Debian's package
 --- dataset-fashion-mnist puts it. Shaped as `mnist` with `dir`.
 ---@param opts? { dir?: string, images?: integer, held?: integer }  0 keeps all
 function data.fashion(opts)
   local dir, limits = wanted("fashion", opts)
   if dir then return first(limits, idx.folder("fashion", dir, clothes)) end
-  for _, place in ipairs(fashion_places) do
-    if idx.exists(place .. "/train-images-idx3-ubyte.gz") then
-      return first(limits, idx.folder("fashion", place, clothes))
-    end
-  end
+  local place = idx.fashion()
+  if place then return first(limits, idx.folder("fashion", place, clothes)) end
   return nil, "fashion: no Fashion-MNIST on this machine; install Debian's "
     .. "package dataset-fashion-mnist, or give { dir = FOLDER } with its four "
     .. "files"

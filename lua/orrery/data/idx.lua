@@ -92,6 +92,13 @@ function idx.digits(who, classes)
   return bundle(all:slice(1, 8000), all:slice(8001, #all), classes)
 end
 
-idx.exists = exists
+--- Where Debian's package dataset-fashion-mnist puts its files, if it did.
+---@return string? folder
+function idx.fashion()
+  for _, top in ipairs { "/usr/share", "/usr/local/share" } do
+    local folder = top .. "/datasets/fashion-mnist"
+    if exists(folder .. "/train-images-idx3-ubyte.gz") then return folder end
+  end
+end
 
 return idx

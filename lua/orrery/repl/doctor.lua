@@ -32,12 +32,11 @@ end
 local function data_found()
   local init = package.searchpath("orrery", package.path) or ""
   local folder = init:gsub("init%.lua$", "datasets/digits/")
-  local fashion = "/usr/share/dataset-fashion-mnist/"
   return {
     { "digits", readable(folder .. "images-idx3-ubyte.gz") and folder or
       "missing: reinstall" },
-    { "fashion", readable(fashion .. "train-images-idx3-ubyte.gz") and
-      fashion or "none: install dataset-fashion-mnist, or give a folder" },
+    { "fashion", require("orrery.data.idx").fashion() or
+      "none: install dataset-fashion-mnist, or give a folder" },
   }
 end
 
