@@ -11,6 +11,18 @@ A second for a cause, unit and seed, on one core:
 
   orrery scripts/dying_relu.lua seed=1..10
   orrery scripts/dying_relu.lua unit=relu,leaky_relu cause=bias-3 swap=G
+
+Measured over 10 seeds (seed=1..10; mean +- standard deviation of the dead
+share of D's second layer, the norm of G's gradient, and how often it was
+exactly 0):
+
+  cause    unit         dead 2          gradient        0
+  lr1e-2   relu         0.33 +- 0.04    15.6 +- 6.2     0 of 10
+  lr1e-2   leaky_relu   0.10 +- 0.03     6.4 +- 3.9     0 of 10
+  lr1e-1   relu         0.79 +- 0.10     9.2 +- 6.0     0 of 10
+  lr1e-1   leaky_relu   0.20 +- 0.13      58 +- 129     0 of 10
+  bias-4   relu         1.00 +- 0.00       0           10 of 10
+  bias-4   leaky_relu   0.92 +- 0.05    0.88 +- 0.35    0 of 10
 ]]
 local orrery = require "orrery"
 local data, gan, nn = orrery.data, orrery.gan, orrery.nn

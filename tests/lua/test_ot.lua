@@ -309,6 +309,16 @@ t.test("a critic of normal laws apart finds their distance and its bias",
     t.equal(other:estimate(x, y), estimate)
   end)
 
+t.test("a clipped critic keeps its weights and needs nothing else said",
+  function()
+    local net = orrery.nn.Linear(1, 1)
+    local critic = ot.Critic { net = net, clip = 0.01 }
+    local x, y = orrery.ones(4, 1), orrery.zeros(4, 1)
+    for _ = 1, 3 do critic:step(x, y) end
+    t.ok(net.weight:abs():max():item() <= 0.01 + 1e-9)
+    t.equal(critic.optimizer.param_groups[1].lr, 5e-5)
+  end)
+
 -- ---- what is refused
 
 t.test("misuse is named", function()

@@ -102,7 +102,7 @@ end
 local function optimizer_of(o)
   if o.optimizer then return o.optimizer end
   local optim, parameters = require "orrery.optim", o.net:parameters()
-  if o.clip then return optim.RMSProp(parameters, { lr = 5e-5 }) end
+  if o.clip then return optim.RMSprop(parameters, { lr = 5e-5 }) end
   return optim.Adam(parameters, { lr = 1e-3, betas = { 0.5, 0.9 } })
 end
 
@@ -116,7 +116,7 @@ end
 ---              2017)
 ---   steps      of the whole training: the rate falls to 0 over its second
 ---              half; without, it stays
----   optimizer  Adam(1e-3, betas 0.5, 0.9); RMSProp(5e-5) when clipped
+---   optimizer  Adam(1e-3, betas 0.5, 0.9); RMSprop(5e-5) when clipped
 ---   generator  random numbers of the penalty
 ---@param given table
 ---@return orrery.ot.Critic
