@@ -130,6 +130,11 @@ t.test("noise has its deviation, and goes", function()
   local side = { x = orrery.zeros(5000, 2) }
   part.see(part, g, side, { std = 1.5 })
   t.near(side.x:std(), 1.5, 0.05)
+  -- Between steps there is none.
+  for _ = 1, 2 do
+    t.equal(g:seen({ x = side.x, real = true }).x, side.x)
+    g:step(ring:sample(4))
+  end
 end)
 
 t.test("clipping keeps D within its limit", function()

@@ -10,9 +10,10 @@
 --- All but `stacked_digits` and `embedded` live in the plane.
 local known = {}
 
-for _, name in ipairs { "gaussians", "curves", "others" } do
-  for key, value in pairs(require("orrery.data.known." .. name)) do
-    if type(value) == "function" then known[key] = value end
+for _, list in ipairs { require("orrery.data.known.gaussians").kinds,
+  require "orrery.data.known.curves", (require "orrery.data.known.others") } do
+  for key, value in pairs(list) do
+    known[key] = value
   end
 end
 known.embedded = require "orrery.data.known.embedded"

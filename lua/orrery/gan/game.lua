@@ -10,21 +10,6 @@
 ---     }
 ---     for x in ring:batches(5 * 128) do game:step(x) end
 ---     local samples = game:sample(2500)
----
---- A side of the game is a table { x, z, y, real }: an example, its latent
---- code, its label. A part is a table with some of these functions; `at` are
---- its numbers of the step:
----   numbers(game, step) -> table   plain numbers that change from step to step
----   code(game, z, y) -> z          what the generator is given
----   side(game, side)               completes a side (a code for real examples)
----   see(game, side, at)            changes side.x, what D is given
----   cost(game, real, fake, at)     joins D's loss; sides as D sees them
----   term(game, fake, real, at)     joins the generator's loss; plain sides
----   adversary(game, real, fake, at) -> D   that the generator plays against
----   after(game)                    once D's parameters have changed
----   spread(x) -> x                 x such that D says something of each row
---- and with these fields: `players`, modules trained with the generator, and
---- `critics`, modules trained with D, both by name.
 local orrery = require "orrery"
 local blame = require "orrery.blame"
 local losses = require "orrery.gan.losses"
@@ -42,6 +27,12 @@ local state = require "orrery.gan.state"
 ---@field steps integer  done
 local Game = {}
 Game.__index = Game
+
+-- No part has numbers of a step now.
+local function quiet(self)
+  self.at = {}
+  for i in ipairs(self.parts) do self.at[i] = {} end
+end
 
 -- Calls a function of every part that has it.
 local function each(self, name, ...)
@@ -209,6 +200,7 @@ function Game:step(x, y)
   end
   local d, g, hits, fakes = orrery.tidy(self.play, self, x,
     self.needs_labels and y or nil, at)
+  quiet(self)
   self.steps = self.steps + 1
   if self.average then self.average:update() end
   return { discriminator = d, generator = g, real_right = hits,
@@ -216,12 +208,6 @@ function Game:step(x, y)
 end
 
 -- ------------------------------------------------------------------ looking
-
--- No part has numbers of a step now.
-local function quiet(self)
-  self.at = {}
-  for i in ipairs(self.parts) do self.at[i] = {} end
-end
 
 --- Samples, without gradient.
 ---@param n integer
@@ -298,6 +284,21 @@ Game.state_dict, Game.load_state_dict = state.state_dict,
 ---   ema            decay of an average of the generator, none
 ---   compile        true: the step is recorded once and replayed, same bits
 ---   stream         generator of its random numbers, the default one
+---
+--- A side of the game is a table { x, z, y, real }: an example, its latent
+--- code, its label. A part is a table with some of these functions; `at` are
+--- its numbers of the step:
+---   numbers(game, step) -> table   plain numbers that change from step to step
+---   code(game, z, y) -> z          what the generator is given
+---   side(game, side)               completes a side (a code for real examples)
+---   see(game, side, at)            changes side.x, what D is given
+---   cost(game, real, fake, at)     joins D's loss; sides as D sees them
+---   term(game, fake, real, at)     joins the generator's loss; plain sides
+---   adversary(game, real, fake, at) -> D   that the generator plays against
+---   after(game)                    once D's parameters have changed
+---   spread(x) -> x                 x such that D says something of each row
+--- and with these fields: `players`, modules trained with the generator, and
+--- `critics`, modules trained with D, both by name.
 ---@param given table
 ---@return orrery.gan.Game
 return function(given)

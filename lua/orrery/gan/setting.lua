@@ -101,6 +101,7 @@ return function(given)
     end
   end
   o.optimizers, o.rates, o.steps, o.at = made, rates, 0, {}
+  for i in ipairs(o.parts) do o.at[i] = {} end
   if o.ema then o.average = train.EMA(o.generator, { decay = o.ema }) end
   return o
 end

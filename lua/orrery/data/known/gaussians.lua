@@ -13,7 +13,7 @@ local Gaussians = Law.subclass "gaussians"
 local function positive(v) return v > 0 and v < math.huge end
 
 -- From a list of centres, or a float64 tensor of them.
-local function made(name, centers, std)
+function Gaussians.made(name, centers, std)
   local c = orrery.is_tensor(centers) and centers
     or orrery.tensor(centers, f64)
   return setmetatable({ name = name, centers = c, single = c:float(),
@@ -73,7 +73,7 @@ function Gaussians:extent()
     (self.centers:amax(1) + reach):tolist()
 end
 
-local gaussians = { made = made }
+local gaussians = {}
 
 --- Gaussians evenly round a circle (Metz et al. 2017).
 ---@param opts? { modes?: integer, radius?: number, std?: number }  8, 2, 0.02
@@ -89,7 +89,7 @@ function gaussians.ring(opts)
     local angle = 2 * math.pi * (k - 1) / o.modes
     list[k] = { o.radius * math.cos(angle), o.radius * math.sin(angle) }
   end
-  return made(("ring of %d"):format(o.modes), list, o.std)
+  return Gaussians.made(("ring of %d"):format(o.modes), list, o.std)
 end
 
 --- Gaussians on a square grid round the origin (Dumoulin et al. 2017).
@@ -107,7 +107,7 @@ function gaussians.grid(opts)
       list[#list + 1] = { (i - middle) * o.spacing, (j - middle) * o.spacing }
     end
   end
-  return made(("grid of %d"):format(#list), list, o.std)
+  return Gaussians.made(("grid of %d"):format(#list), list, o.std)
 end
 
 -- Points of a square, none closer to another than `apart`.
@@ -144,7 +144,7 @@ function gaussians.scattered(opts)
     options.number("scattered", name, o[name], positive, "a number above 0")
   end
   options.number("scattered", "apart", o.apart)
-  return made(("%d modes"):format(o.modes), thrown(o), o.std)
+  return Gaussians.made(("%d modes"):format(o.modes), thrown(o), o.std)
 end
 
-return gaussians
+return { kinds = gaussians, made = Gaussians.made }
