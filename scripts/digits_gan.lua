@@ -43,20 +43,16 @@ local run = orrery.experiment {
 }
 
 local function load(k)
+  local o = { images = k.images, held = k.held }
   local set, why
   if k.data == "fashion" then
-    set, why = data.fashion {}
+    set, why = data.fashion(o)
   else
-    set, why = data.mnist { dir = k.data ~= "digits" and k.data or nil }
+    o.dir = k.data ~= "digits" and k.data or nil
+    set, why = data.mnist(o)
   end
   if not set then error(why, 0) end
-  local train = set.train
-  if k.images > 0 and k.images < #train then
-    train = train:subset(1, k.images)
-  end
-  local held, labels = set.test:subset(1, math.min(k.held, #set.test))
-    :everything()
-  return train, held, labels
+  return set.train, set.test:everything()
 end
 
 -- A player of the trial: what has a state, a step on images of [0, 1] and
@@ -167,7 +163,10 @@ function run.trial(k, log)
   log:image("samples", plot.grid(x:narrow(1, 1, 100), { columns = 10 }))
   log:image("film", film:figure { columns = 10 })
   local fid = metrics.fid(real, features, { extractor = e })
-  return { fid = fid.value, fid_low = fid.low, fid_high = fid.high,
+  local others = e:features((train:get(orrery.range(1, math.min(k.held,
+    #train), { dtype = "int64" }))))
+  return { floor = metrics.fid(real, others, { extractor = e,
+      resamples = 0 }).value, fid = fid.value, fid_low = fid.low, fid_high = fid.high,
     fid_bias = fid.bias, n = fid.n, extractor = fid.extractor,
     hash = fid.hash, kid = metrics.kid(real, features,
       { resamples = 0, extractor = e }).value,
@@ -183,9 +182,11 @@ function run.report(trials, page)
   page:heading "Results"
   page:text("Samples against as many held-out images, with the features of "
     .. "Orrery's own extractor: such distances are comparable among "
-    .. "themselves only. Sharpness: of the Laplacian, 1 is as sharp as real. "
+    .. "themselves only. Of real images: what as many training images are "
+    .. "away. Sharpness: of the Laplacian, 1 is as sharp as real. "
     .. "As asked: samples in which a classifier sees the class asked for.")
-  local columns = { "model", { "fid", "FID" }, "precision", "recall",
+  local columns = { "model", { "fid", "FID" },
+    { "floor", "of real images" }, "precision", "recall",
     "sharpness", { "is", "Inception score" }, { "alike", "MS-SSIM" } }
   for _, t in ipairs(trials) do
     if t.obeyed then

@@ -73,8 +73,7 @@ local function classes(player, n, random)
 end
 
 function run.trial(k, log)
-  local folder = k.data ~= "embedded" and k.data or nil
-  local digits, why = data.mnist { dir = folder }
+  local digits, why = data.mnist { dir = k.data }
   if not digits then error(why, 0) end
   local law = data.known.stacked_digits(digits.train)
   local player = game(k, log)
