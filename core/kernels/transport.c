@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "../base/threads.h"
+
 // A node but the root: its arc to its parent, and its place among children.
 typedef struct node {
   int64_t parent, child, next, before;  // -1: none
@@ -190,7 +192,7 @@ bool orr_transport_solve(const orr_transport *t) {
   if (!s.x) return false;
   begin(&s);
   int64_t arc;
-  while (!orr_interrupted() && (arc = entering(&s)) >= 0) pivot(&s, arc);
+  while (!orr_stopping() && (arc = entering(&s)) >= 0) pivot(&s, arc);
   finish(&s);
   orr_free(s.x, bytes);
   return true;
@@ -206,7 +208,7 @@ void orr_assign_rows(int64_t n, int64_t m, const double *cost, int64_t *column,
   bool *done = (bool *)(void *)(far + m + 1);
   memset(scratch, 0, (size_t)(n + m + 2) * sizeof *scratch);
   for (int64_t j = 0; j <= m; j++) row[j] = 0;
-  for (int64_t r = 1; r <= n && !orr_interrupted(); r++) {
+  for (int64_t r = 1; r <= n && !orr_stopping(); r++) {
     int64_t at = 0, to = 0;
     row[0] = r;
     for (int64_t j = 0; j <= m; j++) far[j] = INFINITY, done[j] = false;
