@@ -10,7 +10,6 @@
 ---     }
 ---     for _ = 1, 4000 do game:step(ring:sample(256)) end
 ---     print(orrery.metrics.modes(game:sample(2500), ring).modes)
-local options = require "orrery.options"
 local gan = {}
 
 gan.losses = require "orrery.gan.losses"
@@ -18,7 +17,7 @@ gan.maps = require "orrery.gan.maps"
 gan.penalties = require "orrery.gan.penalties"
 gan.Game = require "orrery.gan.game"
 for _, name in ipairs { "nets", "image_nets", "layers",
-  "parts", "joint", "augment", "codes" } do
+  "parts", "rates", "joint", "augment", "codes" } do
   for key, value in pairs(require("orrery.gan." .. name)) do
     gan[key] = value
   end
@@ -31,13 +30,5 @@ gan.published = require "orrery.gan.published"
 gan.pictures = require "orrery.gan.pictures"
 local unroll = require "orrery.gan.unroll"
 gan.unroll, gan.unrolled = unroll, unroll.part
-
---- Rates that stay for the first half of a run and then fall to 0 in a line.
----@param steps integer  of the run
----@return fun(done: integer): number
-function gan.halfway(steps)
-  options.count("halfway", "steps", steps)
-  return function(done) return math.min(1, 2 * (1 - done / steps)) end
-end
 
 return gan

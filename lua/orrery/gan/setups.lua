@@ -15,6 +15,7 @@ local nets = require "orrery.gan.nets"
 local optim = require "orrery.optim"
 local options = require "orrery.options"
 local parts = require "orrery.gan.parts"
+local halfway = require("orrery.gan.rates").halfway
 local unroll = require "orrery.gan.unroll"
 
 -- What the nets are, and how fast they learn. C: D ten times slower than G, of
@@ -223,9 +224,7 @@ function setups.setup(name, given)
     discriminator = discriminator(o),
     latent = o.latent, loss = o.loss, parts = o.parts, ema = 0.999,
     critic_steps = o.critic_steps, compile = want.compile,
-    stream = want.stream, rate = o.decay and function(done)
-      return math.min(1, 2 * (1 - done / want.steps))
-    end or nil,
+    stream = want.stream, rate = o.decay and halfway(want.steps) or nil,
     optimizers = { generator = optimizer(o.g_rate, o),
       discriminator = optimizer(o.d_rate, o) },
   }
