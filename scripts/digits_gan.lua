@@ -116,6 +116,9 @@ local function asked(n)
   return orrery.range(0, n - 1, { dtype = "int64" }):remainder(10) + 1
 end
 
+-- Which of the extractor's classes the data's are.
+local function kinds(k) return k.data == "fashion" and "clothes" or "digits" end
+
 -- The samples of one mark, measured against real images.
 local function measured(k, t, held, real)
   local y = asked(k.held)
@@ -124,11 +127,29 @@ local function measured(k, t, held, real)
   local features = e:features(x)
   local none = { resamples = 0, extractor = e }
   local pr = metrics.precision_recall(real, features, none)
-  local said = e:classify(x, k.data == "fashion" and "clothes" or "digits")
+  local said = e:classify(x, kinds(k))
   return { fid = metrics.fid(real, features, none),
     precision = pr.precision.value, recall = pr.recall.value,
     sharpness = metrics.sharpness(x, held),
     obeyed = said:eq(y):double():mean():item() }, x, features
+end
+
+-- The row of the table, and the samples it is about.
+local function results(k, t, train, held, real)
+  local m, x, features = measured(k, t, held, real)
+  local e = metrics.extractor()
+  local none = { resamples = 0, extractor = e }
+  local fid = metrics.fid(real, features, { extractor = e })
+  local others = e:features((train:get(orrery.range(1, math.min(k.held,
+    #train), { dtype = "int64" }))))
+  return { fid = fid.value, fid_low = fid.low, fid_high = fid.high,
+    fid_bias = fid.bias, n = fid.n, extractor = fid.extractor,
+    hash = fid.hash, floor = metrics.fid(real, others, none).value,
+    kid = metrics.kid(real, features, none).value,
+    is = metrics.inception_score(x, none).value, precision = m.precision,
+    recall = m.recall, sharpness = m.sharpness,
+    obeyed = k.model == "conditional" and m.obeyed or nil,
+    alike = metrics.ms_ssim_diversity(x, { resamples = 0 }).value }, x
 end
 
 function run.trial(k, log)
@@ -159,23 +180,11 @@ function run.trial(k, log)
       film:add(step, t.sample(asked(50), orrery.Generator(1)))
     end,
   }
-  local m, x, features = measured(k, t, held, real)
-  log:image("samples", plot.grid(x:narrow(1, 1, 100), { columns = 10 }))
   log:image("film", film:figure { columns = 10 })
-  local fid = metrics.fid(real, features, { extractor = e })
-  local others = e:features((train:get(orrery.range(1, math.min(k.held,
-    #train), { dtype = "int64" }))))
-  return { floor = metrics.fid(real, others, { extractor = e,
-      resamples = 0 }).value, fid = fid.value, fid_low = fid.low, fid_high = fid.high,
-    fid_bias = fid.bias, n = fid.n, extractor = fid.extractor,
-    hash = fid.hash, kid = metrics.kid(real, features,
-      { resamples = 0, extractor = e }).value,
-    is = metrics.inception_score(x, { resamples = 0 }).value,
-    precision = m.precision, recall = m.recall, sharpness = m.sharpness,
-    obeyed = k.model == "conditional" and m.obeyed or nil,
-    judged = e:classify(held, k.data == "fashion" and "clothes" or "digits")
-      :eq(labels):double():mean():item(),
-    alike = metrics.ms_ssim_diversity(x, { resamples = 0 }).value }
+  local result, x = results(k, t, train, held, real)
+  log:image("samples", plot.grid(x:narrow(1, 1, 100), { columns = 10 }))
+  result.judged = e:classify(held, kinds(k)):eq(labels):double():mean():item()
+  return result
 end
 
 function run.report(trials, page)
