@@ -1,6 +1,7 @@
 --- Every file of examples/ is a replay whose figures hold with its small
 --- settings, and a program that runs by itself. What was recorded is compared
 --- by its numbers alone: how a chart looks depends on the fonts of the machine.
+--- ORRERY_PROGRAM=NAME runs one.
 local orrery, t = require "orrery", require "orrery.testing"
 local files = require "orrery.testing.files"
 local figures = require "orrery.replay.figures"
@@ -8,9 +9,11 @@ local recorded = require "orrery.replay.recorded"
 local replay = orrery.replay
 
 local root = os.getenv "ORRERY_SOURCE_DIR" or "."
+local only = os.getenv "ORRERY_PROGRAM" or ""
 local examples = {}
 for _, name in ipairs(orrery.fs.list(root .. "/examples")) do
-  if name:find "%.lua$" then
+  local program = name:match "^(.*)%.lua$"
+  if program and (only == "" or only == program) then
     examples[#examples + 1] = root .. "/examples/" .. name
   end
 end
