@@ -241,6 +241,31 @@ t.test("two linear players are measured as by hand", function()
   t.equal(players:measure(real, z).update_ratio, nil)
 end)
 
+t.test("players of a game whose D sees packs are measured too", function()
+  local gan, nn = orrery.gan, orrery.nn
+  orrery.manual_seed(4)
+  local game = gan.Game { generator = gan.mlp(2, 2, { hidden = { 8 } }),
+    latent = 2, discriminator = gan.mlp(4, 1, { hidden = { 8 } }),
+    parts = { gan.pack(2) } }
+  local m = orrery.train.players { generator = game.generator,
+    discriminator = game.discriminator, loss = game.loss,
+    judge = function(x, real)
+      return game:judge(game:seen { x = x, real = real })
+    end }:measure(orrery.randn(6, 2), orrery.randn(6, 2))
+  t.ok(m.generator_gradient > 0 and m.gradient_norm.discriminator > 0)
+  t.ok(m.dead_units["D.2"] and m.dead_units["G.2"])
+  -- units that are off on one side only are alive
+  local net = nn.Sequential { nn.Linear(1, 2), nn.ReLU() }
+  orrery.no_grad(function()
+    net[1].weight:copy_(orrery.tensor { { 1 }, { -1 } })
+    net[1].bias:fill_(0)
+  end)
+  t.equal(measures.dead_layers(net, function()
+    net(orrery.tensor { { 1 } })
+    net(orrery.tensor { { -1 } })
+  end)["2"], 0.0)
+end)
+
 t.test("a flat D is named in the progress line until it has a slope",
   function()
     local watch = monitors.watch(function() end)

@@ -27,31 +27,37 @@ function measures.d_accuracy(real, fake)
   end)
 end
 
---- The part of units that give 0 (or less) for every example.
----@param activations orrery.Tensor  [B, units] or [B, channels, H, W]
----@return number  0 to 1
-function measures.dead_units(activations)
+-- The most that each unit gives, over all examples.
+local function most(activations)
   local x = options.tensor("dead_units", "activations", activations)
   if x:dim() < 2 or x:numel() == 0 then
     blame("dead_units: activations are %s; give [B, units]", x:shape_str())
   end
   return orrery.no_grad(function()
     local units = x:reshape(x:size(1), x:size(2), -1):transpose(1, 2)
-    return part(units:reshape(x:size(2), -1):amax(2):le(0))
+    return units:reshape(x:size(2), -1):amax(2)
   end)
+end
+
+--- The part of units that give 0 (or less) for every example.
+---@param activations orrery.Tensor  [B, units] or [B, channels, H, W]
+---@return number  0 to 1
+function measures.dead_units(activations)
+  return part(most(activations):le(0))
 end
 
 --- The dead part of each layer of rectifiers (ReLU, LeakyReLU, ReLU6, PReLU):
 --- units that are never above 0. A leaky one still passes a gradient then.
 ---@param net orrery.nn.Module
----@param ... any  what the net is given: many examples
+---@param ... any  what the net is given: many examples; or one function that
+---  calls it, as often as it likes
 ---@return table<string, number> shares  by the layer's name in the net
 ---@return string[] names  in the order of the net
 function measures.dead_layers(net, ...)
   if not Module.is_module(net) then
     blame("dead_layers: net is %s; give a module", options.shown(net))
   end
-  local shares, names, handles = {}, {}, {}
+  local shares, names, handles, highest = {}, {}, {}, {}
   local _ <close> = setmetatable({}, { __close = function()
     for _, handle in ipairs(handles) do handle:remove() end
   end })
@@ -59,11 +65,18 @@ function measures.dead_layers(net, ...)
     if rectifiers[layer.class_name] then
       names[#names + 1] = name
       handles[#handles + 1] = layer:register_forward_hook(function(_, _, y)
-        shares[name] = measures.dead_units(y)
+        local now = most(y)
+        highest[name] = highest[name] and highest[name]:maximum(now) or now
       end)
     end
   end
-  orrery.no_grad(net, ...)
+  local call = ...
+  if type(call) == "function" then
+    orrery.no_grad(call)
+  else
+    orrery.no_grad(net, ...)
+  end
+  for name, y in pairs(highest) do shares[name] = part(y:le(0)) end
   return shares, names
 end
 

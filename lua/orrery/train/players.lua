@@ -39,14 +39,15 @@ end
 
 -- Gradient norms of both players and of what reaches the samples.
 local function gradients(self, real, fake, out)
-  local D, G, loss = self.discriminator, self.generator, self.loss
+  local G, loss = self.generator, self.loss
+  local function D(x) return self.judge(x, x == real) end
   local samples = fake:detach():requires_grad_()
   local function generators(x) return loss.generator(D(x), D(real)) end
   out.generator_gradient = norm_of(generators(samples), { samples })
   out.gradient_norm = {
     generator = norm_of(generators(fake), G:parameters()),
     discriminator = norm_of(loss.discriminator(D(real), D(fake:detach())),
-      D:parameters()),
+      self.discriminator:parameters()),
   }
 end
 
@@ -58,7 +59,10 @@ local function dead(self, real, fake, codes)
       out[("%s.%s"):format(player, name)] = share
     end
   end
-  add("D", self.discriminator, orrery.cat({ real, fake }, 1))
+  add("D", self.discriminator, function()
+    self.judge(real, true)
+    self.judge(fake, false)
+  end)
   add("G", self.generator, codes)
   return next(out) and out
 end
@@ -88,8 +92,8 @@ function Players:measure(real, codes)
     local made = self.generator(codes)
     out.d_accuracy, out.d_accuracy_real, out.d_accuracy_fake =
       orrery.no_grad(function()
-        return measures.d_accuracy(self.discriminator(real),
-          self.discriminator(made))
+        return measures.d_accuracy(self.judge(real, true),
+          self.judge(made, false))
       end)
     gradients(self, real, made, out)
     out.dead_units = dead(self, real, made:detach(), codes)
@@ -104,13 +108,16 @@ end
 
 --- Measures two players.
 ---@param given { generator: orrery.nn.Module, discriminator: orrery.nn.Module,
----  loss: orrery.gan.Loss, centres?: orrery.Tensor, radius?: number }  loss: a
----  pair of orrery.gan.losses; centres [K, D] of the modes, where they are
----  known, and the radius within which a sample belongs to one
+---  loss: orrery.gan.Loss, centres?: orrery.Tensor, radius?: number,
+---  judge?: fun(x: orrery.Tensor, real: boolean): orrery.Tensor }  loss: a pair
+---  of orrery.gan.losses; centres [K, D] of the modes, where they are known,
+---  and the radius within which a sample belongs to one; judge: what D says of
+---  examples, where it is not discriminator(x), as in packs:
+---  function(x, real) return game:judge(game:seen { x = x, real = real }) end
 ---@return orrery.train.Players
 return function(given)
   local o = options.take("players", given, {}, { "generator", "discriminator",
-    "loss", "centres", "radius" })
+    "loss", "centres", "radius", "judge" })
   for _, name in ipairs { "generator", "discriminator" } do
     if not Module.is_module(o[name]) then
       blame("players: %s is %s; give a module", name, options.shown(o[name]))
@@ -120,6 +127,8 @@ return function(given)
     blame("players: loss is %s; give a pair of orrery.gan.losses",
       options.shown(o.loss))
   end
+  if o.judge then options.callable("players", "judge", o.judge) end
+  o.judge = o.judge or function(x) return o.discriminator(x) end
   if o.centres then
     options.tensor("players", "centres", o.centres)
     options.number("players", "radius", o.radius)
