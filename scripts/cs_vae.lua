@@ -9,6 +9,15 @@ Half a minute on 2 cores:
 
   orrery scripts/cs_vae.lua
   orrery scripts/cs_vae.lua divergence=cs,kl lambda=0.5,1,2,5,10 seed=1..3 -j 2
+
+Measured (divergence=cs seed=1..3; nats, mean +- sd):
+
+  lambda   reconstruction        KL          reach
+     0.5    111.0 +- 0.5    33.4 +- 0.6   1.13 +- 0.02
+     1      118.3 +- 0.5    23.2 +- 0.7   0.94 +- 0.02
+     2      128.7 +- 0.7    15.6 +- 0.3   0.77 +- 0.01
+     5      145.6 +- 0.3     8.7 +- 0.1   0.58 +- 0.00
+    10      163.1 +- 0.1     5.3 +- 0.5   0.44 +- 0.00
 ]]
 local orrery = require "orrery"
 local data, optim, plot, vae = orrery.data, orrery.optim, orrery.plot,
