@@ -5,10 +5,21 @@ class. Expect: its code no longer tells classes apart (neighbours name the
 class of a plain VAE's code far better), and its images are of the class asked
 for, which a classifier confirms.
 
-Half a minute on 2 cores:
+A quarter of a minute for each model and seed on a core:
 
   orrery scripts/conditional_vae.lua
-  orrery scripts/conditional_vae.lua latent=2,10 epochs=10 seed=1..3 -j 2
+  orrery scripts/conditional_vae.lua latent=2,10 seed=1..3 -j 2
+
+Measured (seed=1..3, 2 latents; mean +- sd; sharpness over that of the images,
+a classifier that is right for 96 % of them):
+
+                              plain            conditional
+  ELBO, nats              -161.3 +- 0.4      -136.5 +- 0.2
+  neighbours right          0.60 +- 0.04       0.17 +- 0.01
+  samples as asked          0.10 +- 0.01       0.99 +- 0.01
+  class kept in rec.        0.57 +- 0.05       0.96 +- 0.00
+  sharpness of samples      0.06 +- 0.00       0.12 +- 0.00
+  of reconstructions        0.08 +- 0.01       0.13 +- 0.00
 ]]
 local orrery = require "orrery"
 local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn

@@ -71,19 +71,18 @@ full("draws in the bound: tighter with each, and better to train with",
     end))
   end)
 
-full("beta 4 separates factors better than beta 1, and beta-TCVAE does too",
+full("beta 4 separates factors better than beta 1, its codes less correlated",
   function()
-    local words = "data=shapes epochs=54 seed=1..10 compile=true "
-    local by = sweep("beta_sweep", words .. "beta=1,4", "beta")
-    local tc = sweep("beta_sweep", words .. "beta=4 objective=beta_tc",
-      "objective").beta_tc
-    local ahead, of_tc = 0, 0
+    local by = sweep("beta_sweep",
+      "data=shapes epochs=54 seed=1..10 compile=true beta=1,4", "beta")
+    local ahead, apart = 0, 0
     t.equal(10, each(by[1], function(run, seed)
-      if by[4][seed].mig > run.mig then ahead = ahead + 1 end
-      if tc[seed].mig > run.mig then of_tc = of_tc + 1 end
+      local other = by[4][seed]
+      if other.mig > run.mig then ahead = ahead + 1 end
+      if other.correlation < run.correlation then apart = apart + 1 end
     end))
     t.ok(ahead >= 8, ahead)
-    t.ok(of_tc >= 8, of_tc)
+    t.ok(apart >= 8, apart)
   end)
 
 full("told the class, the code forgets it and the decoder obeys", function()
@@ -91,7 +90,8 @@ full("told the class, the code forgets it and the decoder obeys", function()
   t.equal(3, each(by.conditional, function(told, seed)
     local plain = by.plain[seed]
     t.ok(told.elbo > plain.elbo, told.elbo)
-    t.ok(plain.knn >= 0.6 and told.knn <= 0.3, plain.knn .. " " .. told.knn)
+    t.ok(told.knn <= 0.3 and plain.knn - told.knn >= 0.3,
+      plain.knn .. " " .. told.knn)
     t.ok(told.obeyed >= 0.9 and plain.obeyed <= 0.2, told.obeyed)
     -- Samples are blurred.
     t.ok(told.sharp < 1 and plain.sharp < 1 and plain.back_sharp < 1)
@@ -110,7 +110,7 @@ local with_torch = why and function(name) t.skip(name, why) end or full
 with_torch("the learning curve on all digits is PyTorch's within 1 %",
   function()
     local pipe = io.popen(("ORRERY_BUILD_DIR='%s' sh '%s/tests/curves/run.sh' "
-      .. "'%s' 3 2>&1"):format(build, root, mnist))
+      .. "'%s' 2>&1"):format(build, root, mnist))
     local said = pipe:read "a"
     t.ok(pipe:close(), said)
   end)
