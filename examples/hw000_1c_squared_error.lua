@@ -42,6 +42,8 @@ for _, c in ipairs { 0.1, 0.5, 1 } do
   local error = ((x - f) ^ 2):sum(2)
   local constant = pixels / 2 * math.log(2 * math.pi * c)
   local gap = (nll - (error / (2 * c) + constant)):abs() / nll:abs()
+  print(("c = %-3g  -log N %9.3f  error / 2c %8.3f  constant %8.3f"):format(c,
+    nll[1]:item(), error[1]:item() / (2 * c), constant))
   replay.check(("c = %g: relative difference"):format(c), gap:max(), 0,
     { abs = 1e-12 })
   local of_nll = orrery.grad(nll:sum(), { f })[1]
