@@ -21,21 +21,6 @@ static orr_norm geometry(const orr_tensor *x, double eps) {
   return g;
 }
 
-static bool want_per_channel(orr_call *c, int input, int64_t channels) {
-  const orr_tensor *v = c->x[input];
-  char text[128];
-  if (!v || (v->rank == 1 && v->size[0] == channels)) return true;
-  return orr_fail(c, "%s is %s but x has %lld channels; give [%lld]",
-                  orr_input_name(c, input),
-                  orr_shape_text(v, text, sizeof text), (long long)channels,
-                  (long long)channels);
-}
-
-static bool want_eps(orr_call *c, int slot) {
-  return c->attr[slot] >= 0 ||
-      orr_fail(c, "eps is %g; it must be >= 0", c->attr[slot]);
-}
-
 // The variance of one value says nothing.
 static bool want_values(orr_call *c, int input) {
   const orr_tensor *x = c->x[input];
@@ -85,8 +70,8 @@ static void apply3(const orr_op *op, orr_tensor *a, orr_tensor *b,
 
 static bool batch_norm_train_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
-  return orr_want_min_rank(c, 0, 2) && want_per_channel(c, 1, x->size[1]) &&
-      want_per_channel(c, 2, x->size[1]) && want_eps(c, 0) &&
+  return orr_want_min_rank(c, 0, 2) && orr_want_per_channel(c, 1, x->size[1]) &&
+      orr_want_per_channel(c, 2, x->size[1]) && orr_want_eps(c, 0) &&
       want_values(c, 0) && orr_out_like(c, x) &&
       orr_out(c, 1, x->dtype, 1, &x->size[1]) &&
       orr_out(c, 2, x->dtype, 1, &x->size[1]);
@@ -151,7 +136,7 @@ ORR_DEFINE_OP(
 static bool batch_norm_dx_shape(orr_call *c) {
   const orr_tensor *x = c->x[1];
   return orr_want_same(c, 0, 1) && orr_want_min_rank(c, 1, 2) &&
-      want_per_channel(c, 2, x->size[1]) && want_eps(c, 0) &&
+      orr_want_per_channel(c, 2, x->size[1]) && orr_want_eps(c, 0) &&
       want_values(c, 1) && orr_out_like(c, x) &&
       orr_out(c, 1, x->dtype, 1, &x->size[1]) &&
       orr_out(c, 2, x->dtype, 1, &x->size[1]);
@@ -235,9 +220,9 @@ static orr_tensor *by_running(orr_call *c) {
 
 static orr_tensor *batch_norm_compose(orr_call *c) {
   orr_tensor *x = c->x[0];
-  if (!orr_want_min_rank(c, 0, 2) || !want_eps(c, EPS)) return NULL;
+  if (!orr_want_min_rank(c, 0, 2) || !orr_want_eps(c, EPS)) return NULL;
   for (int i = 1; i < 5; i++)
-    if (!want_per_channel(c, i, x->size[1])) return NULL;
+    if (!orr_want_per_channel(c, i, x->size[1])) return NULL;
   if (c->attr[TRAINING] != 0)
     return want_values(c, 0)
         ? ORR(batch_norm_train, x, c->x[3], c->x[4], .attr = {c->attr[EPS]})

@@ -13,11 +13,6 @@ static orr_tensor *plus(orr_tensor *a, orr_tensor *b) {
   return a && b ? ORR(add, a, b) : NULL;
 }
 
-static bool want_eps(orr_call *c, int slot) {
-  if (c->attr[slot] >= 0) return true;
-  return orr_fail(c, "eps is %g; it must be >= 0", c->attr[slot]);
-}
-
 // Each row standardised, times its own w, plus its own b, [rows] each.
 static orr_tensor *scaled_rows(orr_tensor *x, int64_t rows, int64_t length,
                                orr_tensor *w, orr_tensor *b, double eps) {
@@ -61,16 +56,6 @@ static orr_tensor *affine(orr_tensor *y, orr_tensor *w, orr_tensor *b) {
   return y;
 }
 
-static bool want_per_channel(orr_call *c, int input) {
-  const orr_tensor *p = c->x[input];
-  const int64_t channels = c->x[0]->size[1];
-  char s[128];
-  if (!p || (p->rank == 1 && p->size[0] == channels)) return true;
-  return orr_fail(c, "%s is %s but x has %lld channels; give [%lld]",
-                  orr_input_name(c, input), orr_shape_text(p, s, sizeof s),
-                  (long long)channels, (long long)channels);
-}
-
 // ------------------------------------------------------------ layer_norm
 
 enum { SHAPE = 0, LAYER_EPS = 9 };
@@ -103,7 +88,7 @@ static bool want_normalized_shape(orr_call *c) {
 }
 
 static orr_tensor *layer_norm_compose(orr_call *c) {
-  if (!want_normalized_shape(c) || !want_eps(c, LAYER_EPS)) return NULL;
+  if (!want_normalized_shape(c) || !orr_want_eps(c, LAYER_EPS)) return NULL;
   orr_tensor *x = c->x[0];
   const int from = x->rank - (int)c->attr[SHAPE];
   const int64_t rows = product(x->size, 0, from);
@@ -151,7 +136,8 @@ ORR_DEFINE_OP(
 static orr_tensor *group_norm_compose(orr_call *c) {
   char s[128];
   if (!orr_want_min_rank(c, 0, 2) || !orr_want_int(c, 0, "num_groups", 1) ||
-      !want_eps(c, 1) || !want_per_channel(c, 1) || !want_per_channel(c, 2))
+      !orr_want_eps(c, 1) || !orr_want_per_channel(c, 1, c->x[0]->size[1]) ||
+      !orr_want_per_channel(c, 2, c->x[0]->size[1]))
     return NULL;
   orr_tensor *x = c->x[0];
   const int64_t groups = (int64_t)c->attr[0], channels = x->size[1];
@@ -240,9 +226,9 @@ static orr_tensor *instance_norm_compose(orr_call *c) {
   const bool use_input = c->attr[USE_INPUT] != 0;
   if (use_input ? !want_instances(c, 0) : !orr_want_min_rank(c, 0, 3))
     return NULL;
-  if (!want_eps(c, INSTANCE_EPS)) return NULL;
+  if (!orr_want_eps(c, INSTANCE_EPS)) return NULL;
   for (int i = 1; i < 5; i++)
-    if (!want_per_channel(c, i)) return NULL;
+    if (!orr_want_per_channel(c, i, c->x[0]->size[1])) return NULL;
   if (use_input)
     return x[0]->count ? scaled_instances(x[0], x[3], x[4], eps)
                        : affine(x[0], x[3], x[4]);
@@ -300,7 +286,7 @@ static orr_tensor *moment(const orr_op *op, orr_tensor *x) {
 static orr_tensor *adain_compose(orr_call *c) {
   orr_tensor *x = c->x[0], *style = c->x[1];
   char s[128], t[128];
-  if (!want_instances(c, 0) || !want_instances(c, 1) || !want_eps(c, 0))
+  if (!want_instances(c, 0) || !want_instances(c, 1) || !orr_want_eps(c, 0))
     return NULL;
   if (x->rank != style->rank || x->size[0] != style->size[0] ||
       x->size[1] != style->size[1]) {
@@ -339,7 +325,7 @@ static bool want_modulated(orr_call *c) {
   char s[128], t[128];
   if (!orr_want_images(c, 0) || !orr_want_rank(c, 1, 4) ||
       !orr_want_int(c, MOD_STRIDE, "stride", 1) ||
-      !orr_want_int(c, MOD_PADDING, "padding", 0) || !want_eps(c, MOD_EPS))
+      !orr_want_int(c, MOD_PADDING, "padding", 0) || !orr_want_eps(c, MOD_EPS))
     return false;
   if (w->size[1] != x->size[1])
     return orr_fail(c, "x is %s but weight is %s; match their second sizes",

@@ -131,6 +131,9 @@ bool orr_want_same(orr_call *c, int a, int b);        // equal shapes
 bool orr_want_axis(orr_call *c, int slot, int rank);  // resolves negatives
 // Resolves an ORR_AXES option at slot: sorted, distinct, all when none.
 bool orr_want_axes(orr_call *c, int slot, int rank);
+// A value for each channel of x, or none; eps at slot, not below 0.
+bool orr_want_per_channel(orr_call *c, int input, int64_t channels);
+bool orr_want_eps(orr_call *c, int slot);
 const char *orr_input_name(const orr_call *c, int input);
 
 // Scalars (rank 0) that live as long as the scope.

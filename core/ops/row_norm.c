@@ -14,15 +14,8 @@ static orr_row_norm_shape geometry(const orr_tensor *x, double eps) {
                               eps};
 }
 
-static bool want_per_part(orr_call *c, int input, const orr_tensor *x) {
-  const orr_tensor *v = c->x[input];
-  const int64_t channels = x->size[1] * x->size[2];
-  char text[128];
-  if (!v || (v->rank == 1 && v->size[0] == channels)) return true;
-  return orr_fail(c, "%s is %s but x has %lld channels; give [%lld]",
-                  orr_input_name(c, input),
-                  orr_shape_text(v, text, sizeof text), (long long)channels,
-                  (long long)channels);
+static int64_t channels_of(const orr_tensor *x) {
+  return x->size[1] * x->size[2];
 }
 
 static bool want_rows(orr_call *c, int input) {
@@ -35,11 +28,6 @@ static bool want_rows(orr_call *c, int input) {
                   "rows",
                   orr_input_name(c, input),
                   orr_shape_text(x, text, sizeof text));
-}
-
-static bool want_eps(orr_call *c) {
-  return c->attr[0] >= 0 ||
-      orr_fail(c, "eps is %g; it must be >= 0", c->attr[0]);
 }
 
 static void *data_of(const orr_tensor *t) { return t ? orr_data(t) : NULL; }
@@ -78,8 +66,9 @@ static orr_tensor *like(orr_tensor *rows, const orr_tensor *x) {
 
 static bool row_norm_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
-  return want_rows(c, 0) && want_per_part(c, 1, x) && want_per_part(c, 2, x) &&
-      want_eps(c) && orr_out_like(c, x);
+  return want_rows(c, 0) && orr_want_per_channel(c, 1, channels_of(x)) &&
+      orr_want_per_channel(c, 2, channels_of(x)) && orr_want_eps(c, 0) &&
+      orr_out_like(c, x);
 }
 
 static bool row_norm_forward(orr_call *c) {
@@ -121,8 +110,8 @@ ORR_DEFINE_OP(
 
 static bool row_norm_dx_shape(orr_call *c) {
   const orr_tensor *x = c->x[1];
-  if (!want_rows(c, 1) || !orr_want_same(c, 0, 1) || !want_per_part(c, 2, x) ||
-      !want_eps(c))
+  if (!want_rows(c, 1) || !orr_want_same(c, 0, 1) ||
+      !orr_want_per_channel(c, 2, channels_of(x)) || !orr_want_eps(c, 0))
     return false;
   const int64_t channels = x->size[1] * x->size[2];
   return orr_out_like(c, x) && orr_out(c, 1, x->dtype, 1, &channels) &&

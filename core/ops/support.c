@@ -101,6 +101,21 @@ bool orr_want_min_rank(orr_call *c, int input, int rank) {
                   rank == 1 ? "is" : "es");
 }
 
+bool orr_want_per_channel(orr_call *c, int input, int64_t channels) {
+  const orr_tensor *v = c->x[input];
+  char text[128];
+  if (!v || (v->rank == 1 && v->size[0] == channels)) return true;
+  return orr_fail(c, "%s is %s but x has %lld channels; give [%lld]",
+                  orr_input_name(c, input),
+                  orr_shape_text(v, text, sizeof text), (long long)channels,
+                  (long long)channels);
+}
+
+bool orr_want_eps(orr_call *c, int slot) {
+  return c->attr[slot] >= 0 ||
+      orr_fail(c, "eps is %g; it must be >= 0", c->attr[slot]);
+}
+
 bool orr_want_same(orr_call *c, int a, int b) {
   char s[128], t[128];
   if (orr_same_shape(c->x[a], c->x[b])) return true;
