@@ -8,19 +8,8 @@ local paint = require "orrery.repl.paint"
 local pretty = require "orrery.repl.pretty"
 local repl = require "orrery.repl"
 
--- A session whose output is kept: runs entries, gives what they printed.
-local function session(options)
-  local out = {}
-  options = options or {}
-  options.write = function(text) out[#out + 1] = text end
-  local s = repl.session(options)
-  return function(...)
-    for _, entry in ipairs { ... } do s:eval(entry) end
-    local text = table.concat(out)
-    out = {}
-    return text
-  end, s
-end
+local session = dofile((os.getenv "ORRERY_SOURCE_DIR" or ".")
+  .. "/tests/lua/talking_prompt.lua")
 
 local function write(path, text)
   local file = assert(io.open(path, "w"))

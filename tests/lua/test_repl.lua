@@ -6,18 +6,8 @@ local complete = require "orrery.repl.complete"
 local history = require "orrery.repl.history"
 local inspect = require "orrery.repl.inspect"
 
--- A session whose output is kept; returns a function that runs entries and
--- gives what they printed, and the session.
-local function session()
-  local out = {}
-  local s = repl.session { write = function(text) out[#out + 1] = text end }
-  return function(...)
-    for _, entry in ipairs { ... } do s:eval(entry) end
-    local text = table.concat(out)
-    out = {}
-    return text
-  end, s
-end
+local session = dofile((os.getenv "ORRERY_SOURCE_DIR" or ".")
+  .. "/tests/lua/talking_prompt.lua")
 
 local function with_file(text, fn)
   local path = os.tmpname()
