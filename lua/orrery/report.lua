@@ -157,9 +157,12 @@ end
 -- The scripts a page needs, and what starts them.
 local function scripts(page)
   local out = {}
+  if page.drawn > 0 or page.pictures > 0 then
+    out[1] = "<script>" .. assets.script "make" .. "</script>"
+  end
   if page.drawn > 0 then
     local library = assets.dygraphs()
-    out[1] = ("<style>%s</style><script>%s</script><script>%s"
+    out[2] = ("<style>%s</style><script>%s</script><script>%s"
       .. "orrery.startCharts();</script>"):format(library.css, library.script,
       assets.script "chart")
   end

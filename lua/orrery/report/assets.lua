@@ -25,7 +25,8 @@ end
 ---@return string css
 function assets.css() return own "page.css" end
 
---- A script: "chart" (curves), "pictures" (grids, matrix), "parallel".
+--- A script: "chart" (curves) and "pictures" (grids, matrix), which both need
+--- "make" before them; "parallel".
 ---@param name string
 ---@return string javascript
 function assets.script(name) return own(name .. ".js") end

@@ -11,14 +11,7 @@
 // The groups take the colours in turn, unless a series says which: { color: 3 }.
 (function () {
 'use strict';
-const orrery = window.orrery = window.orrery || {};
-
-function make(tag, fields, ...children) {
-  const element = Object.assign(document.createElement(tag), fields);
-  element.append(...children);
-  return element;
-}
-orrery.make = make;
+const orrery = window.orrery, make = orrery.make;
 
 const show = (v) => !Number.isFinite(v) ? '–'
   : Math.abs(v) >= 1e6 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2)

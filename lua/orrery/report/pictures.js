@@ -11,13 +11,7 @@
 // once. A picture in <button class="zoom"> is looked at closely.
 (function () {
 'use strict';
-const orrery = window.orrery = window.orrery || {};
-
-function make(tag, fields, ...children) {
-  const element = Object.assign(document.createElement(tag), fields);
-  element.append(...children);
-  return element;
-}
+const orrery = window.orrery, make = orrery.make;
 
 // ------------------------------------------------------ looking closely
 

@@ -23,6 +23,7 @@ local html = [[
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="style.css">
 <script src="dygraph.js" defer></script>
+<script src="make.js" defer></script>
 <script src="chart.js" defer></script>
 <script src="pictures.js" defer></script>
 <script src="live_data.js" defer></script>
@@ -79,7 +80,7 @@ parts["dygraph.js"] = function()
   local library = assets.dygraphs()
   return library and library.script or "", script
 end
-for _, name in ipairs { "chart", "pictures" } do
+for _, name in ipairs { "make", "chart", "pictures" } do
   parts[name .. ".js"] = function() return assets.script(name), script end
 end
 for _, name in ipairs { "live.js", "live_data.js", "live_shown.js" } do
