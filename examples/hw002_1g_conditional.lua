@@ -17,9 +17,9 @@ local data, nn, optim = orrery.data, orrery.nn, orrery.optim
 local metrics, vae = orrery.metrics, orrery.vae
 local plot, replay, show = orrery.plot, orrery.replay, orrery.show
 local set = replay.settings {
-  images = 8000, steps = 1600, hidden = 200, held = 2000, styles = 100,
-  quick = { images = 1000, steps = 150, hidden = 100, held = 400,
-    styles = 20 },
+  images = 8000, steps = 3200, hidden = 200, held = 2000, styles = 100,
+  seeds = 3, quick = { images = 1000, steps = 150, hidden = 100, held = 400,
+    styles = 20, seeds = 1 },
 }
 local digits = assert(data.mnist {})
 local train = digits.train:subset(1, set.images)
@@ -48,16 +48,9 @@ for _, c in ipairs { { 4, 7, 0 }, { 7, 14, 1 }, { 14, 28, 1 } } do
 end
 
 -- %% A judge, and the models
-local judge = nn.Sequential { nn.Flatten(), nn.Linear(784, 200), nn.ReLU(),
-  nn.Linear(200, 10) }
-local judging = optim.Adam(judge, { lr = 2e-3 })
-for epoch = 1, 6 do
-  for x, y in train:batches(50, { shuffle = true, seed = epoch }) do
-    judging:minimize(nn.functional.cross_entropy(judge(x), y))
-  end
-end
+local judge = metrics.extractor()
 local function class_of(x)
-  return orrery.no_grad(function() return judge(x):argmax { axis = 2 } end)
+  return judge:classify(x:reshape(-1, 1, 28, 28), "digits")
 end
 local function same(a, b) return a:eq(b):to "float64":mean():item() end
 
@@ -75,15 +68,17 @@ local function given(model, y)
   return model.given and model:given(y) or model
 end
 
-local function trained(make, ...)
-  orrery.manual_seed(1)
-  local model = make(...)
-  local opt, done, losses = optim.Adam(model, { lr = 2e-3 }), 0, {}
+local function trained(make, options, seed)
+  orrery.manual_seed(seed or 1)
+  local model = make(options)
+  local opt, done, losses = optim.Adam(model, { lr = 3e-3 }), 0, {}
+  local rates = optim.CosineAnnealingLR(opt, { T_max = set.steps })
   while done < set.steps do
     for x, y in train:batches(100, { shuffle = true, seed = done }) do
       if done == set.steps then break end
       local loss = given(model, y):loss(x)
       opt:minimize(loss)
+      rates:step()
       done = done + 1
       losses[done] = loss:item()
     end
@@ -122,32 +117,41 @@ local function drawn(model, styles)
 end
 local images, asked = drawn(told.model, set.styles)
 replay.check("images of the class asked for", same(class_of(images), asked),
-  0.9, { relation = ">=", quick = { wanted = 0.15 } })
+  0.9, { relation = ">=", quick = { wanted = 0.05 } })
 plot.grid(images:narrow(1, 1, 100), { columns = 10, scale = 2,
   column_names = digits.classes })
 
 -- %% [markdown]
 -- ## (h) Where the classes lie
--- The accuracy of five neighbours: told, the code hardly knows the class; where
--- the decoder is not told, it does, as in the plain VAE. Chance is 0.1. With
--- all 60,000 images and longer training 0.6 and more is expected of those two;
--- after 1,600 steps on 8,000 images they are asked for 0.45.
+-- How often five neighbours among the codes of 4,000 images name the class of
+-- 1,000 others: told, the code hardly knows the class; where the decoder is not
+-- told, it does, as in the plain VAE, of which it is the median of three seeds.
+-- Chance is 0.1.
 
 -- %% Codes
+local known, known_labels = train:subset(1, math.min(4000, set.images))
+  :everything()
 local function neighbours(m)
   local n = set.held // 2
-  return metrics.knn_accuracy(m.held.means:narrow(1, 1, n),
-    labels:narrow(1, 1, n), m.held.means:narrow(1, n + 1, n),
-    labels:narrow(1, n + 1, n))
+  return metrics.knn_accuracy(vae.measure(given(m.model, known_labels), known,
+    { batch = known:size(1) }).means, known_labels, m.held.means:narrow(1, 1,
+    n), labels:narrow(1, 1, n))
 end
-local knows = { neighbours(plain), neighbours(told), neighbours(blind) }
-replay.check("neighbours, plain", knows[1], 0.45, { relation = ">=",
+local seeds = { neighbours(plain) }
+for seed = 2, set.seeds do
+  seeds[seed] = neighbours(trained(vae.mlp, { latent = 2, hidden = hidden },
+    seed))
+end
+print(("plain, by seed: %s"):format(table.concat(seeds, ", ")))
+table.sort(seeds)
+local knows = { seeds[#seeds // 2 + 1], neighbours(told), neighbours(blind) }
+replay.check("neighbours, plain", knows[1], 0.6, { relation = ">=",
   quick = { wanted = 0.2 } })
 replay.check("neighbours, told", knows[2], 0.3, { relation = "<=",
   quick = { wanted = 0.6 } })
 replay.check("difference", knows[1] - knows[2], 0.3, { relation = ">=",
   quick = { wanted = -0.1 } })
-replay.check("neighbours, decoder not told", knows[3], 0.45,
+replay.check("neighbours, decoder not told", knows[3], 0.6,
   { relation = ">=", quick = { wanted = 0.2 } })
 local sheet = { columns = 3 }
 for i, m in ipairs { plain, told, blind } do
@@ -227,7 +231,7 @@ local function back(m)
 end
 local two, ten = back(told), back(wide)
 replay.check("class comes back, 2 latents", same(class_of(two), labels), 0.95,
-  { relation = ">=", quick = { wanted = 0.3 } })
+  { relation = ">=", quick = { wanted = 0.15 } })
 local sharp = { metrics.sharpness(two, held), metrics.sharpness(ten, held) }
 replay.check("sharper with 10 latents", sharp[2], sharp[1],
   { relation = ">", quick = { wanted = 0 } })
