@@ -218,7 +218,11 @@ for i = 2, 4 do
 end
 orrery.show(plot.bar { series = { { x = kinds, y = scores, name = "FID" } } })
 local sheet = {}
-for i = 1, 4 do sheet[i] = made[i]:narrow(1, 1, 16) end
+for i = 1, 4 do
+  local n = made[i]:size(1)
+  sheet[i] = made[i]:index_select(1, orrery.range(0, 15, { dtype = "int64" })
+    * (n // 16) + 1)
+end
 plot.grid(orrery.cat(sheet, 1), { columns = 16, scale = 2 })
 
 -- %% [markdown]
