@@ -7,12 +7,26 @@ images are as sharp as real ones where the VAE's are blurred; a conditional GAN
 draws the class it is asked for.
 
 models: ns (non-saturating), wgan_gp (critic_steps updates of D for one),
-conditional (ns, both players told the class), vae. A minute or two each on one
-core:
+conditional (ns, both players told the class), vae. Half a minute to a minute
+each on one core that is free:
 
   orrery scripts/digits_gan.lua
   orrery scripts/digits_gan.lua data=fashion model=ns,vae seed=1..10
   orrery scripts/digits_gan.lua model=conditional steps=3000
+
+Measured on clothes, ten seeds, at 1,000 steps (the GAN has seen 64,000 images,
+the VAE 128,000), mean +- standard deviation and range of 2,000 samples:
+
+  orrery scripts/digits_gan.lua data=fashion model=ns,vae seed=1..10 \
+    steps=1000 vae_steps=1000 frames=1 threads=1
+
+          FID                   sharpness              precision  recall
+    ns    53.9 +- 4.8 (47-65)   0.72 +- 0.04 (0.68-0.80)    0.43    0.53
+    vae   119 +- 3 (113-124)    0.096 +- 0.003 (0.09-0.10)  0.39    0.13
+
+The GAN's FID is below the VAE's and its images are sharper with every seed; as
+many training images are 1.4 away. One VAE of 2,500 steps came to 78, one GAN
+of 1,800 to 36.
 ]]
 local orrery = require "orrery"
 local data, gan, metrics = orrery.data, orrery.gan, orrery.metrics
