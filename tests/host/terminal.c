@@ -44,6 +44,31 @@ void scratch_file(const char *name, const char *text) {
   assert_int_equal(fclose(file), 0);
 }
 
+char output[1 << 16];
+
+int scratch_shell(const char *before, const char *words) {
+  char command[4 * sizeof program];
+  snprintf(command, sizeof command, "cd '%s' && %s '%s' %s 2>&1", scratch,
+           before, program, words);
+  FILE *pipe = popen(command, "r");
+  assert_non_null(pipe);
+  size_t n = fread(output, 1, sizeof output - 1, pipe);
+  output[n] = '\0';
+  int status = pclose(pipe);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int scratch_interrupted(const char *words, const char *sign) {
+  char text[4096];
+  snprintf(text, sizeof text,
+           "%s </dev/null >said 2>&1 & p=$!; n=0; "
+           "until grep -q '%s' said || test $n -gt 600; do "
+           "sleep 0.05; n=$((n + 1)); done; "
+           "kill -INT $p; wait $p; s=$?; cat said; exit $s; }",
+           words, sign);
+  return scratch_shell("{", text);
+}
+
 double terminal_clock(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

@@ -14,6 +14,17 @@ void scratch_file(const char *name, const char *text);
 int scratch_open(void **state);  // for cmocka's group
 int scratch_close(void **state);
 
+// What the last of these two printed, both streams.
+extern char output[1 << 16];
+
+// Runs `BEFORE orrery WORDS` in a shell in the folder; the exit status, -1 when
+// it was killed. `before` goes in front: a pipe, variables.
+int scratch_shell(const char *before, const char *words);
+
+// Runs `orrery WORDS` without a terminal, interrupts it once it has said
+// `sign`; the exit status.
+int scratch_interrupted(const char *words, const char *sign);
+
 typedef struct terminal {
   int fd;
   pid_t pid;

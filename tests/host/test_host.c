@@ -8,59 +8,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "terminal.h"
 
-static char output[1 << 16];
-
-// Runs `orrery WORDS` in a shell; fills output with both streams and returns
-// the exit status. `before` goes in front of the command: a pipe, variables.
-static int shell(const char *before, const char *words) {
-  char command[8192];
-  snprintf(command, sizeof command, "cd '%s' && %s '%s' %s 2>&1", scratch,
-           before, program, words);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  size_t n = fread(output, 1, sizeof output - 1, pipe);
-  output[n] = '\0';
-  int status = pclose(pipe);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void code_runs_and_gives_its_status(void **state) {
   (void)state;
-  assert_int_equal(shell("", "-e 'print(6 * 7)'"), 0);
+  assert_int_equal(scratch_shell("", "-e 'print(6 * 7)'"), 0);
   assert_string_equal(output, "42\n");
-  assert_int_equal(shell("", "-e 'a = 1' -e 'print(a)'"), 0);
+  assert_int_equal(scratch_shell("", "-e 'a = 1' -e 'print(a)'"), 0);
   assert_string_equal(output, "1\n");
-  assert_int_equal(shell("", "-e 'os.exit(7)'"), 7);
-  assert_int_equal(shell("", "-e ''"), 0);
+  assert_int_equal(scratch_shell("", "-e 'os.exit(7)'"), 7);
+  assert_int_equal(scratch_shell("", "-e ''"), 0);
   assert_string_equal(output, "");
 }
 
 static void an_error_ends_with_one_and_names_its_line(void **state) {
   (void)state;
   scratch_file("bad.lua", "local x = 1\nerror 'oops'\n");
-  assert_int_equal(shell("", "bad.lua"), 1);
+  assert_int_equal(scratch_shell("", "bad.lua"), 1);
   assert_non_null(strstr(output, "orrery: bad.lua:2: oops\n"));
   assert_null(strstr(output, "cli.lua"));
   scratch_file("syntax.lua", "x = = 1\n");
-  assert_int_equal(shell("", "syntax.lua"), 1);
+  assert_int_equal(scratch_shell("", "syntax.lua"), 1);
   assert_non_null(strstr(output, "orrery: syntax.lua:1: unexpected symbol"));
-  assert_int_equal(shell("", "nowhere.lua"), 1);
+  assert_int_equal(scratch_shell("", "nowhere.lua"), 1);
   assert_string_equal(
       output, "orrery: cannot read nowhere.lua: No such file or directory\n");
 }
 
 static void misuse_ends_with_two_and_says_what_is_right(void **state) {
   (void)state;
-  assert_int_equal(shell("", "--nonsense"), 2);
+  assert_int_equal(scratch_shell("", "--nonsense"), 2);
   assert_string_equal(
       output, "orrery: --nonsense is no option; orrery --help lists them\n");
-  assert_int_equal(shell("", "-e"), 2);
+  assert_int_equal(scratch_shell("", "-e"), 2);
   assert_string_equal(output,
                       "orrery: -e has nothing after it; write -e 'CODE'\n");
 }
@@ -68,9 +51,9 @@ static void misuse_ends_with_two_and_says_what_is_right(void **state) {
 static void a_script_sees_its_words(void **state) {
   (void)state;
   scratch_file("words.lua", "print(arg[0], #arg, ...)\n");
-  assert_int_equal(shell("", "words.lua a=1 --help -i"), 0);
+  assert_int_equal(scratch_shell("", "words.lua a=1 --help -i"), 0);
   assert_string_equal(output, "words.lua\t3\ta=1\t--help\t-i\n");
-  assert_int_equal(shell("", "-- words.lua x"), 0);
+  assert_int_equal(scratch_shell("", "-- words.lua x"), 0);
   assert_string_equal(output, "words.lua\t1\tx\n");
 }
 
@@ -78,22 +61,23 @@ static void a_script_has_no_names_without_require(void **state) {
   (void)state;
   scratch_file("names.lua",
                "print(matmul, (require 'orrery').matmul ~= nil)\n");
-  assert_int_equal(shell("", "names.lua"), 0);
+  assert_int_equal(scratch_shell("", "names.lua"), 0);
   assert_string_equal(output, "nil\ttrue\n");
-  assert_int_equal(shell("", "-e 'print(matmul == orrery.matmul)'"), 0);
+  assert_int_equal(scratch_shell("", "-e 'print(matmul == orrery.matmul)'"), 0);
   assert_string_equal(output, "true\n");
 }
 
 static void a_pipe_is_a_script(void **state) {
   (void)state;
-  assert_int_equal(shell("printf 'x = 2\\nprint(x)\\n' |", "-"), 0);
+  assert_int_equal(scratch_shell("printf 'x = 2\\nprint(x)\\n' |", "-"), 0);
   assert_string_equal(output, "2\n");
-  assert_int_equal(shell("echo 'print(...)' |", ""), 0);
+  assert_int_equal(scratch_shell("echo 'print(...)' |", ""), 0);
   assert_string_equal(output, "\n");
-  assert_int_equal(shell("echo 'error(1 ..2)' |", "-"), 1);
-  assert_int_equal(shell("printf 'a = 1\\na + 1\\n(\\n\\n\\nerror(a)\\na' |",
-                         "-i -e 'b = 2'"),
-                   0);
+  assert_int_equal(scratch_shell("echo 'error(1 ..2)' |", "-"), 1);
+  assert_int_equal(
+      scratch_shell("printf 'a = 1\\na + 1\\n(\\n\\n\\nerror(a)\\na' |",
+                    "-i -e 'b = 2'"),
+      0);
   assert_non_null(strstr(output, "> 2\n"));
   assert_non_null(strstr(output, "unexpected symbol near <eof>"));
 }
@@ -101,25 +85,26 @@ static void a_pipe_is_a_script(void **state) {
 static void modules_load_before_the_rest(void **state) {
   (void)state;
   scratch_file("mine.lua", "return { value = 5 }\n");
-  assert_int_equal(shell("LUA_PATH='./?.lua;;'",
-                         "-l mine -l m=mine -e 'print(mine.value, m.value)'"),
-                   0);
+  assert_int_equal(
+      scratch_shell("LUA_PATH='./?.lua;;'",
+                    "-l mine -l m=mine -e 'print(mine.value, m.value)'"),
+      0);
   assert_string_equal(output, "5\t5\n");
-  assert_int_equal(shell("", "-l no.such"), 1);
+  assert_int_equal(scratch_shell("", "-l no.such"), 1);
   assert_non_null(strstr(output, "orrery: module 'no.such' not found"));
 }
 
 static void help_version_and_doctor_answer(void **state) {
   (void)state;
-  assert_int_equal(shell("", "--help"), 0);
+  assert_int_equal(scratch_shell("", "--help"), 0);
   assert_non_null(strstr(output, "orrery FILE [knob=value ...]"));
-  assert_int_equal(shell("", "-v"), 0);
+  assert_int_equal(scratch_shell("", "-v"), 0);
   assert_int_equal(strncmp(output, "Orrery ", 7), 0);
-  assert_int_equal(shell("", "help matmul"), 0);
+  assert_int_equal(scratch_shell("", "help matmul"), 0);
   assert_non_null(strstr(output, "matmul("));
-  assert_int_equal(shell("", "help matmull"), 1);
+  assert_int_equal(scratch_shell("", "help matmull"), 1);
   assert_non_null(strstr(output, "did you mean matmul?"));
-  assert_int_equal(shell("ORRERY_THREADS=1", "doctor"), 0);
+  assert_int_equal(scratch_shell("ORRERY_THREADS=1", "doctor"), 0);
   assert_non_null(strstr(output, "threads       1 of "));
 }
 
@@ -131,9 +116,9 @@ static void knobs_are_checked_when_the_script_runs(void **state) {
                "  knobs = { beta = { 1.0, 'weight' } } }, arg)\n"
                "if not p then error(knobs.sentence(why)) end\n"
                "io.write(knobs.listing(p))\n");
-  assert_int_equal(shell("", "knobs.lua beta=1,4"), 0);
+  assert_int_equal(scratch_shell("", "knobs.lua beta=1,4"), 0);
   assert_string_equal(output, "2 trials\n   1  beta=1\n   2  beta=4\n");
-  assert_int_equal(shell("", "knobs.lua bta=1"), 1);
+  assert_int_equal(scratch_shell("", "knobs.lua bta=1"), 1);
   assert_string_equal(output,
                       "orrery: knobs: unknown knob bta; did you mean beta?\n");
 }
@@ -167,7 +152,7 @@ static void coroutines_are_as_the_manual_says(void **state) {
       "setmetatable(t, { __index = function() return coroutine.yield() end })\n"
       "co = coroutine.wrap(function() return t.x end)\n"
       "co()\nassert(co(9) == 9)\nprint 'fine'\n");
-  assert_int_equal(shell("", "co.lua"), 0);
+  assert_int_equal(scratch_shell("", "co.lua"), 0);
   assert_string_equal(output, "fine\n");
 }
 
@@ -177,11 +162,7 @@ static void an_interrupted_script_says_where(void **state) {
   scratch_file("loop.lua",
                "io.stdout:write('ready\\n'):flush()\n"
                "while true do\nend\n");
-  int status = shell("{",
-                     "loop.lua >said 2>&1 & p=$!; n=0; "
-                     "until grep -q ready said || test $n -gt 600; do "
-                     "sleep 0.05; n=$((n + 1)); done; "
-                     "kill -INT $p; wait $p; s=$?; cat said; exit $s; }");
+  int status = scratch_interrupted("loop.lua", "ready");
   // A shell may start background jobs with SIGINT ignored; the program sets
   // its own handler, so that it is stopped all the same.
   assert_int_equal(status, 130);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -44,20 +43,7 @@ static const char *const script =
     "  checkpoint = arg[3] }\n"
     "print('finished')\n";
 
-static char output[1 << 16];
-
-// `orrery WORDS` without a terminal; its output and exit status.
-static int shell(const char *words) {
-  char command[8192];
-  snprintf(command, sizeof command, "cd '%s' && '%s' %s 2>&1", scratch, program,
-           words);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  size_t n = fread(output, 1, sizeof output - 1, pipe);
-  output[n] = '\0';
-  int status = pclose(pipe);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+static int shell(const char *words) { return scratch_shell("", words); }
 
 #define QUESTION "or quit with a checkpoint? [c/p/q] "
 
@@ -71,6 +57,13 @@ static void stop_after(terminal *t, int milliseconds) {
   terminal_expect(t, "stopped after step ");
   terminal_expect(t, READING);
   terminal_expect(t, QUESTION);
+}
+
+// Starts a program on the terminal and stops its loop.
+static void start_and_stop(terminal *t, const char *words, int milliseconds) {
+  terminal_start(t, "", words);
+  terminal_expect(t, "training");
+  stop_after(t, milliseconds);
 }
 
 static void answer(terminal *t, const char *letter) {
@@ -87,9 +80,7 @@ static void looking_changes_nothing(void **state) {
   scratch_file("train.lua", script);
   assert_int_equal(shell("train.lua 300 0.002"), 0);
   assert_non_null(strstr(output, "another step\nfinished\n"));
-  terminal_start(t, "", "train.lua 300 0.002");
-  terminal_expect(t, "training");
-  stop_after(t, 150);
+  start_and_stop(t, "train.lua 300 0.002", 150);
   for (int i = 0; i < 10; i++) {
     answer(t, i % 2 ? "c" : "");
     stop_after(t, 20);
@@ -125,9 +116,7 @@ static void changes_are_logged_resumed_and_repeated(void **state) {
   (void)state;
   terminal *t = &session;
   scratch_file("train.lua", script);
-  terminal_start(t, "", "train.lua 200 0.002 kept.safetensors");
-  terminal_expect(t, "training");
-  stop_after(t, 100);
+  start_and_stop(t, "train.lua 200 0.002 kept.safetensors", 100);
   answer(t, "p");
   terminal_expect(t, READING);
   terminal_ask(t, "lr = 0.05", "lr: 0.001 -> 0.05 from step ");
@@ -144,9 +133,7 @@ static void changes_are_logged_resumed_and_repeated(void **state) {
   assert_int_equal(terminal_end(t), 130);
   assert_int_equal(shell("runs status=interrupted"), 0);
   assert_non_null(strstr(output, "train"));
-  terminal_start(t, "", "train.lua 200 0.002 kept.safetensors");
-  terminal_expect(t, "training");
-  stop_after(t, 100);
+  start_and_stop(t, "train.lua 200 0.002 kept.safetensors", 100);
   answer(t, "p");
   terminal_expect(t, "lr = 0.05   lambda = 1.5   pause = 0.002   beta = 2.5");
   terminal_expect(t, READING);
@@ -198,9 +185,7 @@ static void a_trial_is_steered_and_repeats_its_changes(void **state) {
   terminal *t = &session;
   char command[4096];
   scratch_file("exp.lua", trial);
-  terminal_start(t, "", "exp.lua out=x");
-  terminal_expect(t, "training");
-  stop_after(t, 100);
+  start_and_stop(t, "exp.lua out=x", 100);
   answer(t, "p");
   terminal_expect(t, "lr = 0.001   beta = 0.5");
   terminal_expect(t, READING);
@@ -233,9 +218,7 @@ static void ctrl_c_again_stops(void **state) {
   (void)state;
   terminal *t = &session;
   scratch_file("train.lua", script);
-  terminal_start(t, "", "train.lua 500 0.002");
-  terminal_expect(t, "training");
-  stop_after(t, 100);
+  start_and_stop(t, "train.lua 500 0.002", 100);
   terminal_send(t, "\003");
   terminal_expect(t, "this loop has no checkpoint");
   assert_int_equal(terminal_end(t), 130);
@@ -280,20 +263,9 @@ static void a_loop_at_the_prompt_gives_it_back(void **state) {
 static void without_a_terminal_it_ends_with_a_checkpoint(void **state) {
   (void)state;
   scratch_file("train.lua", script);
-  char command[8192];
-  snprintf(command, sizeof command,
-           "cd '%s' && { '%s' train.lua 100000 0.001 piped.safetensors "
-           "</dev/null >said 2>&1 & p=$!; n=0; "
-           "until grep -q another said || test $n -gt 600; do sleep 0.05; "
-           "n=$((n + 1)); done; kill -INT $p; wait $p; "
-           "s=$?; cat said; exit $s; }",
-           scratch, program);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  size_t n = fread(output, 1, sizeof output - 1, pipe);
-  output[n] = '\0';
-  int status = pclose(pipe);
-  assert_int_equal(WEXITSTATUS(status), 130);
+  assert_int_equal(scratch_interrupted(
+                       "train.lua 100000 0.001 piped.safetensors", "another"),
+                   130);
   assert_non_null(strstr(output, "checkpoint: piped.safetensors; the same "));
   assert_non_null(strstr(output, "orrery: interrupted at train.lua:"));
 }
