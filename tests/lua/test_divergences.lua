@@ -174,6 +174,25 @@ t.test("Renyi and chi-square: closed forms are the integrals", function()
     math.log(0.25 / 0.9 + 0.25 / 0.1), 1e-14)
 end)
 
+t.test("the alpha divergence goes from one KL to the other", function()
+  local p, q = Normal(0.3, 0.8), Normal(-0.5, 1.1)
+  local x = orrery.linspace(-20, 20, 40001, f64)
+  local a, b = p:log_prob(x), q:log_prob(x)
+  for _, alpha in ipairs { 0.3, 0.5, 1.5, 2 } do
+    local mass = item((a * alpha + b * (1 - alpha)):exp():sum()) * 1e-3
+    near(dist.alpha(p, q, alpha), (mass - 1) / (alpha * (alpha - 1)), 1e-9)
+  end
+  near(dist.alpha(p, q, 0), item(dist.kl(q, p)), 1e-15)
+  near(dist.alpha(p, q, 1), item(dist.kl(p, q)), 1e-15)
+  near(dist.alpha(p, q, 1e-6), item(dist.kl(q, p)), 1e-5)
+  near(dist.alpha(p, q, 1 + 1e-6), item(dist.kl(p, q)), 1e-5)
+  near(dist.alpha(p, q, 2), item(dist.chi2(p, q)) / 2, 1e-12)
+  local drawn, how = dist.alpha(p, q, 0.5, { samples = 100000,
+    generator = orrery.Generator(1) })
+  near(drawn, item(dist.alpha(p, q, 0.5)), 4 * how.standard_error:item())
+  t.fails("alpha: alpha is -1; give a number, 0 or more", dist.alpha, p, q, -1)
+end)
+
 t.test("Cauchy-Schwarz of mixtures is the integral", function()
   local p = dist.Mixture(tensor { 0.3, 0.7 },
     dist.Normal(tensor { -1, 2 }, tensor { 0.5, 1 }))

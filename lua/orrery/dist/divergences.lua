@@ -122,6 +122,29 @@ function divergences.renyi(p, q, alpha, given)
   return value:log() / (alpha - 1), how
 end
 
+--- The alpha divergence (E_q (p/q)^alpha - 1) / (alpha (alpha - 1)) (Amari
+--- 1985; Minka 2005): KL(p || q) for alpha = 1, KL(q || p) for 0, half of
+--- chi-square for 2, four times the squared Hellinger distance for 1/2.
+---@param p orrery.dist.Distribution
+---@param q orrery.dist.Distribution
+---@param alpha number  0 or more
+---@param given? { samples?: integer, generator?: orrery.Generator }
+---@return orrery.Tensor  [batch...]
+---@return orrery.dist.How
+function divergences.alpha(p, q, alpha, given)
+  laws.check("alpha", p, q)
+  options.number("alpha", "alpha", alpha, function(a) return a >= 0 end,
+    "a number, 0 or more")
+  if alpha == 0 then return kl(q, p, given) end
+  if alpha == 1 then return kl(p, q, given) end
+  local nats, how = divergences.renyi(p, q, alpha, given)
+  local grown = nats * (alpha - 1)
+  if how.standard_error then
+    how.standard_error = how.standard_error * grown:detach():exp() / alpha
+  end
+  return grown:expm1() / (alpha * (alpha - 1)), how
+end
+
 --- Pearson's chi-square divergence, E_q (p/q)^2 - 1.
 ---@param p orrery.dist.Distribution
 ---@param q orrery.dist.Distribution
