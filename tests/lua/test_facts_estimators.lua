@@ -200,6 +200,21 @@ fact("F030", "the standard error of that share in 1000 throws", 0.011785113,
     return dist.Binomial(tensor(1000), { probs = tensor(seven()) }):std() / 1000
   end)
 
+t.test("of cos kz the score function's variance meets pathwise near k = 1/s",
+  function()
+    for _, s in ipairs { 0.5, 1, 2 } do
+      local law = dist.Normal(tensor(0.5), s)
+      local function gap(k)
+        local by_score = variance(law, function(z)
+          return (z * k):cos() * (z - 0.5) / s ^ 2
+        end)
+        return variance(law, pathwise(function(z) return (z * k):cos() end))
+          - by_score
+      end
+      t.ok(gap(0.8 / s):item() < 0 and gap(1.25 / s):item() > 0, s)
+    end
+  end)
+
 fact("F220", "d/dtheta E (z - theta)^2, z ~ N(theta^2, 1), at 1.5", 3, 1e-6,
   function()
     local theta = tensor(1.5):requires_grad_()
