@@ -28,13 +28,13 @@ after 4,000 updates (a minute each):
   orrery scripts/beta_sweep.lua data=shapes objective=beta_tc beta=4 epochs=54
   orrery scripts/beta_sweep.lua data=shapes objective=factor beta=10 epochs=54
 
-Measured (mean +- sd, beta = 1 over seeds 1..10, 4 over 1..9): MIG is higher for
-4 in seven of the nine seeds, by 0.015 to 0.19, and lower by 0.02 in two; TC is
-lower in every one, by 2.4 nats or more.
+Measured (seed=1..10, mean +- sd): MIG is higher for 4 in eight seeds of ten, by
+0.015 to 0.19, and lower by 0.02 in two; TC is lower in every one, by 2.4 nats
+or more.
 
   beta   MIG              DCI              SAP              TC, nats
   1      0.066 +- 0.038   0.316 +- 0.045   0.142 +- 0.082   3.60 +- 0.59
-  4      0.142 +- 0.064   0.485 +- 0.065   0.235 +- 0.094   0.66 +- 0.18
+  4      0.143 +- 0.060   0.488 +- 0.062   0.243 +- 0.093   0.67 +- 0.18
 ]]
 local orrery = require "orrery"
 local data, metrics, optim = orrery.data, orrery.metrics, orrery.optim
