@@ -26,7 +26,8 @@ the VAE 128,000), mean +- standard deviation and range of 2,000 samples:
 
 The GAN's FID is below the VAE's and its images are sharper with every seed; as
 many training images are 1.4 away. One VAE of 2,500 steps came to 78, one GAN
-of 1,800 to 36.
+of 1,800 to 36. On digits, one seed, a conditional GAN of 1,500 and 2,250 steps
+draws what it is asked for in 88 and 94 % of its samples (FID 19 and 9.6).
 ]]
 local orrery = require "orrery"
 local data, gan, metrics = orrery.data, orrery.gan, orrery.metrics

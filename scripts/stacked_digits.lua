@@ -6,7 +6,9 @@ of their shares from equal ones, whose floor for a perfect sampler is 0.0192
 nats. Expect: a plain GAN finds most modes but unevenly; with D judging two or
 three pictures together (packing, Lin et al. 2018) the KL is lower.
 
-Minutes on one core:
+Measured after 1,000 steps, one seed:
+894 modes and 0.89 nats alone, 863 and 1.07 in pairs: at that length, before
+either is done, packing does not show. Minutes on one core:
 
   orrery scripts/stacked_digits.lua
   orrery scripts/stacked_digits.lua pack=1,2,3 steps=5000 seed=1..3
