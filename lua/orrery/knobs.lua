@@ -66,6 +66,9 @@ function knobs.check(spec, level)
     local knob = spec.knobs[name]
     if type(name) ~= "string" or not name:match "^%a[%w_]*$" then
       bad("knob %s: a knob's name is a word", tostring(name))
+    elseif is_option[name] then
+      bad("knob %s: every experiment has %s= already; choose another name",
+        name, name)
     elseif type(knob) ~= "table" or knob[1] == nil then
       bad("knob %s: write { default, 'what it does' }", name)
     elseif not values.convert[values.kind_of(knob)] then

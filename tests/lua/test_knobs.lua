@@ -125,6 +125,9 @@ t.test("a declaration that cannot be right is refused where it stands",
       { name = "bad", knobs = { a = 3 } })
     t.fails("bad: default of knob b is 0; it must be at least 1", knobs.check,
       { name = "bad", knobs = { b = { 0, "count", min = 1 } } })
+    t.fails("bad: knob samples: every experiment has samples= already; "
+      .. "choose another name", knobs.check,
+      { name = "bad", knobs = { samples = { 1, "how many" } } })
     t.fails("bad: quick: c is no knob", knobs.check,
       { name = "bad", knobs = {}, quick = { c = 1 } })
     knobs.check(spec)

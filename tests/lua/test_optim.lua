@@ -219,6 +219,10 @@ t.test("misuse is named at the caller's line", function()
     optim.Adam, { p }, 0.1)
   t.fails("adam: parameter 2 is in the list twice; give it once", optim.Adam,
     { p, p })
+  t.fails("adam: optimizer.lr is of each group of parameters; set "
+    .. "optimizer.param_groups[1].lr", function()
+    optim.Adam({ p }).lr = 0.1
+  end)
   t.fails_like("^adam: parameter 1 is the result of mul", optim.Adam,
     { p * p })
   t.fails("adam: betas are 1; give { beta1, beta2 }", optim.Adam, { p },

@@ -79,6 +79,15 @@ function Optimizer:add_param_group(group)
   self.param_groups[#self.param_groups + 1] = made
 end
 
+-- Rates live in the groups: `optimizer.lr = x` would change nothing.
+function Optimizer:__newindex(key, value)
+  if self.defaults[key] ~= nil then
+    blame("%s: optimizer.%s is of each group of parameters; set "
+      .. "optimizer.param_groups[1].%s", self.name, key, key)
+  end
+  rawset(self, key, value)
+end
+
 --- A new optimiser.
 ---@param name string  as messages begin
 ---@param rule { options: function, state: function, kernel: string }
