@@ -8,7 +8,7 @@ local folder = debug.getinfo(1, "S").source:match "^@(.*)%.lua$"
 
 -- In the order in which one meets them.
 local order = { "tensors", "indexing", "gradients", "models", "training",
-  "games", "measuring", "speed", "randomness", "pictures", "files",
+  "games", "flows", "measuring", "speed", "randomness", "pictures", "files",
   "experiments", "replays", "prompt", "errors", "pytorch", "lua" }
 
 local about = {
@@ -18,6 +18,7 @@ local about = {
   models = "layers, modules of one's own, parameters",
   training = "a loop by hand, train.loop, checkpoints, resume",
   games = "GANs: one engine and its parts, remedies against collapse",
+  flows = "densities by invertible maps: MAF, IAF, fast sampling",
   measuring = "how far generated images are from real ones: FID and its like",
   speed = "recorded steps, threads, measuring",
   randomness = "seeds, generators, the same bits again",

@@ -1,0 +1,136 @@
+--- Masked autoregressive flows: z_i = x_i exp(s_i) + t_i, with s and t of the
+--- inputs before i (Papamakarios et al. 2017, with s for their -alpha and t
+--- for their -mu exp(-alpha)), and their mirror images (Kingma et al. 2016).
+local orrery = require "orrery"
+local Bijector = require "orrery.flow.bijector"
+local MADE = require "orrery.flow.made"
+local options = require "orrery.options"
+local solve = require "orrery.core".hidden.made_inverse
+
+---@class orrery.flow.MAF: orrery.flow.Bijector
+---@field net orrery.flow.MADE
+---@field clamp number
+local MAF = Bijector:subclass "MAF"
+
+-- What the core finds by degrees; other activations go the naive way.
+local by_degree = { relu = true, tanh = true, sigmoid = true }
+
+---@param features integer
+---@param opts? table  clamp = 5 (s stays within +- clamp, where its gradient
+---  is zero beyond; math.huge: anywhere), and what flow.MADE takes but
+---  `outputs`
+function MAF:init(features, opts)
+  local o = {}
+  for k, v in pairs(options.take("flow.MAF", opts, { clamp = 5 },
+    { "hidden", "order", "context", "activation", "last_scale", "degrees",
+      "dtype", "generator" })) do
+    o[k] = v
+  end
+  self.clamp = options.number("flow.MAF", "clamp", o.clamp,
+    function(c) return c > 0 end, "a number over 0")
+  o.clamp = nil
+  self.net = MADE(features, o)
+end
+
+--- Shift and log-scale, clamped.
+---@return orrery.Tensor t  [B, D]
+---@return orrery.Tensor s  [B, D]
+function MAF:shift_and_scale(x, context)
+  local t, s = self.net(x, context)
+  if self.clamp < math.huge then
+    s = s:clamp { min = -self.clamp, max = self.clamp }
+  end
+  return t, s
+end
+
+---@param x orrery.Tensor  [B, D]
+---@param context? orrery.Tensor  [B, C]
+---@return orrery.Tensor z  [B, D]
+---@return orrery.Tensor logdet  [B], nats
+function MAF:forward(x, context)
+  local t, s = self:shift_and_scale(x, context)
+  return x * s:exp() + t, s:sum(2)
+end
+
+--- Inputs found one after another, the whole net once for each: D passes.
+--- Differentiable; the reference for `inverse`, with which it agrees to
+--- rounding.
+---@param z orrery.Tensor  [B, D]
+---@param context? orrery.Tensor  [B, C]
+---@return orrery.Tensor x  [B, D]
+---@return orrery.Tensor logdet  [B], nats
+function MAF:inverse_naive(z, context)
+  self:want("z", z, self.net.features)
+  local x, s = orrery.zeros_like(z), nil
+  local place = orrery.tensor(self.net.order, { dtype = "int64" })
+  for d = 1, self.net.features do
+    local t
+    t, s = self:shift_and_scale(x, context)
+    x = orrery.where(place:eq(d), (z - t) * (-s):exp(), x)
+  end
+  return x, -s:sum(2)
+end
+
+-- All layers' numbers, end to end, as the core reads them.
+local function packed(net)
+  local weights, biases = {}, {}
+  local degrees = { table.unpack(net.order) }
+  for l, layer in ipairs(net.layers) do
+    weights[l], biases[l] = layer.weight:flatten(), layer.bias
+  end
+  local sizes = {}
+  for l, list in ipairs(net.degrees) do
+    sizes[l] = #list
+    table.move(list, 1, #list, #degrees + 1, degrees)
+  end
+  local int = { dtype = "int64" }
+  return orrery.cat(weights, 1), orrery.cat(biases, 1),
+    orrery.tensor(degrees, int), orrery.tensor(sizes, int)
+end
+
+-- Does a gradient have to reach anything?
+local function recorded(self, z, context)
+  if not orrery.is_grad_enabled() then return false end
+  if z.requires_grad or context and context.requires_grad then return true end
+  for _, p in ipairs(self:parameters()) do
+    if p.requires_grad then return true end
+  end
+  return false
+end
+
+--- Every unit once, as soon as the inputs it sees are known: about one pass
+--- in arithmetic. Where gradients are recorded, inverse_naive; sample under
+--- orrery.no_grad, as flow.Model does.
+---@param z orrery.Tensor  [B, D]
+---@param context? orrery.Tensor  [B, C]
+---@return orrery.Tensor x  [B, D]
+---@return orrery.Tensor logdet  [B], nats
+function MAF:inverse(z, context)
+  local net = self.net
+  self:want("z", z, net.features)
+  net:joined(z, context)
+  if not by_degree[net.activation] or recorded(self, z, context) then
+    return self:inverse_naive(z, context)
+  end
+  local weights, biases, degrees, sizes = packed(net)
+  local x, s = solve(z, weights, biases, degrees, sizes, context,
+    { activation = net.activation, clamp = self.clamp })
+  return x, -s:sum(2)
+end
+
+function MAF:extra_repr() return ("clamp = %g"):format(self.clamp) end
+
+--- The other way round: the net sees the noise, so that sampling is one pass
+--- and the density of what was not sampled is the one found by degrees.
+---@class orrery.flow.IAF: orrery.flow.Bijector
+---@field maf orrery.flow.MAF
+local IAF = Bijector:subclass "IAF"
+
+---@param features integer
+---@param opts? table  as flow.MAF takes
+function IAF:init(features, opts) self.maf = MAF(features, opts) end
+
+function IAF:forward(x, context) return self.maf:inverse(x, context) end
+function IAF:inverse(z, context) return self.maf:forward(z, context) end
+
+return { MAF = MAF, IAF = IAF }
