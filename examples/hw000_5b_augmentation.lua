@@ -41,8 +41,8 @@
 -- \min_G\; V(D, G) + \frac{\lambda_v}{K - 1} \sum_{k=2}^K V(D_k, G), $$
 --
 -- $$ \begin{aligned} \sum_{k=2}^K V(D_k^*, G) &= -(K - 1) \log 4 + 2
--- \sum_{k=2}^K \mathrm{JS}(P_d^{T_k} \,\|\, P_g^{T_k}) \\ &= (K - 1) \big({-\log
--- 4} + 2\, \mathrm{JS}(P_d \,\|\, P_g)\big), \end{aligned} $$
+-- \sum_{k=2}^K \mathrm{JS}(P_d^{T_k} \,\|\, P_g^{T_k}) \\ &= (K - 1)
+-- \big({-\log 4} + 2\, \mathrm{JS}(P_d \,\|\, P_g)\big), \end{aligned} $$
 --
 -- with the constant that the answer leaves out. Every head pulls $P_g$ to
 -- $P_d$, and the trunk sees $K$ times as many images.
@@ -207,14 +207,18 @@ local changes = { maps.rotation(90), maps.rotation(180), maps.rotation(270),
   maps.translation(1), maps.translation(1, "up"), maps.crop(0.7),
   maps.crop(0.7, "bottom right") }
 print(("no change: JS %.6f"):format(before))
-for _, map in ipairs(changes) do
+local found = {}
+for i, map in ipairs(changes) do
   local trip = maps.round_trip(map, tried)
   local after = js(pushed(p, map), pushed(q, map))
   print(("%-28s round trip %5.3f  JS %.6f  %s"):format(map.name, trip, after,
     map.invertible and "can be undone" or "loses something"))
-  replay.check(map.name .. ": round trip", trip, 0,
+  found[i] = { trip, before - after }
+end
+for i, map in ipairs(changes) do
+  replay.check(map.name .. ": round trip", found[i][1], 0,
     map.invertible and { abs = 0 } or { relation = ">" })
-  replay.check(map.name .. ": JS lost", before - after, map.invertible and 0
+  replay.check(map.name .. ": JS lost", found[i][2], map.invertible and 0
     or 1e-6, map.invertible and exact or { relation = ">" })
 end
 
@@ -318,12 +322,12 @@ local function train(way, amount)
     end)
   end
   local made = game:sample(set.made, { average = true }) * 0.5 + 0.5
-  local found = { images = made, turned = turned(made),
+  local run = { images = made, turned = turned(made),
     fid = metrics.fid(features, extractor:features(made),
       { resamples = 0 }).value }
   print(("%-6s %5d images  FID %4.0f  turned %4.1f %%"):format(way, amount,
-    found.fid, 100 * found.turned))
-  return found
+    run.fid, 100 * run.turned))
+  return run
 end
 
 local runs, rows = {}, {}
