@@ -46,6 +46,12 @@ typedef struct packing {
   void *packed;
 } packing;
 
+// Rows [from, to) of a weight, their first `known` columns.
+typedef struct earlier {
+  const void *weight;
+  int64_t columns, from, to, known;
+} earlier;
+
 #define LOOPS "made_inverse_loops.h"
 #include "each_float.h"
 

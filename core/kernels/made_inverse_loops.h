@@ -36,23 +36,21 @@ static void F(fill_rows)(const void *values, int64_t rows, int64_t n, T *y) {
     for (int64_t i = 0; i < n; i++) y[r * n + i] = ((const T *)values)[r];
 }
 
-// y[from..to) += weight[from..to) x[0..known): what earlier blocks contribute.
-static void F(add_known)(orr_dtype d, const void *weight, int64_t columns,
-                         int64_t from, int64_t to, const T *x, int64_t known,
-                         int64_t n, T *y) {
-  if (known == 0 || from == to) return;
-  const orr_gemm g = {.m = to - from,
+// What earlier blocks contribute to a block's rows of y.
+static void F(add_earlier)(const earlier *e, const T *x, int64_t n, T *y) {
+  if (e->known == 0 || e->from == e->to) return;
+  const orr_gemm g = {.m = e->to - e->from,
                       .n = n,
-                      .k = known,
-                      .a = (const T *)weight + from * columns,
+                      .k = e->known,
+                      .a = (const T *)e->weight + e->from * e->columns,
                       .b = x,
-                      .c = y + from * n,
-                      .lda = columns,
+                      .c = y + e->from * n,
+                      .lda = e->columns,
                       .ldb = n,
                       .ldc = n,
                       .alpha = 1,
                       .beta = 1};
-  orr_gemm_serial(d, &g);
+  orr_gemm_serial(sizeof(T) == sizeof(float) ? ORR_F32 : ORR_F64, &g);
 }
 
 typedef struct F(state) {
@@ -125,26 +123,33 @@ static void F(finish_degree)(const plan *p, F(state) * v, int64_t block,
   }
 }
 
+// Products for the degrees [begin, end), of all that is known before them.
+static void F(begin_block)(const plan *p, F(state) * v, int64_t begin,
+                           int64_t end) {
+  const int64_t top = p->net->hidden;
+  earlier e = {.weight = NULL};
+  for (int64_t l = 1; l <= top; l++) {
+    const level *to = &p->levels[l];
+    e = (earlier){to->weight, p->levels[l - 1].n, to->first[begin],
+                  to->first[end], F(known)(p, l - 1, begin)};
+    F(add_earlier)(&e, F(rows_of)(p, v, l - 1), v->n, F(rows_of)(p, v, l));
+  }
+  e = (earlier){p->out.weight, p->levels[top].n, p->out.first[begin],
+                p->out.first[end], F(known)(p, top, begin)};
+  F(add_earlier)(&e, F(rows_of)(p, v, top), v->n, v->t);
+  e.weight = p->scale;
+  F(add_earlier)(&e, F(rows_of)(p, v, top), v->n, v->s);
+}
+
 static void F(solve)(const plan *p, void *scratch, int64_t row, int64_t n) {
-  const orr_made_net *net = p->net;
+  const int64_t dims = p->net->dims;
   F(state) v = {.h = scratch, .row = row, .n = n};
   v.t = v.h + p->rows * n;
-  v.s = v.t + net->dims * n;
+  v.s = v.t + dims * n;
   F(begin)(p, &v);
-  const int64_t top = net->hidden;
-  for (int64_t b = 0, end; b <= net->dims && !orr_stopping(); b = end) {
-    end = b + BLOCK <= net->dims ? b + BLOCK : net->dims + 1;
-    for (int64_t l = 1; l <= top; l++)
-      F(add_known)
-      (p->d, p->levels[l].weight, p->levels[l - 1].n, p->levels[l].first[b],
-       p->levels[l].first[end], F(rows_of)(p, &v, l - 1), F(known)(p, l - 1, b),
-       n, F(rows_of)(p, &v, l));
-    const int64_t known = F(known)(p, top, b);
-    const int64_t from = p->out.first[b], to = p->out.first[end];
-    const T *h = F(rows_of)(p, &v, top);
-    F(add_known)
-    (p->d, p->out.weight, p->levels[top].n, from, to, h, known, n, v.t);
-    F(add_known)(p->d, p->scale, p->levels[top].n, from, to, h, known, n, v.s);
+  for (int64_t b = 0, end; b <= dims && !orr_stopping(); b = end) {
+    end = b + BLOCK <= dims ? b + BLOCK : dims + 1;
+    F(begin_block)(p, &v, b, end);
     for (int64_t d = b; d < end; d++) {
       F(solve_degree)(p, &v, b, d);
       F(finish_degree)(p, &v, b, d);

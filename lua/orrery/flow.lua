@@ -13,7 +13,9 @@ local flow = {}
 
 flow.Bijector = require "orrery.flow.bijector"
 flow.MADE = require "orrery.flow.made"
-for _, name in ipairs { "masks", "autoregressive", "chain", "model" } do
+flow.spline = require "orrery.flow.spline"
+for _, name in ipairs { "masks", "autoregressive", "coupling", "chain",
+  "model" } do
   for key, value in pairs(require("orrery.flow." .. name)) do
     flow[key] = value
   end
