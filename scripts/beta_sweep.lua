@@ -25,7 +25,8 @@ scored against these factors. Expect MIG to be higher for beta = 4 than for 1
 after 4,000 updates (a minute each):
 
   orrery scripts/beta_sweep.lua data=shapes beta=1,4 epochs=54 seed=1..10
-  orrery scripts/beta_sweep.lua data=shapes objective=beta_tc beta=4 epochs=54
+  orrery scripts/beta_sweep.lua data=shapes objective=beta_tc beta=4 epochs=54 \
+    seed=1..10
   orrery scripts/beta_sweep.lua data=shapes objective=factor beta=10 epochs=54
 
 Measured (seed=1..10, mean +- sd): MIG is higher for 4 in eight seeds of ten, by
@@ -35,7 +36,9 @@ or more.
   beta   MIG              DCI              SAP              TC, nats
   1      0.066 +- 0.038   0.316 +- 0.045   0.142 +- 0.082   3.60 +- 0.59
   4      0.143 +- 0.060   0.488 +- 0.062   0.243 +- 0.093   0.67 +- 0.18
-]]
+
+With objective=beta_tc and beta=4 MIG is 0.250 +- 0.025 (0.20 to 0.29), above
+the plain VAE's in ten seeds of ten, TC 0.69 +- 0.11 nats. ]]
 local orrery = require "orrery"
 local data, metrics, optim = orrery.data, orrery.metrics, orrery.optim
 local plot, vae = orrery.plot, orrery.vae

@@ -17,7 +17,8 @@ end
 -- The finished runs of a sweep, and a lookup: of(setting, seed) by one knob.
 local function sweep(script, words, by)
   local kept = os.getenv "ORRERY_GATES"
-  local out = kept or files.folder()
+  local out = kept and kept .. "/" .. words:gsub("[^%w]+", "_")
+    or files.folder()
   local pipe = io.popen(("'%s' '%s/scripts/%s.lua' %s threads=1 out='%s' 2>&1")
     :format(interpreter, root, script, words, out))
   local said = pipe:read "a"
@@ -75,14 +76,18 @@ full("beta 4 separates factors better than beta 1, its codes less correlated",
   function()
     local by = sweep("beta_sweep",
       "data=shapes epochs=54 seed=1..10 compile=true beta=1,4", "beta")
-    local ahead, apart = 0, 0
+    local tc = sweep("beta_sweep", "data=shapes epochs=54 seed=1..10 "
+      .. "compile=true beta=4 objective=beta_tc", "beta")[4]
+    local ahead, apart, tc_ahead = 0, 0, 0
     t.equal(10, each(by[1], function(run, seed)
       local other = by[4][seed]
       if other.mig > run.mig then ahead = ahead + 1 end
       if other.correlation < run.correlation then apart = apart + 1 end
+      if tc[seed].mig > run.mig then tc_ahead = tc_ahead + 1 end
     end))
     t.ok(ahead >= 8, ahead)
     t.ok(apart >= 8, apart)
+    t.ok(tc_ahead >= 8, tc_ahead)
   end)
 
 full("told the class, the code forgets it and the decoder obeys", function()
