@@ -110,11 +110,20 @@ static void pack_rows(void *context, int64_t begin, int64_t end) {
   (k->d == ORR_F32 ? pack_inverse_f32 : pack_inverse_f64)(k, begin, end);
 }
 
-static char *pack(const plan *p, const level *from, const level *to,
-                  const char *weights, char *room) {
-  packing k = {p->d, from, to, weights, room};
+static bool in_order(const level *v) {
+  for (int64_t i = 0; i < v->n; i++)
+    if (v->unit[i] != i) return false;
+  return true;
+}
+
+// The weight in order: itself where units stand so, else packed into *room.
+static const void *pack(const plan *p, const level *from, const level *to,
+                        const char *weights, char **room) {
+  if (in_order(from) && in_order(to)) return weights;
+  packing k = {p->d, from, to, weights, *room};
   orr_parallel_range(to->n, 1 + ORR_GRAIN_CHEAP / (from->n + 1), pack_rows, &k);
-  return room + (size_t)(from->n * to->n) * orr_dtype_size(p->d);
+  *room += (size_t)(from->n * to->n) * orr_dtype_size(p->d);
+  return k.packed;
 }
 
 static char *pack_bias(const plan *p, const level *to, const char *bias,
@@ -141,18 +150,16 @@ static void pack_all(plan *p) {
   char *room = p->packed;
   for (int64_t l = 1; l <= net->hidden; l++) {
     level *from = &p->levels[l - 1], *to = &p->levels[l];
-    to->weight = room;
-    room = pack(p, from, to, w, room);
+    to->weight = pack(p, from, to, w, &room);
     to->bias = room;
     room = pack_bias(p, to, b, room);
     w += (size_t)(from->n * to->n) * each;
     b += (size_t)to->n * each;
   }
   const level *from = &p->levels[net->hidden];
-  p->out.weight = room;
-  room = pack(p, from, &p->out, w, room);
-  p->scale = room;
-  room = pack(p, from, &p->out, w + (size_t)(from->n * net->dims) * each, room);
+  p->out.weight = pack(p, from, &p->out, w, &room);
+  w += (size_t)(from->n * net->dims) * each;
+  p->scale = pack(p, from, &p->out, w, &room);
   p->out.bias = room;
   room = pack_bias(p, &p->out, b, room);
   p->scale_bias = room;

@@ -21,6 +21,9 @@ local activations = { relu = function(x) return x:relu() end,
 ---@field layers orrery.nn.ModuleList
 local MADE = nn.Module:subclass "MADE"
 
+-- Marks lists that hold no tensors: a module need not look through them.
+local numbers = {}
+
 local function hidden_degrees(o, features)
   local out = {}
   for l, n in ipairs(o.hidden) do
@@ -83,8 +86,9 @@ function MADE:init(features, opts)
   end
   options.number(who, "last_scale", o.last_scale)
   self.activation = o.activation
-  self.order = masks.order(self.features, o.order, o.generator)
-  self.degrees = hidden_degrees(o, self.features)
+  self.order = setmetatable(masks.order(self.features, o.order, o.generator),
+    numbers)
+  self.degrees = setmetatable(hidden_degrees(o, self.features), numbers)
   self.layers = nn.ModuleList {}
   local size = self.features + self.context
   local sizes = { table.unpack(o.hidden) }
