@@ -275,4 +275,6 @@ t.test("wrong arguments are named with what helps", function()
   t.fails_like("context is missing but %[1, 3%] is wanted", function(x)
     return flow.MAF(2, { context = 3 })(x)
   end, orrery.zeros { 1, 2 })
+  t.fails_like("context is given but none is taken; leave it out",
+    function(x) return flow.MAF(2)(x, x) end, orrery.zeros { 1, 2 })
 end)

@@ -114,7 +114,11 @@ function MADE:joined(x, context)
       options.is_tensor(x) and x:shape_str() or options.shown(x),
       self.features)
   end
-  if self.context == 0 and context == nil then return x end
+  if self.context == 0 then
+    if context == nil then return x end
+    self:fail("context is given but none is taken; leave it out, or make the "
+      .. "layer with context = SIZE")
+  end
   if not options.is_tensor(context) or context:dim() ~= 2
       or context:size(2) ~= self.context or context:size(1) ~= x:size(1) then
     self:fail("context is %s but [%d, %d] is wanted; give one row for each x",
