@@ -242,6 +242,8 @@ t.test("cycles, depth and length are limited", function()
   local ring = {}
   ring.self = ring
   t.equal(pretty(ring), "{ self = { ...the same again } }")
+  local Net = require("orrery").nn.Module:subclass "Net"
+  t.equal(pretty { Net = Net }, "{ Net = class Net }")
   t.equal(pretty { { { { { 1 } } } } }, "{ { { { { ... } } } } }")
   local long = {}
   for i = 1, 100 do long[i] = i end

@@ -61,6 +61,11 @@ local function table_text(t, depth, seen)
   local head = type(name) == "string" and name .. " " or ""
   if seen[t] then return head .. "{ ...the same again }" end
   if next(t) == nil then return head .. "{}" end
+  -- Within a table a class is a name: its methods and its ancestors' would
+  -- bury the other entries.
+  local class = depth > 1 and rawget(t, "__index") == t
+    and rawget(t, "class_name")
+  if class then return paint.text("faint", "class " .. class, seen.color) end
   if depth > limit.depth then return head .. "{ ... }" end
   seen[t] = true
   local parts, n, length = {}, rawlen(t), #head
