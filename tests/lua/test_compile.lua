@@ -29,7 +29,7 @@ end
 -- go round, and cannot be done again without looking.
 local looks = { argwhere = true, bincount = true, masked_scatter = true,
   masked_select = true, flatnonzero = true, index_reduce = true,
-  one_hot = true, quantile = true,
+  made_inverse = true, one_hot = true, quantile = true,
   scatter_reduce = true, unique = true }
 
 --- The sample as a function of its tensors: outputs, and the gradients of
