@@ -13,20 +13,9 @@ local function game(given, from)
   return gan.Game(o)
 end
 
-local function copies(module)
-  local list = {}
-  for i, p in ipairs(module:parameters()) do list[i] = p:detach():clone() end
-  return list
-end
-
--- The largest change of the parameters.
-local function moved(module, was)
-  local most = 0
-  for i, p in ipairs(module:parameters()) do
-    most = math.max(most, (p - was[i]):abs():amax():item())
-  end
-  return most
-end
+local parameters = dofile((os.getenv "ORRERY_SOURCE_DIR" or ".")
+  .. "/tests/lua/parameters.lua")
+local copies, moved = parameters.copies, parameters.moved
 
 -- Parts that all fit D of two inputs.
 local plain = {

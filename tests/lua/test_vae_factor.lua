@@ -1,6 +1,8 @@
 --- The total correlation that a discriminator sees, against that of a Gaussian.
 local orrery, t = require "orrery", require "orrery.testing"
 local nn, vae = orrery.nn, orrery.vae
+local parameters = dofile((os.getenv "ORRERY_SOURCE_DIR" or ".")
+  .. "/tests/lua/parameters.lua")
 
 local f64 = { dtype = "float64" }
 local function tensor(v) return orrery.tensor(v, f64) end
@@ -86,17 +88,9 @@ t.test("each of the two steps leaves the other's parameters alone", function()
   local factor = vae.Factor { latent = 3, hidden = 6, layers = 2 }
   t.equal(#factor.discriminator:parameters(), 6)
   local x = orrery.rand({ 8, 4 }, { generator = orrery.Generator(2) })
-  local function copy(module)
-    local list = {}
-    for i, p in ipairs(module:parameters()) do list[i] = p:detach():clone() end
-    return list
-  end
+  local copy = parameters.copies
   local function moved(module, was)
-    local most = 0
-    for i, p in ipairs(module:parameters()) do
-      most = math.max(most, (p - was[i]):abs():amax():item())
-    end
-    return most > 0
+    return parameters.moved(module, was) > 0
   end
   local own, other = copy(model), copy(factor.discriminator)
   factor:update(model, x)
