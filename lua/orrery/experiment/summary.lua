@@ -80,7 +80,8 @@ end
 -- The page: the script's own words, its tables and charts, then everything.
 local function build(run, trials, folder)
   local page = report.new { title = run.name, trials = trials,
-    subtitle = ("%d trials: %s"):format(#trials, count(trials)) }
+    subtitle = ("%d trial%s: %s"):format(#trials, #trials == 1 and "" or "s",
+      count(trials)) }
   page.folder = folder
   local path = run.source:match "^@(.*)"
   page:text(path and knobs.head_comment(path) or "")
