@@ -14,6 +14,7 @@ local flow = {}
 flow.Bijector = require "orrery.flow.bijector"
 flow.MADE = require "orrery.flow.made"
 flow.spline = require "orrery.flow.spline"
+flow.anomaly = require "orrery.flow.anomaly"
 for _, name in ipairs { "masks", "autoregressive", "coupling", "chain",
   "model" } do
   for key, value in pairs(require("orrery.flow." .. name)) do

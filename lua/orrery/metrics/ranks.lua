@@ -152,30 +152,46 @@ local wishes = {
   end,
 }
 
+-- The most hits with at most this share of false alarms.
+local function at_rate(rate)
+  if type(rate) ~= "number" or not (rate >= 0 and rate <= 1) then
+    blame("threshold: fpr is %s; use a number from 0 to 1",
+      options.shown(rate))
+  end
+  return function(tp, fp, fn, tn)
+    local fpr = fp / (fp + tn)
+    return orrery.where(fpr:le(rate * (1 + 1e-12)), tp / (tp + fn), -1)
+  end
+end
+
 --- Where to cut: the score from which on a case is called positive, so that a
 --- wish is met best: "f1" the harmonic mean of precision and recall, "youden"
---- hits less false alarms (Youden 1950), "accuracy".
+--- hits less false alarms (Youden 1950), "accuracy"; { fpr = 0.05 }: the most
+--- positives with at most so many false alarms, as a share of negatives.
 ---@param scores orrery.Tensor  [N]
 ---@param labels orrery.Tensor  [N] of 0 and 1
----@param wish? "f1"|"youden"|"accuracy"  "f1"
+---@param wish? "f1"|"youden"|"accuracy"|{ fpr: number }  "f1"
 ---@return { threshold: number, value: number, precision: number,
----   recall: number, accuracy: number }  value: of the wish
+---   recall: number, fpr: number, accuracy: number }  value: of the wish, which
+---  is the recall for { fpr = ... }
 function ranks.threshold(scores, labels, wish)
   wish = wish or "f1"
-  local best = wishes[wish]
+  local best = type(wish) == "table" and wish.fpr ~= nil and at_rate(wish.fpr)
+    or wishes[wish]
   if not best then
-    blame("threshold: wish is %s; use \"f1\", \"youden\" or \"accuracy\"",
-      options.shown(wish))
+    blame("threshold: wish is %s; use \"f1\", \"youden\", \"accuracy\" or "
+      .. "{ fpr = 0.05 }", options.shown(wish))
   end
   local sorted, y, positive = arranged("threshold", scores, labels)
   local s, tp, fp = counted(with_front(math.huge, sorted), with_front(0, y))
   fp = fp - 1  -- the case of infinite score was ours, to call none positive
   local fn, tn = positive - tp, y:size(1) - positive - fp
-  local at = best(tp, fp, fn, tn):argmax():item()
+  local values = best(tp, fp, fn, tn)
+  local at = values:argmax():item()
   local hit, alarm = tp[at]:item(), fp[at]:item()
-  return { threshold = s[at]:item(), value = best(tp, fp, fn, tn)[at]:item(),
+  return { threshold = s[at]:item(), value = values[at]:item(),
     precision = hit + alarm > 0 and hit / (hit + alarm) or 1,
-    recall = hit / positive,
+    recall = hit / positive, fpr = alarm / (y:size(1) - positive),
     accuracy = (hit + tn[at]:item()) / y:size(1) }
 end
 
