@@ -7,7 +7,8 @@
 ---     ring:entropy()                        -- nats
 ---     for batch in ring:batches(128) do ... end
 ---
---- All but `stacked_digits` and `embedded` live in the plane.
+--- All but `stacked_digits`, `embedded` and `striped` live in the plane; the
+--- last is no law but two domains of pictures whose true pairs are known.
 local known = {}
 
 for _, list in ipairs { require("orrery.data.known.gaussians").kinds,
@@ -18,5 +19,6 @@ for _, list in ipairs { require("orrery.data.known.gaussians").kinds,
 end
 known.embedded = require "orrery.data.known.embedded"
 known.stacked_digits = require "orrery.data.known.stacked"
+known.striped = require "orrery.data.known.striped"
 
 return known
