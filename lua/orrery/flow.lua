@@ -16,7 +16,7 @@ flow.MADE = require "orrery.flow.made"
 flow.spline = require "orrery.flow.spline"
 flow.anomaly = require "orrery.flow.anomaly"
 for _, name in ipairs { "masks", "autoregressive", "coupling", "chain",
-  "model" } do
+  "model", "likelihood", "pixels" } do
   for key, value in pairs(require("orrery.flow." .. name)) do
     flow[key] = value
   end
