@@ -24,7 +24,7 @@ end
 -- The modules people call; the others are what those are made of.
 local public = { "data", "dist", "experiment", "io", "knobs", "linalg", "nn",
   "optim", "ot", "plot", "replay", "report", "runs", "show", "special", "train",
-  "vae", "watch" }
+  "translate", "vae", "watch" }
 
 local function module_rows()
   local rows = {}
