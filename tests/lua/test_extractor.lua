@@ -62,6 +62,78 @@ t.test("the hash is of names and weights", function()
   t.equal(#hash(2), 16)
 end)
 
+-- A network whose maps are the picture itself and its square.
+local function plain_maps()
+  local Net = nn.Module:subclass "Net"
+  function Net.features(_, x) return x:flatten(2) end
+  function Net.maps(_, x) return { x, x ^ 2 } end
+  return metrics.extractor { network = Net(), name = "plain" }
+end
+
+t.test("a Gram matrix says which features come together, not where", function()
+  local e = plain_maps()
+  local x = orrery.tensor { { { 1, 2 }, { 0, 0 } }, { { 3, 0 }, { 1, 0 } } }
+    :unsqueeze(1)
+  local grams = e:grams(x)
+  t.near(grams[1], { { { 5 / 4, 3 / 4 }, { 3 / 4, 10 / 4 } } }, 1e-6)
+  t.near(grams[2], { { { 17 / 4, 9 / 4 }, { 9 / 4, 82 / 4 } } }, 1e-6)
+  local moved = x:flatten(3):index_select(3, orrery.tensor({ 3, 1, 4, 2 },
+    { dtype = "int64" })):reshape(1, 2, 2, 2)
+  t.near(e:grams(moved)[2], grams[2], 1e-6)
+  t.gradcheck(function(v) return e:grams(v)[2]:sum() end,
+    { orrery.rand({ 1, 2, 2, 3 }, { dtype = "float64" }) })
+end)
+
+t.test("maps are what the classifier's layers see, at any size", function()
+  local e = metrics.extractor()
+  local x = held(2)
+  local body = e.network.body
+  local last = e:maps(x)[3]
+  t.near(body[13](body[12](body[11](last))), e:features(x), 1e-5)
+  local sizes = {}
+  for i, map in ipairs(e:maps(orrery.rand(1, 1, 48, 64))) do
+    sizes[i] = map:shape_str()
+  end
+  t.equal(sizes, { "[1, 16, 24, 32]", "[1, 32, 24, 32]", "[1, 48, 6, 8]" })
+  local Net = nn.Module:subclass "Net"
+  function Net.features(_, v) return v end
+  local none = metrics.extractor { network = Net(), name = "mine" }
+  t.fails("extractor: mine has no maps(x); give a network that has", e.maps,
+    none, x)
+end)
+
+-- Content and style loss of a digit whose pixels were moved for a while.
+local function painted(weight)
+  local e = metrics.extractor()
+  local content = held(1)
+  local style = (orrery.range(1, 28, { dtype = "float32" }):sin() * 0.5 + 0.5)
+    :reshape(1, 1, 1, 28):expand { 1, 1, 28, 28 }
+  local goal, grams = e:maps(content)[3], e:grams(style)
+  local x = content:clone():requires_grad_()
+  local opt = orrery.optim.Adam({ x }, { lr = 0.05 })
+  local function losses()
+    local far = 0
+    for i, g in ipairs(e:grams(x)) do
+      far = far + ((g - grams[i]) ^ 2):mean()
+    end
+    return ((e:maps(x)[3] - goal) ^ 2):mean(), far
+  end
+  local _, before = losses()
+  for _ = 1, 30 do
+    local kept, far = losses()
+    opt:minimize(kept + far * weight)
+  end
+  local kept, far = losses()
+  return kept:item(), far:item(), before:item()
+end
+
+t.test("pixels take on a style, and give up the more content", function()
+  local little, slow, before = painted(0.1)
+  local much, fast = painted(10)
+  t.ok(fast < slow and slow < before, "style")
+  t.ok(little < much, "content")
+end)
+
 t.test("FID of images is that of their features, and carries whose", function()
   local e = metrics.extractor()
   local x, y = held(200), digits.train:subset(1, 150):everything()

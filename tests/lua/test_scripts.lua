@@ -27,12 +27,15 @@ local scripts = {
   { "digits_gan", "model=conditional steps=40", { "FID", "as asked" } },
   { "stacked_digits", "pack=2 steps=40", { "modes", "floor" } },
   { "dag", "steps=60 marks=4", { "turned" } },
+  { "style_transfer", "steps=60 weight=5 start=noise", { "style loss",
+    "correlation" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { wgan = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
-  digits_gan = true, stacked_digits = true }
+  digits_gan = true, stacked_digits = true,
+  style_transfer = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

@@ -33,6 +33,22 @@ end
 ---@return orrery.Tensor  [N, 48], 0 or more
 function Classifier:features(x) return self.body(x) end
 
+-- Where in the body the rectifiers behind its convolutions are.
+local rectified = { 3, 6, 10 }
+
+--- What each convolution sees, rectified; images of any size from 4 pixels.
+---@param x orrery.Tensor  [N, 1, H, W], 0 to 1
+---@return orrery.Tensor[] maps  [N, 16, H / 2, W / 2], [N, 32, H / 2, W / 2],
+---  [N, 48, H / 8, W / 8] where 8 divides the sides
+function Classifier:maps(x)
+  local maps, last = {}, 0
+  for i, at in ipairs(rectified) do
+    for k = last + 1, at do x = self.body[k](x) end
+    maps[i], last = x, at
+  end
+  return maps
+end
+
 ---@param x orrery.Tensor  [N, 1, 28, 28], 0 to 1
 ---@return orrery.Tensor logits  [N, classes]
 function Classifier:forward(x) return self.head(self.body(x)) end

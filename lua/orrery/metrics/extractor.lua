@@ -53,13 +53,17 @@ function Extractor.__index(self, key)
   return Extractor[key]
 end
 
--- Images as the network wants them, differentiable.
-local function prepared(self, x)
+local function checked(self, x)
   options.tensor("extractor", "x", x, "float")
   if x:dim() ~= 4 or x:size(2) ~= (self.colours or x:size(2)) then
     blame("extractor: x is %s; %s looks at images [N, %s, H, W]",
       x:shape_str(), self.name, self.colours or "C")
   end
+end
+
+-- Images as the network wants them, differentiable.
+local function prepared(self, x)
+  checked(self, x)
   if self.side > 0 and (x:size(3) ~= self.side or x:size(4) ~= self.side) then
     x = orrery.interpolate(x, { size = self.side, mode = "bilinear" })
   end
@@ -84,6 +88,34 @@ end
 ---@return orrery.Tensor  [N, D]
 function Extractor:embed(x)
   return self.network:features(prepared(self, x))
+end
+
+--- Maps of the layers on the way, with their gradients, for losses that
+--- compare pictures by what is seen in them. The network's maps(x) makes them;
+--- images keep their size.
+---@param x orrery.Tensor  [N, C, H, W], 0 to 1
+---@return orrery.Tensor[]  [N, channels, height, width] each, the first layer's
+---  first
+function Extractor:maps(x)
+  if type(self.network.maps) ~= "function" then
+    blame("extractor: %s has no maps(x); give a network that has", self.name)
+  end
+  checked(self, x)
+  return self.network:maps(x)
+end
+
+--- The Gram matrices of those maps, F F' / M for the M places of F [C, M]:
+--- which features come together, wherever (Gatys, Ecker & Bethge 2015, eq. 3,
+--- there not divided).
+---@param x orrery.Tensor  [N, C, H, W], 0 to 1
+---@return orrery.Tensor[]  [N, channels, channels] each
+function Extractor:grams(x)
+  local list = self:maps(x)
+  for i, map in ipairs(list) do
+    local f = map:flatten(3)
+    list[i] = f:matmul(f:transpose(2, 3)) / f:size(3)
+  end
+  return list
 end
 
 --- Features, some images at a time.
