@@ -166,7 +166,9 @@ function run.trial(k, log)
     result = { fid = fid, turned = turned(d, made) }
     log:scalar("FID", step, fid)
     log:scalar("turned", step, result.turned)
+    log:monitor(step, game:measure(d.few:narrow(1, 1, k.batch) * 2 - 1))
     log:image("samples", made:narrow(1, 1, 64), { step = step })
+    return ("FID %.4g"):format(fid)
   end
   log:steps { steps = k.steps, every = math.max(1, k.steps // k.marks),
     objects = { game = game }, batches = batches_of(d.few, k, log),
@@ -174,7 +176,7 @@ function run.trial(k, log)
       local n = game:step(x * 2 - 1)
       return { loss = n.generator, D = n.discriminator,
         ["D on real"] = n.real_right, ["D on fake"] = n.fake_right }
-    end, mark = mark }
+    end, mark = mark, before = function() game:before() end }
   if not result then mark(k.steps) end
   log:image("samples", samples(game, 64))
   return result

@@ -92,8 +92,10 @@ local function game(k, log)
     step = function(x, y)
       local n = g:step(x * 2 - 1, y)
       return { loss = n.generator, D = n.discriminator,
-        ["D is right"] = (n.real_right + n.fake_right) / 2 }
+        ["D is right"] = n.real_right and (n.real_right + n.fake_right) / 2 }
     end,
+    before = function() g:before() end,
+    look = function(x, y) return g:measure(x * 2 - 1, told and y or nil) end,
     sample = function(y, random)
       local x = g:sample(y:size(1), { y = told and y or nil, average = true,
         generator = random })
@@ -146,6 +148,7 @@ local function measured(k, t, held, real)
   return { fid = metrics.fid(real, features, none),
     precision = pr.precision.value, recall = pr.recall.value,
     sharpness = metrics.sharpness(x, held),
+    coverage = metrics.class_modes(said, 10).modes / 10,
     obeyed = said:eq(y):double():mean():item() }, x, features
 end
 
@@ -180,19 +183,22 @@ function run.trial(k, log)
     batches = train:batches(t.batch, { shuffle = true, drop_last = true,
       generator = log:generator "order" }),
     update = t.step,
-    mark = function(step, means)
+    before = t.before,
+    mark = function(step)
       local m = measured(k, t, held, real)
       log:scalar("FID", step, m.fid.value)
-      for name, value in pairs(m) do
-        if name ~= "fid" and (name ~= "obeyed" or k.model == "conditional")
-        then
-          log:scalar(name, step, value)
-        end
+      for _, name in ipairs { "precision", "recall", "sharpness" } do
+        log:scalar(name, step, m[name])
       end
-      if means["D is right"] then
-        log:monitor(step, { d_accuracy = means["D is right"] })
+      if k.model == "conditional" then log:scalar("obeyed", step, m.obeyed) end
+      if t.look then
+        local n = math.min(t.batch, held:size(1))
+        local seen = t.look(held:narrow(1, 1, n), labels:narrow(1, 1, n))
+        seen.mode_coverage = m.coverage
+        log:monitor(step, seen)
       end
       film:add(step, t.sample(asked(50), orrery.Generator(1)))
+      return ("FID %.4g"):format(m.fid.value)
     end,
   }
   log:image("film", film:figure { columns = 10 })

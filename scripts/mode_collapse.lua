@@ -81,8 +81,8 @@ local function boosted(k)
     end }
   local function step() return select(2, ada:step()) end
   return { player = ada, law = law, steps = 5 * ada.options.steps, step = step,
-    sample = function(n) return ada:sample(n) end,
-    batches = law:batches(1) }
+    sample = function(n) return ada:sample(n) end, batches = law:batches(1),
+    playing = function() return ada.games[math.max(1, ada.begun)] end }
 end
 
 local function game(k)
@@ -91,7 +91,8 @@ local function game(k)
     compile = k.compile })
   return { player = s.game, law = s.data, steps = s.steps,
     step = function(x, y) return s.game:step(x, y) end,
-    sample = s.sample, batches = s.data:batches(s.batch), game = s.game }
+    sample = s.sample, batches = s.data:batches(s.batch), game = s.game,
+    playing = function() return s.game end }
 end
 
 -- Results and what they are called, in the order of the table.
@@ -137,23 +138,20 @@ end
 
 -- At a mark: what the film and the monitors see. The stream of random numbers
 -- is put back: looking more often does not change the training.
-local function look(k, log, t, film, step, means)
+local function look(k, log, t, film, step)
   local stream = orrery.default_generator()
   local place = stream:state()
   local m = measure(t)
   for _, name in ipairs { "modes", "quality", "kl_all", "reached" } do
     if m[name] then log:scalar(headings[name] or name, step, m[name]) end
   end
-  local watched = { d_accuracy = means["D is right"],
-    mode_coverage = m.modes and m.modes / t.law.centers:size(1) }
-  if t.game then
-    local now = t.game:measure(t.law:sample(256))
-    watched.generator_gradient = now.generator_gradient
-    watched.dead_units = now.dead_units
-  end
+  local watched = t.playing():measure(t.law:sample(256))
+  watched.mode_coverage = m.modes and m.modes / t.law.centers:size(1)
   log:monitor(step, watched)
   if k.pictures and t.law.dim == 2 then film:add(step, (t.sample(500))) end
   stream:set_state(place)
+  return m.modes and ("modes %d/%d  good %.0f %%"):format(m.modes,
+    t.law.centers:size(1), m.quality) or ("good %.0f %%"):format(m.quality)
 end
 
 function run.trial(k, log)
@@ -165,9 +163,10 @@ function run.trial(k, log)
     update = function(x, y)
       local n = t.step(x, y)
       return { loss = n.generator, D = n.discriminator,
-        ["D is right"] = (n.real_right + n.fake_right) / 2 }
+        ["D is right"] = n.real_right and (n.real_right + n.fake_right) / 2 }
     end,
-    mark = function(step, means) look(k, log, t, film, step, means) end,
+    before = function() t.playing():before() end,
+    mark = function(step) return look(k, log, t, film, step) end,
   }
   local result = measure(t)
   if k.setup == "adagan" then

@@ -81,6 +81,7 @@ function run.trial(k, log)
   local player = game(k, log)
   local film = gan.pictures.ImageFilm()
   local random = log:generator "data"
+  local shown = (law:sample(k.batch, { generator = orrery.Generator(3) }))
   log:steps {
     steps = k.steps, every = math.max(1, k.steps // k.frames),
     objects = { player = player, film = film },
@@ -88,17 +89,21 @@ function run.trial(k, log)
     update = function(x)
       local n = player:step(x * 2 - 1)
       return { loss = n.generator, D = n.discriminator,
-        ["D is right"] = (n.real_right + n.fake_right) / 2 }
+        ["D is right"] = n.real_right and (n.real_right + n.fake_right) / 2 }
     end,
-    mark = function(step, means)
+    before = function() player:before() end,
+    mark = function(step)
       local m = metrics.class_modes(classes(player, math.max(100,
         k.drawn // 10), orrery.Generator(2)), 1000)
       log:scalar("modes", step, m.modes)
       log:scalar("KL", step, m.kl)
       log:scalar("floor of KL", step, m.floor)
-      log:monitor(step, { d_accuracy = means["D is right"] })
+      local seen = player:measure(shown * 2 - 1)
+      seen.mode_coverage = m.modes / 1000
+      log:monitor(step, seen)
       film:add(step, (player:sample(40, { average = true,
         generator = orrery.Generator(1) }) + 1) / 2)
+      return ("%d modes  KL %.3f"):format(m.modes, m.kl)
     end,
   }
   local m = metrics.class_modes(classes(player, k.drawn,

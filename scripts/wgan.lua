@@ -174,11 +174,9 @@ local function look(t, step, log, seen)
   log:scalar("W1 of samples", step, w1)
   if t.wgan then log:scalar("critic's estimate", step, estimate) end
   local m = t.players:measure(real, codes)
-  if t.wgan then  -- a critic's zero means nothing
-    m.d_accuracy, m.d_accuracy_real, m.d_accuracy_fake = nil, nil, nil
-  end
   log:monitor(step, m)
-  return w1
+  return ("W1 %.3g  modes %g/%d"):format(w1, m.mode_coverage
+    * t.law.centers:size(1), t.law.centers:size(1))
 end
 
 local function learn(k, log)
@@ -204,7 +202,8 @@ local function learn(k, log)
       local n = game:step(x)
       return { loss = n.generator, D = n.discriminator }
     end,
-    mark = function(step) look(t, step, log, seen) end }
+    before = function() t.players:before() end,
+    mark = function(step) return look(t, step, log, seen) end }
   local m = metrics.modes(game:sample(2500), law)
   draw_weights(k, log, game.discriminator)
   if wgan then

@@ -271,6 +271,64 @@ t.test("a game is measured whatever D is shown", function()
   t.ok(joint:measure(ring:sample(8)).generator_gradient > 0)
 end)
 
+-- D(x) = d x and G(z) = g z on the line, g moved from 2 to 2.5.
+t.test("a game of linear players is measured as by hand", function()
+  local nn, d = orrery.nn, 0.5
+  local g = gan.Game { generator = nn.Linear(1, 1), latent = function()
+    return orrery.tensor { { 1 }, { -1 } }
+  end, discriminator = nn.Linear(1, 1), loss = "lsgan" }
+  orrery.no_grad(function()
+    for net, w in pairs { [g.discriminator] = d, [g.generator] = 2 } do
+      net.weight:fill_(w)
+      net.bias:fill_(0)
+    end
+  end)
+  g:before()
+  orrery.no_grad(function() g.generator.weight:fill_(2.5) end)
+  local m = g:measure(orrery.tensor { { 3 }, { 0.5 } })
+  -- D says 1.5, 0.25 of real and 1.25, -1.25 of made: the boundary is 1/2
+  t.equal({ m.d_accuracy_real, m.d_accuracy_fake }, { 0.5, 0.5 })
+  -- mean (f - 1)^2, f = d x: d (f - 1) at each of two samples
+  t.near(m.generator_gradient, d * math.sqrt(0.25 ^ 2 + 2.25 ^ 2), 1e-6)
+  -- with x = g z + b: d sum (f - 1) z, d sum (f - 1)
+  t.near(m.gradient_norm.generator, d * math.sqrt(2.5 ^ 2 + 2 ^ 2), 1e-6)
+  -- mean (r - 1)^2 + mean f^2: sum (r - 1) x + f x; sum (r - 1) + f
+  local by_d = 0.5 * 3 - 0.75 * 0.5 + 1.25 * 2.5 * 2
+  t.near(m.gradient_norm.discriminator,
+    math.sqrt(by_d ^ 2 + (0.5 - 0.75) ^ 2), 1e-5)
+  t.near(m.update_ratio.generator, 0.25, 1e-6)
+  t.equal(m.update_ratio.discriminator, 0.0)
+  t.equal(m.dead_units, nil)
+  t.equal(g:measure(orrery.tensor { { 3 } }).update_ratio, nil)
+  t.equal(g.generator.weight.grad, nil)
+end)
+
+t.test("a critic's zero is no boundary", function()
+  local g = game { loss = "wgan" }
+  local n, m = g:step(ring:sample(8)), g:measure(ring:sample(8))
+  t.equal({ n.real_right, n.fake_right, m.d_accuracy }, {})
+end)
+
+t.test("looking at a game changes nothing of it", function()
+  orrery.manual_seed(8)
+  local stream = orrery.Generator(5)
+  local g = gan.Game { generator = gan.dcgan_generator { latent = 4,
+    channels = 2 }, discriminator = gan.dcgan_discriminator { channels = 2 },
+    latent = 4, stream = stream, parts = { gan.augment() } }
+  local x = orrery.rand { 4, 1, 28, 28 }
+  g:step(x)
+  local function all()
+    local list = { stream:state(), orrery.default_generator():state() }
+    for _, net in ipairs { g.generator, g.discriminator } do
+      for _, b in ipairs(net:buffers()) do list[#list + 1] = b:tolist() end
+    end
+    return list
+  end
+  local before = all()
+  t.ok(g:measure(x).gradient_norm.generator > 0)
+  t.equal(all(), before)
+end)
+
 t.test("wrong options are told", function()
   t.fails('gan: there is no loss "hinges"; did you mean hinge?', game,
     { loss = "hinges" })

@@ -218,7 +218,9 @@ t.test("two linear players are measured as by hand", function()
     end
   end)
   local players = orrery.train.players { generator = G, discriminator = D,
-    loss = orrery.gan.losses.wgan, centres = orrery.tensor { { 2 }, { 50 } },
+    loss = { generator = orrery.gan.losses.wgan.generator,
+      discriminator = orrery.gan.losses.wgan.discriminator },
+    centres = orrery.tensor { { 2 }, { 50 } },
     radius = 0.5 }
   players:before()
   orrery.no_grad(function() G.weight:fill_(2.5) end)

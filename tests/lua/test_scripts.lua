@@ -102,3 +102,23 @@ for _, script in ipairs(scripts) do
   end
   ::next::
 end
+
+-- A rate of 1 breaks whatever can break, each loss in its own way.
+if missing then
+  t.skip("what goes wrong with two players is named", missing)
+elseif only == "" or only == "wgan" then
+  t.test("what goes wrong with two players is named", function()
+    local out = files.folder()
+    local said, ok = run(command("wgan", "data=ring method=saturating,gp lr=1 "
+      .. "steps=20 frames=10", out))
+    t.ok(ok, said)
+    local page = files.read(out .. "/wgan/report.html")
+    for _, what in ipairs { "d accuracy", "generator gradient",
+      "mode coverage", "dead units/", "update ratio/discriminator",
+      "gradient norm/discriminator" } do
+      t.ok(said:find("warning: " .. what, 1, true), what .. "\n" .. said)
+      t.ok(page:find(what, 1, true), what)
+    end
+    files.drop(out)
+  end)
+end

@@ -223,7 +223,10 @@ end
 ---   update   function(x, y ..., step) -> numbers or tensors by name, loss
 ---            among them; what is made inside is freed
 ---   every    steps between marks: mark(step, means) is called with the means
----            of what update gave since the last one, and at the end
+---            of what update gave since the last one, and at the end; a text
+---            that it returns is shown behind the progress until the next
+---   before   before(step) is called before the update that a mark follows,
+---            for what measures a step: Game:before
 ---   epochs   in the stead of steps and every: so many passes over the
 ---            batches, a mark after each, mark(epoch, means)
 ---@param o table

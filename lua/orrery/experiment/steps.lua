@@ -61,21 +61,24 @@ return function(log, o)
   local steps = o.epochs and o.epochs * per or o.steps
   local every = o.epochs and per or o.every or steps
   local at = log:resume(objects, { step = 0, counted = 0, sums = {} })
+  local seen  -- what the last mark has to say
   while at.step < steps do
     local batch = next_batch(o.batches)
     local step = at.step + 1
+    local marked = o.mark and (step == steps or step % every == 0)
+    if marked and o.before then o.before(step) end
     local numbers = numbers_of(o.update, step, batch)
     log:finite("loss", step, numbers.loss)
     at.step, at.counted = step, at.counted + 1
     add(at.sums, numbers)
     if step % 20 == 0 or step == steps then
-      log:progress(step / steps, ("%s  %s"):format(place(o, step, per),
-        shown(means_of(at))))
+      log:progress(step / steps, ("%s  %s%s"):format(place(o, step, per),
+        shown(means_of(at)), seen and "  " .. seen or ""))
     end
     local due = log:due()
-    if o.mark and (step == steps or step % every == 0) then
+    if marked then
       local means = means_of(at)
-      o.mark(step // per, means)
+      seen = o.mark(step // per, means) or seen
       at.sums, at.counted = {}, 0
       log:checkpoint(at)
     elseif due then

@@ -15,6 +15,7 @@ local blame = require "orrery.blame"
 local losses = require "orrery.gan.losses"
 local measure = require "orrery.gan.measure"
 local options = require "orrery.options"
+local pair = require "orrery.train.pair"
 local setting = require "orrery.gan.setting"
 local state = require "orrery.gan.state"
 
@@ -107,8 +108,9 @@ end
 
 -- ------------------------------------------------------------------- steps
 
-local function right(r, f)
-  return r:detach():gt(0):float():mean(), f:detach():le(0):float():mean()
+local function right(self, r, f)
+  local at = self.boundary or 0
+  return r:detach():gt(at):float():mean(), f:detach():le(at):float():mean()
 end
 
 local function discriminator_step(self, x, y)
@@ -127,7 +129,7 @@ local function discriminator_step(self, x, y)
   end
   self.optimizers.discriminator:minimize(total)
   each(self, "after")
-  return loss:detach(), right(r, f)
+  return loss:detach(), right(self, r, f)
 end
 
 local function generator_step(self, x, y)
@@ -183,7 +185,8 @@ end
 ---@param y? orrery.Tensor  int64 [critic_steps * B], their classes from 1
 ---@return table  one-number tensors: `discriminator` and `generator`, the
 ---  losses without penalties; `real_right` and `fake_right`, the shares of the
----  last batch that D put on the right side of 0
+---  last batch that D put on the right side of the loss's boundary, where it
+---  has one
 function Game:step(x, y)
   options.tensor("gan", "x", x, "float")
   if x:size(1) % self.critic_steps ~= 0 or x:size(1) == 0 then
@@ -203,8 +206,9 @@ function Game:step(x, y)
   quiet(self)
   self.steps = self.steps + 1
   if self.average then self.average:update() end
-  return { discriminator = d, generator = g, real_right = hits,
-    fake_right = fakes }
+  return { discriminator = d, generator = g,
+    real_right = self.boundary and hits or nil,
+    fake_right = self.boundary and fakes or nil }
 end
 
 -- ------------------------------------------------------------------ looking
@@ -248,22 +252,24 @@ function Game:score(x, y)
   return self:judge(self:seen(side)):reshape(-1)
 end
 
---- How the game stands, for log:monitor: d_accuracy and its two sides,
---- generator_gradient (the norm at the samples: 0 where D is flat),
---- gradient_norm of D, dead_units of D's layers of rectifiers.
+--- How the game stands, for log:monitor: d_accuracy and its two sides where
+--- the loss has a boundary, generator_gradient (the norm at the samples: 0
+--- where D is flat), gradient_norm of each player, dead_units of each layer of
+--- rectifiers, update_ratio of each player since `before`. Looking changes
+--- nothing: random streams and running means are put back.
 ---@param x orrery.Tensor  [B, ...] real examples
 ---@param y? orrery.Tensor  their classes
 ---@return table measured
 function Game:measure(x, y)
+  options.tensor("gan", "x", x, "float")
   quiet(self)
-  return orrery.tidy(function()
-    local real, fake = orrery.no_grad(function()
-      return real_side(self, x, y), fake_side(self, x:size(1), y)
-    end)
-    return measure(self, real, fake)
+  return measure(self, function()
+    return orrery.no_grad(real_side, self, x, y), fake_side(self, x:size(1), y)
   end)
 end
 
+--- Before a step that is to be measured: remembers the weights.
+Game.before = pair.before
 Game.state_dict, Game.load_state_dict = state.state_dict,
   state.load_state_dict
 

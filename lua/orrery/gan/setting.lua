@@ -90,6 +90,7 @@ return function(given)
   look_at_parts(o)
   local pair = losses[o.loss] or o.loss
   o.relative = pair.relative or o.both_ways
+  o.boundary = pair.boundary == nil and 0 or pair.boundary
   local made, rates = {}, {}
   for name, kind in pairs { generator = "players",
     discriminator = "critics" } do

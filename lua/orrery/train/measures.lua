@@ -91,6 +91,15 @@ function measures.gradient_norm(gradients)
   return math.sqrt(square)
 end
 
+--- Copies of weights that are kept.
+---@param params orrery.Tensor[]
+---@return orrery.Tensor[]
+function measures.copies(params)
+  local out = {}
+  for i, p in ipairs(params) do out[i] = orrery.keep(p:detach():clone()) end
+  return out
+end
+
 --- How far a step moved the weights, beside their size: |after - before| /
 --- |before|. About 1e-3 is usual.
 ---@param before orrery.Tensor[]  copies from before the step

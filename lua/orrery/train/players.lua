@@ -1,4 +1,5 @@
---- What a GAN's two players are doing, measured: for any loop of any GAN.
+--- What a GAN's two players are doing, measured: for any loop of any GAN. A
+--- gan.Game does as much by itself: Game:before, Game:measure.
 ---
 ---     local players = train.players { generator = G, discriminator = D,
 ---       loss = gan.losses.non_saturating }
@@ -15,22 +16,14 @@ local Module = require "orrery.nn.module"
 local blame = require "orrery.blame"
 local measures = require "orrery.train.measures"
 local options = require "orrery.options"
+local pair = require "orrery.train.pair"
 
 ---@class orrery.train.Players
 local Players = {}
 Players.__index = Players
 
-local function copies(params)
-  local out = {}
-  for i, p in ipairs(params) do out[i] = orrery.keep(p:detach():clone()) end
-  return out
-end
-
 --- Remembers the weights, so that `measure` tells how far the step moved them.
-function Players:before()
-  self.weights = { generator = copies(self.generator:parameters()),
-    discriminator = copies(self.discriminator:parameters()) }
-end
+Players.before = pair.before
 
 local function norm_of(loss, params)
   return measures.gradient_norm(orrery.grad(loss, params,
@@ -51,32 +44,8 @@ local function gradients(self, real, fake, out)
   }
 end
 
--- Shares of dead units under "D.2", "G.4".
-local function dead(self, real, fake, codes)
-  local out = {}
-  local function add(player, net, ...)
-    for name, share in pairs(measures.dead_layers(net, ...)) do
-      out[("%s.%s"):format(player, name)] = share
-    end
-  end
-  add("D", self.discriminator, function()
-    self.judge(real, true)
-    self.judge(fake, false)
-  end)
-  add("G", self.generator, codes)
-  return next(out) and out
-end
-
-local function updates(self)
-  local out = {}
-  for name, before in pairs(self.weights or {}) do
-    out[name] = measures.update_ratio(before, self[name]:parameters())
-  end
-  self.weights = nil
-  return next(out) and out
-end
-
---- All measurements, for log:monitor: d_accuracy with its two sides,
+--- All measurements, for log:monitor: d_accuracy with its two sides where the
+--- loss has a boundary,
 --- generator_gradient (the norm at the samples, 0 when D is flat there),
 --- gradient_norm and update_ratio of each player, dead_units of each layer,
 --- and mode_coverage when the modes are known. Gradients that parameters hold
@@ -90,14 +59,21 @@ function Players:measure(real, codes)
   return orrery.tidy(function()
     local out = {}
     local made = self.generator(codes)
-    out.d_accuracy, out.d_accuracy_real, out.d_accuracy_fake =
-      orrery.no_grad(function()
-        return measures.d_accuracy(self.judge(real, true),
-          self.judge(made, false))
-      end)
+    local boundary = self.loss.boundary or 0
+    if self.loss.boundary ~= false then
+      out.d_accuracy, out.d_accuracy_real, out.d_accuracy_fake =
+        orrery.no_grad(function()
+          return measures.d_accuracy(self.judge(real, true) - boundary,
+            self.judge(made, false) - boundary)
+        end)
+    end
     gradients(self, real, made, out)
-    out.dead_units = dead(self, real, made:detach(), codes)
-    out.update_ratio = updates(self)
+    local samples = made:detach()
+    out.dead_units = pair.dead(self, function()
+      self.judge(real, true)
+      self.judge(samples, false)
+    end, function() self.generator(codes) end)
+    out.update_ratio = pair.moved(self)
     if self.centres then
       out.mode_coverage = measures.mode_coverage(made:detach(), self.centres,
         self.radius)
