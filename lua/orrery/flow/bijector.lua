@@ -36,6 +36,67 @@ function Bijector:want(name, x, features)
   end
 end
 
+--- Raises unless `x` is a floating batch with `channels` as its second axis.
+---@param name string  "x" or "z"
+---@param x any
+---@param channels integer
+function Bijector:want_channels(name, x, channels)
+  if not options.is_tensor(x) or x:dim() < 2 or x:size(2) ~= channels
+      or not x:is_floating_point() then
+    self:fail("%s is %s but [B, %d] or [B, %d, H, W] is wanted; change the "
+      .. "layer or its input", name, options.shown(x), channels, channels)
+  end
+end
+
+--- Raises unless `x` is a floating batch of images [B, channels, H, W].
+---@param name string  "x" or "z"
+---@param x any
+---@param channels integer
+function Bijector:want_images(name, x, channels)
+  if not options.is_tensor(x) or x:dim() ~= 4 or x:size(2) ~= channels
+      or not x:is_floating_point() then
+    self:fail("%s is %s but [B, %d, H, W] is wanted; change the layer or its "
+      .. "input", name, options.shown(x), channels)
+  end
+end
+
+--- Raises unless `context` is what a layer made with context = size takes.
+---@param context any
+---@param size integer  0: none
+---@param rows integer  how many rows x has
+function Bijector:want_context(context, size, rows)
+  if size == 0 and context == nil then return end
+  if size == 0 then
+    self:fail("context is given but none is taken; leave it out, or make "
+      .. "the layer with context = SIZE")
+  end
+  if not options.is_tensor(context) or context:dim() ~= 2
+      or context:size(1) ~= rows or context:size(2) ~= size then
+    self:fail("context is %s but [%d, %d] is wanted; give one row for each x",
+      options.is_tensor(context) and context:shape_str()
+        or options.shown(context), rows, size)
+  end
+end
+
+--- One number per channel, [C], as it spreads over x [B, C, ...].
+---@param p orrery.Tensor  [C]
+---@param x orrery.Tensor  [B, C, ...]
+---@return orrery.Tensor  [C, 1, ...]
+function Bijector.over(p, x)
+  local shape = { p:size(1) }
+  for axis = 3, x:dim() do shape[axis - 1] = 1 end
+  return p:reshape(shape)
+end
+
+--- How many numbers each channel of x has, the pixels of an image.
+---@param x orrery.Tensor  [B, C, ...]
+---@return integer
+function Bijector.places(x)
+  local n = 1
+  for axis = 3, x:dim() do n = n * x:size(axis) end
+  return n
+end
+
 --- Is `value` a bijector?
 ---@return boolean
 function Bijector.is(value)

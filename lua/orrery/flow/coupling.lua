@@ -16,7 +16,9 @@ kinds.additive = { count = function() return 1 end,
 
 local function shift_and_scale(self, p)
   local t, s = p:chunk(2, 2)
-  return t, s:clamp { min = -self.clamp, max = self.clamp }
+  local most = self.clamp
+  if self.soft then return t, (s / most):tanh() * most end
+  return t, s:clamp { min = -most, max = most }
 end
 
 kinds.affine = { count = function() return 2 end,
@@ -31,7 +33,9 @@ kinds.affine = { count = function() return 2 end,
 
 local function by_spline(way)
   return function(self, x, p)
-    return spline[way](x, p:reshape(x:size(1), x:size(2), -1), self.bins,
+    local shape = { x:shape() }
+    table.insert(shape, 3, -1)
+    return spline[way](x, p:reshape(shape):movedim(3, -1), self.bins,
       self.bound)
   end
 end
@@ -43,15 +47,27 @@ kinds.spline = { count = spline.parameters, forward = by_spline "forward",
 ---@field net orrery.nn.Module  kept half -> numbers of the other
 local Coupling = Bijector:subclass "Coupling"
 
-local function mlp(from, hidden, to, dtype)
+-- One layer of the net: of features, or of images, where the first and the
+-- last see a pixel's neighbours.
+local function layer(from, to, o, outer)
+  if not o.image then return nn.Linear(from, to, { dtype = o.dtype }) end
+  return nn.Conv2d(from, to, outer and 3 or 1,
+    { padding = outer and 1 or 0, dtype = o.dtype })
+end
+
+local function network(from, to, o)
   local net = nn.Sequential {}
-  for i, n in ipairs(hidden) do
-    net:append(nn.Linear(from, options.count("flow.Coupling", "hidden " .. i,
-      n), { dtype = dtype }))
-    net:append(nn.ReLU())
+  for i, n in ipairs(o.hidden) do
+    n = options.count("flow.Coupling", "hidden " .. i, n)
+    net:append(layer(from, n, o, i == 1)):append(nn.ReLU())
     from = n
   end
-  return net:append(nn.Linear(from, to, { dtype = dtype }))
+  local last = layer(from, to, o, true)
+  orrery.no_grad(function()
+    last.weight:mul_(o.last_scale)
+    last.bias:mul_(o.last_scale)
+  end)
+  return net:append(last)
 end
 
 --- The first half is kept, the second changed; the other way with `swap`.
@@ -59,13 +75,18 @@ end
 ---@param opts? table  kind = "affine" (z = x exp(s) + t), "additive" or
 ---  "spline"; swap = false; hidden = { 64, 64 }; net (a function of the kept
 ---  half instead: [B, kept] -> [B, changed * numbers], for affine all t before
----  all s); clamp = 5 (of s); bins = 8 and bound = 3 (of splines, the identity
----  beyond); context = 0; dtype
+---  all s); clamp = 5 (of s, where its gradient ends; soft = true: it bends
+---  towards it, clamp * tanh(s / clamp)); bins = 8 and bound = 3 (of splines,
+---  the identity beyond); image = false (true: of the channels of
+---  [B, D, H, W], the net of convolutions 3x3, 1x1 ... 3x3); last_scale = 1
+---  (factor on the net's last layer: 0 begins as the identity but for
+---  splines); context = 0; dtype
 function Coupling:init(features, opts)
   local who = "flow.Coupling"
   local o = options.take(who, opts, { kind = "affine", swap = false,
     hidden = { 64, 64 }, clamp = 5, bins = 8, bound = 3, context = 0,
-    dtype = "float32" }, { "net" })
+    image = false, soft = false, last_scale = 1, dtype = "float32" },
+    { "net" })
   self.features = options.count(who, "features", features, 2)
   if not kinds[o.kind] then
     blame("%s: kind is %s; give affine, additive or spline", who,
@@ -78,95 +99,68 @@ function Coupling:init(features, opts)
   self.bound = options.number(who, "bound", o.bound, positive,
     "a number over 0")
   self.bins = options.count(who, "bins", o.bins)
-  local context = options.count(who, "context", o.context, 0)
+  self.image = options.flag(who, "image", o.image)
+  self.soft = options.flag(who, "soft", o.soft)
+  options.number(who, "last_scale", o.last_scale)
+  if type(o.hidden) ~= "table" then
+    blame("%s: hidden is %s; give a list of layer sizes", who,
+      options.shown(o.hidden))
+  end
+  self.context = options.count(who, "context", o.context, 0)
   local first = self.features // 2
   self.first = o.swap and self.features - first or first
   local changed = self.features - self.first
   self.net = o.net and options.callable(who, "net", o.net)
-    or mlp(self.first + context, o.hidden,
-      changed * kinds[o.kind].count(self.bins), o.dtype)
+    or network(self.first + self.context,
+      changed * kinds[o.kind].count(self.bins), o)
+end
+
+-- The kept half with the context before it, the same at each pixel.
+local function seen(self, kept, context)
+  self:want_context(context, self.context, kept:size(1))
+  if context == nil then return kept end
+  for axis = 3, kept:dim() do context = context:unsqueeze(axis) end
+  local shape = { kept:shape() }
+  shape[2] = self.context
+  return orrery.cat({ context:expand(shape), kept }, 2)
 end
 
 -- Both halves and the numbers, the kept half first.
 local function halves(self, name, x, context)
-  self:want(name, x, self.features)
+  local want = self.image and self.want_images or self.want
+  want(self, name, x, self.features)
   local changed = self.features - self.first
   local kept = x:narrow(2, self.swap and changed + 1 or 1, self.first)
   local other = x:narrow(2, self.swap and 1 or self.first + 1, changed)
-  return kept, other,
-    self.net(context and orrery.cat({ context, kept }, 2) or kept)
+  return kept, other, self.net(seen(self, kept, context))
 end
 
 local function joined(self, kept, other)
   return orrery.cat(self.swap and { other, kept } or { kept, other }, 2)
 end
 
----@param x orrery.Tensor  [B, D]
+---@param x orrery.Tensor  [B, D], or [B, D, H, W] with `image`
 ---@param context? orrery.Tensor  [B, C]
----@return orrery.Tensor z  [B, D]
+---@return orrery.Tensor z  like x
 ---@return orrery.Tensor logdet  [B], nats
 function Coupling:forward(x, context)
   local kept, other, p = halves(self, "x", x, context)
   local y, slope = kinds[self.kind].forward(self, other, p)
-  return joined(self, kept, y), slope:sum(2)
+  return joined(self, kept, y), Bijector.rowsum(slope)
 end
 
----@param z orrery.Tensor  [B, D]
+---@param z orrery.Tensor  [B, D], or [B, D, H, W] with `image`
 ---@param context? orrery.Tensor  [B, C]
----@return orrery.Tensor x  [B, D]
+---@return orrery.Tensor x  like z
 ---@return orrery.Tensor logdet  [B], nats
 function Coupling:inverse(z, context)
   local kept, other, p = halves(self, "z", z, context)
   local y, slope = kinds[self.kind].inverse(self, other, p)
-  return joined(self, kept, y), slope:sum(2)
+  return joined(self, kept, y), Bijector.rowsum(slope)
 end
 
 function Coupling:extra_repr()
   return ("%d, %s"):format(self.features, self.kind)
-end
-
---- z = x exp(s) + t for each feature; the first batch it sees in training sets
---- s and t so that z has mean 0 and variance 1 (Kingma & Dhariwal 2018).
----@class orrery.flow.ActNorm: orrery.flow.Bijector
----@field log_scale orrery.Tensor  [D]
----@field shift orrery.Tensor  [D]
----@field ready orrery.Tensor  a buffer: 1 once set
-local ActNorm = Bijector:subclass "ActNorm"
-
----@param features integer
----@param opts? table  dtype; ready = false (true: start as the identity)
-function ActNorm:init(features, opts)
-  local o = options.take("flow.ActNorm", opts, { dtype = "float32",
-    ready = false })
-  self.features = options.count("flow.ActNorm", "features", features)
-  local like = { dtype = o.dtype, requires_grad = true }
-  self.log_scale = orrery.zeros({ features }, like)
-  self.shift = orrery.zeros({ features }, like)
-  self:register_buffer("ready", orrery.full({}, o.ready and 1 or 0))
-end
-
-local function set_from(self, x)
-  orrery.no_grad(function()
-    local s = -((x:var(1, { correction = 0 }) + 1e-12):log()) * 0.5
-    self.log_scale:copy_(s)
-    self.shift:copy_(-x:mean(1) * s:exp())
-    self.ready:fill_(1)
-  end)
-end
-
-function ActNorm:forward(x)
-  self:want("x", x, self.features)
-  if self.training and x:size(1) > 1 and self.ready:item() == 0 then
-    set_from(self, x)
-  end
-  return x * self.log_scale:exp() + self.shift,
-    self.log_scale:sum():expand { x:size(1) }
-end
-
-function ActNorm:inverse(z)
-  self:want("z", z, self.features)
-  return (z - self.shift) * (-self.log_scale):exp(),
-    (-self.log_scale:sum()):expand { z:size(1) }
 end
 
 --- A map of single numbers, the same for all: one of orrery.dist.transforms.
@@ -191,4 +185,4 @@ function Elementwise:inverse(z)
   return x, -Bijector.rowsum(slope)
 end
 
-return { Coupling = Coupling, ActNorm = ActNorm, Elementwise = Elementwise }
+return { Coupling = Coupling, Elementwise = Elementwise }
