@@ -6,8 +6,9 @@ local orrery, t = require "orrery", require "orrery.testing"
 local flow = orrery.flow
 local full = os.getenv "ORRERY_FULL" == "1"
 
--- Whole numbers and choices, from a stream of their own.
+-- Data and choices; layers draw their weights from the global stream.
 local random = orrery.Generator(11)
+orrery.manual_seed(11)
 local function whole(low, high)
   return orrery.randint(low, high, { 1 }, { generator = random }):item()
 end
@@ -48,7 +49,8 @@ end
 local function image() return { whole(1, 2), 4, 4 } end
 
 -- name -> function of the dtype: a bijector with random numbers, the shape of
--- a row, and of its context; `spread` of the data where it is not 1.
+-- a row, the size of its context, and, where x is not any real number, a map
+-- from the reals to what it is.
 local makers = {
   MAF = masked(flow.MAF), IAF = masked(flow.IAF),
   Coupling = function(dtype)
@@ -98,6 +100,9 @@ local makers = {
       context = context, dtype = dtype, generator = random })
     return moved(b, dtype, 0.05), shape, context
   end,
+  Logit = function()
+    return flow.Logit(one_of { 1e-6, 0.05 }), { 2, 2 }, 0, orrery.sigmoid
+  end,
   Permute = function() return flow.Permute(4, nil, random), { 4 } end,
   Reverse = function() return flow.Reverse(4), { 4 } end,
   Elementwise = function()
@@ -119,9 +124,9 @@ local function largest(a, b) return (a - b):abs():max():item() end
 
 -- One net, there and back; with `exact` its log-determinant too.
 local function try(name, dtype, exact, tol)
-  local b, shape, context = makers[name](dtype)
-  local size = { 3, table.unpack(shape) }
-  local x = orrery.randn(size, like(dtype))
+  local b, shape, context, domain = makers[name](dtype)
+  local x = orrery.randn({ 3, table.unpack(shape) }, like(dtype))
+  if domain then x = domain(x) end
   local given = context and context > 0
     and orrery.randn({ 3, context }, like(dtype)) or nil
   orrery.no_grad(function()
