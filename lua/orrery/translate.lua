@@ -17,6 +17,8 @@ for _, name in ipairs { "generators", "discriminators" } do
     translate[key] = value
   end
 end
+translate.CycleGAN = require "orrery.translate.cyclegan"
+translate.Pix2Pix = require "orrery.translate.pix2pix"
 translate.receptive_field = require "orrery.translate.receptive_field"
 
 return translate
