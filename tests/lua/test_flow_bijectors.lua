@@ -35,14 +35,15 @@ local function sizes()
   return list
 end
 
-local function masked(class)
+local function masked(class, more)
   return function(dtype)
     local d = whole(1, 5)
     local context = one_of { 0, 2 }
-    return class(d, { hidden = sizes(), context = context, dtype = dtype,
-      order = one_of { "natural", "reverse", "random" },
-      activation = one_of { "relu", "tanh", "sigmoid", "elu", "softplus" } }),
-      { d }, context
+    local o = more and more() or {}
+    o.hidden, o.context, o.dtype = sizes(), context, dtype
+    o.order = one_of { "natural", "reverse", "random" }
+    o.activation = one_of { "relu", "tanh", "sigmoid", "elu", "softplus" }
+    return class(d, o), { d }, context
   end
 end
 
@@ -53,6 +54,9 @@ local function image() return { whole(1, 2), 4, 4 } end
 -- from the reals to what it is.
 local makers = {
   MAF = masked(flow.MAF), IAF = masked(flow.IAF),
+  AutoregressiveSpline = masked(flow.AutoregressiveSpline, function()
+    return { bins = whole(1, 6) }
+  end),
   Coupling = function(dtype)
     local d, context = whole(2, 5), one_of { 0, 2 }
     local pixels = one_of { false, true }

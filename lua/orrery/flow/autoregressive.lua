@@ -4,6 +4,7 @@
 local orrery = require "orrery"
 local Bijector = require "orrery.flow.bijector"
 local MADE = require "orrery.flow.made"
+local by_degree = require "orrery.flow.by_degree"
 local options = require "orrery.options"
 local solve = require "orrery.core".hidden.made_inverse
 
@@ -12,8 +13,8 @@ local solve = require "orrery.core".hidden.made_inverse
 ---@field clamp number
 local MAF = Bijector:subclass "MAF"
 
--- What the core finds by degrees; other activations go the naive way.
-local by_degree = { relu = true, tanh = true, sigmoid = true }
+-- Activations that the core knows.
+local in_core = { relu = true, tanh = true, sigmoid = true }
 
 ---@param features integer
 ---@param opts? table  clamp = 5 (s stays within +- clamp, where its gradient
@@ -62,7 +63,7 @@ end
 function MAF:inverse_naive(z, context)
   self:want("z", z, self.net.features)
   local x, s = orrery.zeros_like(z), nil
-  local place = orrery.tensor(self.net.order, { dtype = "int64" })
+  local place = self.net.order
   for d = 1, self.net.features do
     local t
     t, s = self:shift_and_scale(x, context)
@@ -74,7 +75,7 @@ end
 -- All layers' numbers, end to end, as the core reads them.
 local function packed(net)
   local weights, biases = {}, {}
-  local degrees = { table.unpack(net.order) }
+  local degrees = { table.unpack(net:places()) }
   for l, layer in ipairs(net.layers) do
     weights[l], biases[l] = layer.weight:flatten(), layer.bias
   end
@@ -88,14 +89,18 @@ local function packed(net)
     orrery.tensor(degrees, int), orrery.tensor(sizes, int)
 end
 
--- Does a gradient have to reach anything?
-local function recorded(self, z, context)
-  if not orrery.is_grad_enabled() then return false end
-  if z.requires_grad or context and context.requires_grad then return true end
-  for _, p in ipairs(self:parameters()) do
-    if p.requires_grad then return true end
-  end
-  return false
+-- Any activation, op after op: slower than the core's, the same arithmetic.
+local function stepwise(self, z, context)
+  local total = z:new_zeros { z:size(1) }
+  local x = by_degree(self.net, z, context, function(numbers, i)
+    local s = numbers:select(1, 2)
+    if self.clamp < math.huge then
+      s = s:clamp { min = -self.clamp, max = self.clamp }
+    end
+    total = total - s
+    return (z:select(2, i) - numbers:select(1, 1)) * (-s):exp()
+  end)
+  return x, total
 end
 
 --- Every unit once, as soon as the inputs it sees are known: about one pass
@@ -109,9 +114,10 @@ function MAF:inverse(z, context)
   local net = self.net
   self:want("z", z, net.features)
   net:joined(z, context)
-  if not by_degree[net.activation] or recorded(self, z, context) then
+  if Bijector.recorded(self, z, context) then
     return self:inverse_naive(z, context)
   end
+  if not in_core[net.activation] then return stepwise(self, z, context) end
   local weights, biases, degrees, sizes = packed(net)
   local x, s = solve(z, weights, biases, degrees, sizes, context,
     { activation = net.activation, clamp = self.clamp })

@@ -2,6 +2,7 @@
 ---     forward(x, context) -> z, logdet     log |det dz/dx|, nats, [B]
 ---     inverse(z, context) -> x, logdet     log |det dx/dz|, nats, [B]
 --- forward is the way of the density, data to noise; inverse that of sampling.
+local orrery = require "orrery"
 local blame = require "orrery.blame"
 local nn = require "orrery.nn"
 local options = require "orrery.options"
@@ -95,6 +96,25 @@ function Bijector.places(x)
   local n = 1
   for axis = 3, x:dim() do n = n * x:size(axis) end
   return n
+end
+
+--- The way back as `inverse` goes it, or slower and plainer where there is a
+--- slower way, such as flow.MAF's whole pass for each input.
+---@return orrery.Tensor x
+---@return orrery.Tensor logdet  [B], nats
+function Bijector:inverse_naive(z, context) return self:inverse(z, context) end
+
+--- Does a gradient have to reach anything?
+---@param x orrery.Tensor
+---@param context? orrery.Tensor
+---@return boolean
+function Bijector:recorded(x, context)
+  if not orrery.is_grad_enabled() then return false end
+  if x.requires_grad or context and context.requires_grad then return true end
+  for _, p in ipairs(self:parameters()) do
+    if p.requires_grad then return true end
+  end
+  return false
 end
 
 --- Is `value` a bijector?

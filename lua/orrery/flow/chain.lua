@@ -40,18 +40,30 @@ function Chain:forward(x, context)
   return x, total
 end
 
+local function back(self, way, z, context)
+  local total
+  for i = #self.list, 1, -1 do
+    local logdet
+    local b = self.list[i]
+    z, logdet = (b[way] or b.inverse)(b, z, context)
+    total = total and total + logdet or logdet
+  end
+  return z, total
+end
+
 ---@param z orrery.Tensor  [B, ...]
 ---@param context? orrery.Tensor
 ---@return orrery.Tensor x
 ---@return orrery.Tensor logdet  [B], nats
-function Chain:inverse(z, context)
-  local total
-  for i = #self.list, 1, -1 do
-    local logdet
-    z, logdet = self.list[i]:inverse(z, context)
-    total = total and total + logdet or logdet
-  end
-  return z, total
+function Chain:inverse(z, context) return back(self, "inverse", z, context) end
+
+--- The plainer way back of each that has one.
+---@param z orrery.Tensor  [B, ...]
+---@param context? orrery.Tensor
+---@return orrery.Tensor x
+---@return orrery.Tensor logdet  [B], nats
+function Chain:inverse_naive(z, context)
+  return back(self, "inverse_naive", z, context)
 end
 
 --- Another bijector with its two directions exchanged.

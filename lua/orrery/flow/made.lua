@@ -16,7 +16,7 @@ local activations = { relu = function(x) return x:relu() end,
 ---@field features integer  D
 ---@field context integer  C, 0 without
 ---@field outputs integer  numbers per input
----@field order integer[]  [D], the place of each input
+---@field order orrery.Tensor  int64 [D], the place of each input, a buffer
 ---@field degrees integer[][]  of each hidden layer
 ---@field layers orrery.nn.ModuleList
 local MADE = nn.Module:subclass "MADE"
@@ -48,11 +48,11 @@ end
 local function masks_of(self)
   local from, list = {}, {}
   for i = 1, self.context do from[i] = 0 end
-  table.move(self.order, 1, self.features, self.context + 1, from)
+  table.move(self:places(), 1, self.features, self.context + 1, from)
   for l, to in ipairs(self.degrees) do
     list[l], from = masks.mask(to, from), to
   end
-  local last = masks.mask(self.order, from, true)
+  local last = masks.mask(self:places(), from, true)
   local rows = {}
   for i = 1, self.outputs do rows[i] = last end
   list[#list + 1] = orrery.cat(rows, 1)
@@ -86,8 +86,8 @@ function MADE:init(features, opts)
   end
   options.number(who, "last_scale", o.last_scale)
   self.activation = o.activation
-  self.order = setmetatable(masks.order(self.features, o.order, o.generator),
-    numbers)
+  self:register_buffer("order", orrery.tensor(masks.order(self.features,
+    o.order, o.generator), { dtype = "int64" }))
   self.degrees = setmetatable(hidden_degrees(o, self.features), numbers)
   self.layers = nn.ModuleList {}
   local size = self.features + self.context
@@ -105,6 +105,26 @@ function MADE:init(features, opts)
     last.bias:mul_(o.last_scale)
   end)
 end
+
+-- net -> { order, version, list }
+local read = setmetatable({}, { __mode = "k" })
+
+--- The place of each input, `order` as a list.
+---@return integer[]
+function MADE:places()
+  local known = read[self]
+  if not known or not rawequal(known.order, self.order)
+      or known.version ~= self.order:version() then
+    known = { order = self.order, version = self.order:version(),
+      list = self.order:tolist() }
+    read[self] = known
+  end
+  return known.list
+end
+
+--- The function between layers.
+---@return fun(x: orrery.Tensor): orrery.Tensor
+function MADE:activate() return activations[self.activation] end
 
 --- x with the context before it.
 function MADE:joined(x, context)
@@ -128,16 +148,30 @@ function MADE:joined(x, context)
   return orrery.cat({ context, x }, 2)
 end
 
+-- The last layer's numbers, [B, outputs D].
+local function computed(self, x, context)
+  local h = self:joined(x, context)
+  local act, n = activations[self.activation], #self.degrees
+  for l = 1, n do h = act(self.layers[l](h)) end
+  return self.layers[n + 1](h)
+end
+
 ---@param x orrery.Tensor  [B, D]
 ---@param context? orrery.Tensor  [B, C]
 ---@return orrery.Tensor ...  `outputs` of them, [B, D] each
 function MADE:forward(x, context)
-  local h = self:joined(x, context)
-  local act, n = activations[self.activation], #self.degrees
-  for l = 1, n do h = act(self.layers[l](h)) end
-  h = self.layers[n + 1](h)
+  local h = computed(self, x, context)
   if self.outputs == 1 then return h end
   return h:chunk(self.outputs, 2)
+end
+
+--- All outputs in one.
+---@param x orrery.Tensor  [B, D]
+---@param context? orrery.Tensor  [B, C]
+---@return orrery.Tensor numbers  [B, outputs, D]
+function MADE:numbers(x, context)
+  return computed(self, x, context):reshape(x:size(1), self.outputs,
+    self.features)
 end
 
 function MADE:extra_repr()

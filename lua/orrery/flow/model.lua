@@ -4,18 +4,22 @@ local Bijector = require "orrery.flow.bijector"
 local blame = require "orrery.blame"
 local chain = require "orrery.flow.chain"
 local MAF = require("orrery.flow.autoregressive").MAF
+local mixture = require "orrery.flow.mixture"
 local nn = require "orrery.nn"
 local options = require "orrery.options"
 
 --- log p(x) = log p_base(z) + log |det dz/dx|, z = bijector(x).
 ---@class orrery.flow.Model: orrery.nn.Module
----@field base orrery.dist.Distribution
+---@field base orrery.dist.Distribution|orrery.nn.Module
 ---@field bijector orrery.flow.Bijector
 ---@field shape integer[]  of one example
 local Model = nn.Module:subclass "FlowModel"
 
----@param opts table  bijector; shape (of one example, { 784 }); base (its
----  batch and event axes must fit the shape; standard normal when absent)
+---@param opts table  bijector; shape (of one example, { 784 }); base (a
+---  distribution, whose batch and event axes must fit the shape, or a module
+---  with log_prob and sample such as flow.MADEMoG or another flow.Model, which
+---  is trained with the rest and given the context too; standard normal when
+---  absent)
 function Model:init(opts)
   local who = "flow.Model"
   local o = options.take(who, opts, {}, { "bijector", "shape", "base" })
@@ -47,11 +51,16 @@ function Model:forward(x, context) return self.bijector(x, context) end
 ---@return orrery.Tensor nats  [B]
 function Model:log_prob(x, context)
   local z, logdet = self.bijector(x, context)
-  return Bijector.rowsum(self.base:log_prob(z)) + logdet
+  local base = self.base
+  local nats = base.batch_shape and base:log_prob(z)
+    or base:log_prob(z, context)
+  return Bijector.rowsum(nats) + logdet
 end
 
 -- The base drawn once per number, less its own axes.
-local function noise(self, n, generator)
+local function noise(self, n, o)
+  if not self.base.batch_shape then return (self.base:sample(n, o)) end
+  local generator = o.generator
   local own = #self.base.batch_shape + #self.base.event_shape
   local size = { n }
   for i = 1, #self.shape - own do size[i + 1] = self.shape[i] end
@@ -70,30 +79,45 @@ function Model:sample(n, opts)
   local o = options.take("sample", opts, { naive = false },
     { "context", "generator" })
   return orrery.no_grad(function()
-    local z = noise(self, n, o.generator)
-    if not o.naive then return (self.bijector:inverse(z, o.context)) end
-    local list = self.bijector.list or { self.bijector }
-    for i = #list, 1, -1 do
-      local b = list[i]
-      z = (b.inverse_naive or b.inverse)(b, z, o.context)
-    end
-    return z
+    local z, b = noise(self, n, o), self.bijector
+    local way = o.naive and b.inverse_naive or b.inverse
+    return (way(b, z, o.context))
   end)
 end
 
---- A stack of MAFs, the order reversed in between.
+local kinds = { affine = MAF, spline = mixture.AutoregressiveSpline }
+local own = { affine = { "clamp" }, spline = { "bins", "bound" } }
+
+--- A stack of autoregressive layers, the order changed in between.
 ---@param features integer
----@param opts? table  layers = 5, and what flow.MAF takes
+---@param opts? table  layers = 5; kind = "affine" (flow.MAF) or "spline"
+---  (flow.AutoregressiveSpline); between = "reverse", "random" (each a fixed
+---  permutation of its own) or "none"; clamp (affine) or bins and bound
+---  (spline); hidden, context, activation, last_scale, dtype and generator as
+---  flow.MADE takes
 ---@return orrery.flow.Chain
 local function maf(features, opts)
-  local o = options.take("flow.maf", opts, { layers = 5 }, { "clamp", "hidden",
-    "context", "activation", "last_scale", "dtype", "generator" })
-  local layers = options.count("flow.maf", "layers", o.layers)
-  o.layers = nil
-  local list = {}
-  for l = 1, layers do
-    if l > 1 then list[#list + 1] = chain.Reverse(features) end
-    list[#list + 1] = MAF(features, o)
+  local who = "flow.maf"
+  local kind = type(opts) == "table" and opts.kind or "affine"
+  if not kinds[kind] then
+    blame("%s: kind is %s; give affine or spline", who, options.shown(kind))
+  end
+  local names = { "hidden", "context", "activation", "last_scale", "dtype",
+    "generator", table.unpack(own[kind]) }
+  local o = options.take(who, opts, { layers = 5, kind = kind,
+    between = "reverse" }, names)
+  if o.between ~= "reverse" and o.between ~= "random"
+      and o.between ~= "none" then
+    blame("%s: between is %s; give reverse, random or none", who,
+      options.shown(o.between))
+  end
+  local each, list = {}, {}
+  for _, name in ipairs(names) do each[name] = o[name] end
+  for l = 1, options.count(who, "layers", o.layers) do
+    if l > 1 and o.between ~= "none" then
+      list[#list + 1] = chain.Permute(features, o.between, o.generator)
+    end
+    list[#list + 1] = kinds[kind](features, each)
   end
   return chain.Chain(list)
 end
