@@ -15,9 +15,22 @@ flow.Bijector = require "orrery.flow.bijector"
 flow.MADE = require "orrery.flow.made"
 flow.spline = require "orrery.flow.spline"
 flow.anomaly = require "orrery.flow.anomaly"
-for _, name in ipairs { "masks", "autoregressive", "mixture", "coupling",
-  "normalise", "linear", "multiscale", "chain", "jacobian", "model",
-  "likelihood", "pixels" } do
+for _, name in ipairs {
+  "masks",
+  "autoregressive",
+  "mixture",
+  "coupling",
+  "normalise",
+  "linear",
+  "multiscale",
+  "planar",
+  "sylvester",
+  "chain",
+  "jacobian",
+  "model",
+  "likelihood",
+  "pixels",
+} do
   for key, value in pairs(require("orrery.flow." .. name)) do
     flow[key] = value
   end
