@@ -181,8 +181,7 @@ end
 
 --- These images, or older ones of their size in their stead.
 function Pools:query(images)
-  local _, channels, height, width = images:shape()
-  return pool_of(self, ("%d x %d x %d"):format(channels, height, width))
+  return pool_of(self, table.concat({ select(2, images:shape()) }, " x "))
     :query(images)
 end
 
