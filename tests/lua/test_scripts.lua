@@ -29,13 +29,14 @@ local scripts = {
   { "dag", "steps=60 marks=4", { "turned" } },
   { "style_transfer", "steps=60 weight=5 start=noise", { "style loss",
     "correlation" } },
+  { "superres", "method=gan steps=40 marks=4", { "PSNR", "SSIM" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { wgan = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true,
-  style_transfer = true }
+  style_transfer = true, superres = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,
