@@ -12,7 +12,12 @@ local style = {}
 
 style.Generator = require "orrery.style.generator"
 style.Discriminator = require "orrery.style.discriminator"
-for _, name in ipairs { "layers", "resampling" } do
+style.growth = require "orrery.style.growth"
+style.pictures = require "orrery.style.pictures"
+local resampling = require "orrery.style.resampling"
+style.double, style.halve = resampling.double, resampling.halve
+for _, name in ipairs { "layers", "regularise", "editing",
+  "configurations" } do
   for key, value in pairs(require("orrery.style." .. name)) do
     style[key] = value
   end

@@ -365,7 +365,7 @@ t.test("what is wrong is said where it was written", function()
     G, orrery.randn(2, 3))
   t.fails("stylegenerator: ws are [2, 4, 3] but [N, 4, 4] is wanted; take "
     .. "those of styles(z)", G.synthesize, G, orrery.randn(2, 4, 3))
-  t.fails("style.halve: x is [1, 1, 3, 4]; give [N, C, H, W] of even sides",
+  t.fails("style.halve: x is [1, 1, 3, 4]; give even sides",
     style.halve, orrery.randn(1, 1, 3, 4))
   t.fails("stylediscriminator: image is [1, 1, 9, 9] but its side is to be 8; "
     .. "resize it, or grow", style.Discriminator { size = 8 },

@@ -129,10 +129,23 @@ function paths.conditional_entropy(joint)
   return p:entr():sum():item() - p:sum(2):entr():sum():item()
 end
 
--- For each attribute, what a hyperplane fitted to it says: logistic regression
--- of all at once, 300 full steps of Adam. [N, K] of 0 and 1.
-local function sides(z, y)
-  local x = (z - z:mean(1)) / z:std(1):clamp { min = 1e-12 }
+--- Hyperplanes that part codes with an attribute from those without: logistic
+--- regression of all attributes at once, 300 full steps of Adam on standardised
+--- codes. An attribute is predicted where codes w + b > 0.
+---@param codes orrery.Tensor  [N, D]
+---@param attributes orrery.Tensor  [N, K] of 0 and 1
+---@return orrery.Tensor w  float64 [D, K]
+---@return orrery.Tensor b  float64 [K]
+function paths.hyperplanes(codes, attributes)
+  local z = checks.codes("hyperplanes", codes)
+  options.tensor("hyperplanes", "attributes", attributes)
+  local y = attributes:double()
+  if y:dim() ~= 2 or y:size(1) ~= z:size(1) then
+    blame("hyperplanes: attributes are %s for %d codes; give [N, K] of 0 and "
+      .. "1", attributes:shape_str(), z:size(1))
+  end
+  local mean, sd = z:mean(1), z:std(1):clamp { min = 1e-12 }
+  local x = (z - mean) / sd
   local like = { dtype = "float64", requires_grad = true }
   local w = orrery.zeros({ x:size(2), y:size(2) }, like)
   local b = orrery.zeros({ y:size(2) }, like)
@@ -145,7 +158,8 @@ local function sides(z, y)
       end)
     end
   end)
-  return (x:matmul(w) + b):detach():gt(0):double()
+  local raw = w:detach() / sd:unsqueeze(2)
+  return raw, b:detach() - mean:matmul(raw)
 end
 
 -- H(attribute | side) in the examples that the weights w [N] count, nats.
@@ -182,11 +196,12 @@ function paths.separability(latents, attributes, given)
     blame("%s: attributes are %s for %d latents; give [N, K] of 0 and 1", who,
       attributes:shape_str(), z:size(1))
   end
-  local said, n = sides(z, y), z:size(1)
-  local function value_of(w)
+  local w, b = paths.hyperplanes(z, y)
+  local said, n = (z:matmul(w) + b):gt(0):double(), z:size(1)
+  local function value_of(weights)
     local list, total = {}, 0
     for k = 1, y:size(2) do
-      list[k] = entropy_left(said:select(2, k), y:select(2, k), w)
+      list[k] = entropy_left(said:select(2, k), y:select(2, k), weights)
       total = total + list[k]
     end
     return math.exp(total), list
@@ -194,9 +209,9 @@ function paths.separability(latents, attributes, given)
   local value, entropies = value_of(orrery.ones({ n },
     { dtype = "float64" }))
   local draws = {}
-  local w = resampled.weights(n, o.resamples, orrery.Generator(o.seed))
+  local counts = resampled.weights(n, o.resamples, orrery.Generator(o.seed))
   for i = 1, o.resamples do
-    draws[i] = orrery.tidy(function() return (value_of(w[i])) end)
+    draws[i] = orrery.tidy(function() return (value_of(counts[i])) end)
   end
   local low, high = resampled.interval(value, draws, o.confidence)
   return score { metric = who, value = value, low = low, high = high, n = n,

@@ -162,12 +162,13 @@ end
 --- `cutoff` layers to the mean, w_mean + psi (w - w_mean): fewer oddities and
 --- less variety, psi^2 of the variance.
 ---@param z orrery.Tensor|orrery.Tensor[]  [N, latent]
----@param given? { psi?: number, cutoff?: integer, cuts?: integer[] }  1, all
----  layers; cuts: after so many layers the next code's turn comes
+---@param given? { psi?: number, cutoff?: integer, cuts?: integer[],
+---  generator?: orrery.Generator }  1, all layers; cuts: after so many layers
+---  the next code's turn comes; generator: of the random layers
 ---@return orrery.Tensor ws  [N, layers, style_dim]
 function Generator:styles(z, given)
   local o = options.take("styles", given, { psi = 1, cutoff = self.layers },
-    { "cuts" })
+    { "cuts", "generator" })
   local list = {}
   for i, one in ipairs(options.is_tensor(z) and { z } or z) do
     list[i] = self.mapping(codes(self, one, "z"))
@@ -182,7 +183,7 @@ function Generator:styles(z, given)
     self:fail("%d codes for %d layers; give as many at most", #list,
       self.layers)
   else
-    ws = mixed(self, list)
+    ws = mixed(self, list, nil, o.generator or self.stream)
   end
   return self:truncate(ws, o.psi, o.cutoff)
 end
@@ -323,7 +324,8 @@ function Generator:forward(z, given)
   if self.mixing == 0 then return self:synthesize(w, o.noise) end
   local other = self.mapping(orrery.randn({ z:shape() }, { dtype = z.dtype,
     generator = self.stream }))
-  return self:synthesize(mixed(self, { w, other }, self.mixing), o.noise)
+  return self:synthesize(mixed(self, { w, other }, self.mixing,
+    self.stream), o.noise)
 end
 
 --- The mean style of n codes drawn anew, put in place of the running one.
