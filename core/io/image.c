@@ -1,16 +1,54 @@
 // image.c -- what pictures of all formats share: pixels between the tensor's
 // [C, H, W] and a file's [H, W, C], and which format a file is in.
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include "io.h"
 
-void orr_pixels_spread(const uint8_t *from, size_t stride, orr_tensor *t) {
-  size_t channels = (size_t)orr_sizes(t)[0];
-  size_t pixels = (size_t)(orr_sizes(t)[1] * orr_sizes(t)[2]);
+void orr_picture_clear(orr_picture *p) {
+  if (p->pixels) p->give(p->pixels, p->bytes);
+  p->pixels = NULL;
+}
+
+bool orr_picture_fail(orr_picture *p, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(p->why, sizeof p->why, format, args);
+  va_end(args);
+  return false;
+}
+
+static orr_tensor *spread(const orr_picture *p) {
+  orr_tensor *t =
+      orr_empty(ORR_U8, 3, (int64_t[]){p->channels, p->height, p->width});
+  if (!t) return NULL;
+  const size_t channels = (size_t)p->channels, stride = (size_t)p->stride;
+  const size_t pixels = (size_t)(p->height * p->width);
   uint8_t *to = orr_data(t);
   for (size_t c = 0; c < channels; c++)
     for (size_t i = 0; i < pixels; i++)
-      to[c * pixels + i] = from[stride * i + c];
+      to[c * pixels + i] = p->pixels[stride * i + c];
+  return t;
+}
+
+typedef bool decode_fn(const void *data, size_t size, orr_picture *p);
+
+static orr_tensor *read_picture(orr_input *in, decode_fn *decode) {
+  void *data;
+  size_t size, capacity;
+  if (!orr_input_all(in, &data, &size, &capacity)) return NULL;
+  orr_picture p = {.take = orr_alloc, .give = orr_free};
+  orr_tensor *t = NULL;
+  if (decode(data, size, &p))
+    t = spread(&p);
+  else if (*p.why)
+    orr_input_fail(in, "%s", p.why);
+  else
+    orr_set_error("%s: no memory for %s", in->who, in->name);
+  orr_picture_clear(&p);
+  orr_free(data, capacity);
+  return t;
 }
 
 static uint8_t shade(double x) {
@@ -60,20 +98,22 @@ bool orr_pixels_fit(const char *who, const orr_tensor *t, const char *counts,
   return true;
 }
 
-orr_tensor *orr_read_image(orr_input *in) {
-  void *data;
-  size_t size, capacity;
-  if (!orr_input_all(in, &data, &size, &capacity)) return NULL;
-  orr_input whole;
-  orr_input_memory(&whole, in->who, in->name, data, size);
-  orr_tensor *t = NULL;
+bool orr_decode_image(const void *data, size_t size, orr_picture *p) {
   if (size >= 2 && !memcmp(data, "\xff\xd8", 2))
-    t = orr_read_jpeg(&whole);
-  else if (size >= 4 && !memcmp(data, "\x89PNG", 4))
-    t = orr_read_png(&whole);
-  else
-    orr_input_fail(in, "is neither a PNG nor a JPEG picture; convert it");
-  orr_input_close(&whole);
-  orr_free(data, capacity);
-  return t;
+    return orr_decode_jpeg(data, size, p);
+  if (size >= 4 && !memcmp(data, "\x89PNG", 4))
+    return orr_decode_png(data, size, p);
+  return orr_picture_fail(p, "is neither a PNG nor a JPEG picture; convert it");
+}
+
+orr_tensor *orr_read_png(orr_input *in) {
+  return read_picture(in, orr_decode_png);
+}
+
+orr_tensor *orr_read_jpeg(orr_input *in) {
+  return read_picture(in, orr_decode_jpeg);
+}
+
+orr_tensor *orr_read_image(orr_input *in) {
+  return read_picture(in, orr_decode_image);
 }

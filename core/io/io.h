@@ -158,6 +158,27 @@ ORR_API bool orr_write_safetensors(const char *who, const char *path,
 // Continues a CRC-32 (begin with 0).
 ORR_API uint32_t orr_crc32(uint32_t crc, const void *data, size_t n);
 
+// ---------------------------------------------------------------- decoders
+
+// A picture as a decoder leaves it, `stride` bytes a pixel, the first `channels`
+// of them of use. Decoders touch nothing but this, so that they may run in any
+// thread; memory comes from `take` (NULL: there is none) and goes to `give`.
+typedef struct orr_picture {
+  void *(*take)(size_t bytes);
+  void (*give)(void *block, size_t bytes);
+  uint8_t *pixels;
+  size_t bytes;
+  int64_t width, height;
+  int channels, stride;
+  char why[240];  // what is wrong with the file; "": no memory
+} orr_picture;
+bool orr_decode_png(const void *data, size_t size, orr_picture *p);
+bool orr_decode_jpeg(const void *data, size_t size, orr_picture *p);
+bool orr_decode_image(const void *data, size_t size, orr_picture *p);
+void orr_picture_clear(orr_picture *p);  // gives the pixels back
+// Writes `why`, always false.
+bool orr_picture_fail(orr_picture *p, const char *format, ...) ORR_PRINTF(2, 3);
+
 // ---------------------------------------------------------------- shared
 
 // count x width of these sizes into *bytes; false when it is beyond size_t.
@@ -173,9 +194,7 @@ orr_dtype orr_stored_dtype(orr_stored s);  // what it is read as
 bool orr_stored_as_is(orr_stored s);       // and whether that is the same
 // Reads n elements in this machine's byte order; false when a u8 is too large.
 bool orr_stored_read(orr_stored s, const void *from, void *to, size_t n);
-// Pixels of a file, `stride` bytes each, to the first channels of t [C, H, W].
-void orr_pixels_spread(const uint8_t *from, size_t stride, orr_tensor *t);
-// The way back: [C, H, W], floats cut off at 0 and 1, to [H, W, C].
+// From pictures in tensors [C, H, W], floats cut off at 0 and 1, to [H, W, C].
 void orr_pixels_interleave(orr_tensor *t, int64_t channels, uint8_t *to);
 // Whether t is a picture that this format can hold; `counts` are the channels
 // it may have, as a sentence lists them.

@@ -11,9 +11,9 @@
 
 // ---------------------------------------------------------------- reading
 
-static bool jpeg_failed(orr_input *in, tjhandle tj) {
-  return orr_input_fail(in, "is not a whole JPEG picture: %s; copy it again",
-                        tjGetErrorStr2(tj));
+static bool jpeg_failed(orr_picture *p, tjhandle tj) {
+  return orr_picture_fail(p, "is not a whole JPEG picture: %s; copy it again",
+                          tjGetErrorStr2(tj));
 }
 
 // Whether Adobe's marker stands before the pixels. Where it does, CMYK is
@@ -43,68 +43,54 @@ static void cmyk_to_rgb(uint8_t *p, size_t pixels, bool inverted) {
     }
 }
 
-typedef struct picture {
-  int width, height, subsampling, colours;
-} picture;
-
-static bool read_header(orr_input *in, tjhandle tj, const uint8_t *data,
-                        size_t size, picture *p) {
-  if (tjDecompressHeader3(tj, data, (unsigned long)size, &p->width, &p->height,
-                          &p->subsampling, &p->colours) < 0)
-    return jpeg_failed(in, tj);
+// `colours` is libjpeg's name of the colour space.
+static bool read_header(orr_picture *p, tjhandle tj, const uint8_t *data,
+                        size_t size, int *colours) {
+  int width, height, subsampling;
+  if (tjDecompressHeader3(tj, data, (unsigned long)size, &width, &height,
+                          &subsampling, colours) < 0)
+    return jpeg_failed(p, tj);
   // A block of 8 x 8 pixels takes at least one bit in each channel.
-  if ((uint64_t)p->width * (uint64_t)p->height / 512 > size)
-    return orr_input_fail(in,
-                          "is damaged: %d x %d pixels do not fit into its %zu "
-                          "bytes; copy it again",
-                          p->width, p->height, size);
+  if ((uint64_t)width * (uint64_t)height / 512 > size)
+    return orr_picture_fail(p,
+                            "is damaged: %d x %d pixels do not fit into its "
+                            "%zu bytes; copy it again",
+                            width, height, size);
+  p->width = width;
+  p->height = height;
   return true;
 }
 
-static orr_tensor *decode(orr_input *in, tjhandle tj, const uint8_t *data,
-                          size_t size) {
-  picture p;
-  if (!read_header(in, tj, data, size, &p)) return NULL;
-  const bool grey = p.colours == TJCS_GRAY;
-  const bool inks = p.colours == TJCS_CMYK || p.colours == TJCS_YCCK;
-  const size_t stride = grey ? 1 : inks ? 4 : 3;
-  const size_t pixels = (size_t)p.width * (size_t)p.height;
+static bool decode(orr_picture *p, tjhandle tj, const uint8_t *data,
+                   size_t size) {
+  int colours;
+  if (!read_header(p, tj, data, size, &colours)) return false;
+  const bool grey = colours == TJCS_GRAY;
+  const bool inks = colours == TJCS_CMYK || colours == TJCS_YCCK;
+  p->stride = grey ? 1 : inks ? 4 : 3;
+  p->channels = grey ? 1 : 3;
+  const size_t pixels = (size_t)p->width * (size_t)p->height;
   const int format = grey ? TJPF_GRAY : inks ? TJPF_CMYK : TJPF_RGB;
   // A progressive picture of endless scans would take endless time.
   const int flags =
       TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS | TJFLAG_ACCURATEDCT;
-  uint8_t *mixed = orr_alloc(pixels * stride);
-  if (!mixed) return NULL;
-  orr_tensor *t = NULL;
-  if (tjDecompress2(tj, data, (unsigned long)size, mixed, p.width, 0, p.height,
-                    format, flags) < 0) {
-    jpeg_failed(in, tj);
-  } else {
-    if (inks) cmyk_to_rgb(mixed, pixels, has_adobe_marker(data, size));
-    t = orr_empty(ORR_U8, 3, (int64_t[]){grey ? 1 : 3, p.height, p.width});
-    if (t) orr_pixels_spread(mixed, stride, t);
-  }
-  orr_free(mixed, pixels * stride);
-  return t;
+  p->bytes = pixels * (size_t)p->stride;
+  p->pixels = p->take(p->bytes);
+  if (!p->pixels) return false;
+  if (tjDecompress2(tj, data, (unsigned long)size, p->pixels, (int)p->width, 0,
+                    (int)p->height, format, flags) < 0)
+    return jpeg_failed(p, tj);
+  if (inks) cmyk_to_rgb(p->pixels, pixels, has_adobe_marker(data, size));
+  return true;
 }
 
-orr_tensor *orr_read_jpeg(orr_input *in) {
-  void *data;
-  size_t size, capacity;
-  if (!orr_input_all(in, &data, &size, &capacity)) return NULL;
-  orr_tensor *t = NULL;
-  if (size < 3 || memcmp(data, "\xff\xd8\xff", 3)) {
-    orr_input_fail(in, "is not a JPEG picture; convert it to JPEG");
-  } else {
-    tjhandle tj = tjInitDecompress();
-    if (tj)
-      t = decode(in, tj, data, size);
-    else
-      orr_set_error("%s: no memory for %s", in->who, in->name);
-    if (tj) tjDestroy(tj);
-  }
-  orr_free(data, capacity);
-  return t;
+bool orr_decode_jpeg(const void *data, size_t size, orr_picture *p) {
+  if (size < 3 || memcmp(data, "\xff\xd8\xff", 3))
+    return orr_picture_fail(p, "is not a JPEG picture; convert it to JPEG");
+  tjhandle tj = tjInitDecompress();
+  const bool ok = tj && decode(p, tj, data, size);
+  if (tj) tjDestroy(tj);
+  return ok;
 }
 
 // ---------------------------------------------------------------- writing
@@ -161,11 +147,12 @@ bool orr_write_jpeg(const char *who, const char *path, orr_tensor *t,
 
 #else
 
-orr_tensor *orr_read_jpeg(orr_input *in) {
-  orr_input_fail(in,
-                 "is a JPEG picture, but this build has no libjpeg-turbo; "
-                 "build it with -Djpeg=enabled");
-  return NULL;
+bool orr_decode_jpeg(const void *data, size_t size, orr_picture *p) {
+  (void)data;
+  (void)size;
+  return orr_picture_fail(p,
+                          "is a JPEG picture, but this build has no "
+                          "libjpeg-turbo; build it with -Djpeg=enabled");
 }
 
 bool orr_write_jpeg(const char *who, const char *path, orr_tensor *t,

@@ -22,23 +22,23 @@ static int channels_of(spng_ctx *ctx, const struct spng_ihdr *h) {
   }
 }
 
-static bool check_size(orr_input *in, const struct spng_ihdr *h,
+static bool check_size(orr_picture *p, const struct spng_ihdr *h,
                        uint64_t file) {
   static const uint8_t samples[] = {1, 0, 3, 1, 2, 0, 4};
   uint64_t bits = (uint64_t)h->width * samples[h->color_type] * h->bit_depth;
   // deflate packs at most 1032 to 1.
   if (bits / 8 * h->height / 1032 > file)
-    return orr_input_fail(
-        in,
+    return orr_picture_fail(
+        p,
         "is damaged: %u x %u pixels do not fit into its %llu bytes; copy it "
         "again",
         h->width, h->height, (unsigned long long)file);
   return true;
 }
 
-static bool png_failed(orr_input *in, int code) {
-  return orr_input_fail(in, "is not a whole PNG picture: %s; copy it again",
-                        spng_strerror(code));
+static bool png_failed(orr_picture *p, int code) {
+  return orr_picture_fail(p, "is not a whole PNG picture: %s; copy it again",
+                          spng_strerror(code));
 }
 
 // libspng is content without the last chunk's checksum.
@@ -46,63 +46,38 @@ static bool is_whole(const void *data, size_t size) {
   return memmem(data, size, "\0\0\0\0IEND\xAE\x42\x60\x82", 12) != NULL;
 }
 
-static orr_tensor *decode(orr_input *in, spng_ctx *ctx, uint64_t file) {
+static bool decode(spng_ctx *ctx, uint64_t file, orr_picture *p) {
   struct spng_ihdr h;
-  size_t bytes;
   int code = spng_get_ihdr(ctx, &h);
-  if (code) {
-    png_failed(in, code);
-    return NULL;
-  }
-  if (!check_size(in, &h, file)) return NULL;
-  code = spng_decoded_image_size(ctx, SPNG_FMT_RGBA8, &bytes);
-  if (code) {
-    png_failed(in, code);
-    return NULL;
-  }
-  int64_t size[] = {channels_of(ctx, &h), h.height, h.width};
-  uint8_t *rgba = orr_alloc(bytes);
-  if (!rgba) return NULL;
-  code = spng_decode_image(ctx, rgba, bytes, SPNG_FMT_RGBA8, SPNG_DECODE_TRNS);
+  if (code) return png_failed(p, code);
+  if (!check_size(p, &h, file)) return false;
+  code = spng_decoded_image_size(ctx, SPNG_FMT_RGBA8, &p->bytes);
+  if (code) return png_failed(p, code);
+  p->channels = channels_of(ctx, &h);
+  p->stride = 4;
+  p->width = h.width;
+  p->height = h.height;
+  p->pixels = p->take(p->bytes);
+  if (!p->pixels) return false;
+  code = spng_decode_image(ctx, p->pixels, p->bytes, SPNG_FMT_RGBA8,
+                           SPNG_DECODE_TRNS);
   if (!code) code = spng_decode_chunks(ctx);  // to the closing chunk
-  orr_tensor *t = NULL;
-  if (code)
-    png_failed(in, code);
-  else if ((t = orr_empty(ORR_U8, 3, size)))
-    orr_pixels_spread(rgba, 4, t);
-  orr_free(rgba, bytes);
-  return t;
+  return code ? png_failed(p, code) : true;
 }
 
-orr_tensor *orr_read_png(orr_input *in) {
-  void *data;
-  size_t size, capacity;
-  uint8_t magic[8] = {0};
-  if (in->left < 8 || !orr_input_read(in, magic, 8, "header") ||
-      memcmp(magic, "\x89PNG\r\n\x1a\n", 8)) {
-    orr_input_fail(in, "is not a PNG picture; convert it to PNG");
-    return NULL;
-  }
-  if (!orr_input_all(in, &data, &size, &capacity)) return NULL;
-  // The signature again in front: libspng wants to see it.
-  orr_tensor *t = NULL;
-  if (orr_grow(&data, capacity, capacity + 8)) {
-    capacity += 8;
-    memmove((char *)data + 8, data, size);
-    memcpy(data, magic, 8);
-    spng_ctx *ctx = spng_ctx_new(0);
-    if (!is_whole(data, size + 8))
-      orr_input_fail(in, "is cut short: its end is missing; copy it again");
-    else if (!ctx)
-      orr_set_error("%s: no memory for %s", in->who, in->name);
-    else if (spng_set_png_buffer(ctx, data, size + 8))
-      orr_input_fail(in, "cannot be read");
-    else
-      t = decode(in, ctx, size);
-    spng_ctx_free(ctx);
-  }
-  orr_free(data, capacity);
-  return t;
+bool orr_decode_png(const void *data, size_t size, orr_picture *p) {
+  if (size < 8 || memcmp(data, "\x89PNG\r\n\x1a\n", 8))
+    return orr_picture_fail(p, "is not a PNG picture; convert it to PNG");
+  if (!is_whole(data, size))
+    return orr_picture_fail(p,
+                            "is cut short: its end is missing; copy it again");
+  spng_ctx *ctx = spng_ctx_new(0);
+  bool ok = ctx != NULL;
+  if (ok && spng_set_png_buffer(ctx, data, size))
+    ok = orr_picture_fail(p, "cannot be read");
+  ok = ok && decode(ctx, size, p);
+  spng_ctx_free(ctx);
+  return ok;
 }
 
 // ---------------------------------------------------------------- writing
@@ -159,11 +134,12 @@ bool orr_encode_png(const char *who, const char *name, orr_tensor *t,
 
 #else
 
-orr_tensor *orr_read_png(orr_input *in) {
-  orr_input_fail(in,
-                 "is a picture, but this build has no libspng; build it "
-                 "with -Dpng=enabled");
-  return NULL;
+bool orr_decode_png(const void *data, size_t size, orr_picture *p) {
+  (void)data;
+  (void)size;
+  return orr_picture_fail(p,
+                          "is a picture, but this build has no libspng; build "
+                          "it with -Dpng=enabled");
 }
 
 bool orr_encode_png(const char *who, const char *name, orr_tensor *t,

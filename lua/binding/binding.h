@@ -119,6 +119,7 @@ void orr_open_hooks(lua_State *L);
 void orr_open_graph(lua_State *L);
 void orr_open_optim(lua_State *L);
 void orr_open_io(lua_State *L);
+void orr_open_pictures(lua_State *L);
 void orr_open_random(lua_State *L);
 void orr_open_compile(lua_State *L);
 void orr_open_numbers(lua_State *L);

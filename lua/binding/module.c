@@ -124,6 +124,7 @@ int luaopen_orrery_core(lua_State *L) {
   orr_open_http(L);
   orr_open_optim(L);
   orr_open_io(L);
+  orr_open_pictures(L);
   orr_open_compile(L);
   orr_open_numbers(L);
   lua_pushliteral(L, ORR_VERSION);

@@ -1,7 +1,10 @@
---- Data: sets of examples, batches in a seeded order, the public digit sets.
+--- Data: sets of examples, batches in a seeded order, the public digit sets,
+--- pictures in folders and zip files.
 ---
 ---     local digits = data.mnist {}
 ---     for x, y in digits.train:batches(128, { shuffle = true }) do ... end
+---     local horses = assert(data.cyclegan("horse2zebra", { size = 128 }))
+---     for a in horses.train.A:batches(1, { shuffle = true }) do ... end
 local Loader = require "orrery.data.loader"
 local blame = require "orrery.blame"
 local idx = require "orrery.data.idx"
@@ -13,6 +16,8 @@ local data = { Loader = Loader, Dataset = sets.Dataset,
   Pictures = require "orrery.data.pictures",
   known = require "orrery.data.known",
   shapes = require "orrery.data.shapes" }
+
+for name, fn in pairs(require "orrery.data.folders") do data[name] = fn end
 
 local digit_names = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
 local clothes = { "T-shirt", "trouser", "pullover", "dress", "coat", "sandal",

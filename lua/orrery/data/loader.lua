@@ -57,6 +57,48 @@ local function set_order(self)
     orrery.randperm(#self.dataset, { generator = self.generator }))
 end
 
+-- Positions first to last in this epoch's order.
+function Loader:positions(first, last)
+  if not self.opts.shuffle then
+    return orrery.range(first, last, { dtype = "int64" })
+  end
+  if not self.order then set_order(self) end
+  return self.order:narrow(1, first, last - first + 1)
+end
+
+local ahead = 2  -- batches begun on before they are asked for
+
+-- The batch from `first` to `last`. A dataset that can begin on one in the
+-- background (begin, finish) is told of the next ones.
+function Loader:fetch(first, last)
+  local set, opts, epoch = self.dataset, self.opts, self.epoch
+  if not set.begin then
+    return set:get(self:positions(first, last), opts, epoch)
+  end
+  local queue = {}
+  for _, one in ipairs(self.coming or {}) do
+    if one.epoch == epoch and one.order == self.order and one.first >= first
+    then
+      queue[#queue + 1] = one
+    end
+  end
+  self.coming = queue
+  local at, n = first, #set
+  for k = 1, ahead + 1 do
+    local stop = math.min(at + self.batch_size - 1, n)
+    if at > n then break end
+    if not queue[k] or queue[k].first ~= at then
+      local indices = self:positions(at, stop)
+      queue[k] = { epoch = epoch, first = at, order = self.order,
+        batch = set:begin(indices, opts, epoch) }
+    end
+    at = stop + 1
+  end
+  local batch = table.pack(set:finish(queue[1].batch))
+  table.remove(queue, 1)
+  return table.unpack(batch, 1, batch.n)
+end
+
 --- The next batch, or nil at the end of an epoch.
 ---@return orrery.Tensor? x
 ---@return ... further tensors of the dataset
@@ -69,14 +111,7 @@ function Loader:next()
     self.epoch, self.position, self.order = self.epoch + 1, 0, nil
     return nil
   end
-  local indices
-  if self.opts.shuffle then
-    if not self.order then set_order(self) end
-    indices = self.order:narrow(1, first, size)
-  else
-    indices = orrery.range(first, last, { dtype = "int64" })
-  end
-  local batch = table.pack(self.dataset:get(indices, self.opts))
+  local batch = table.pack(self:fetch(first, last))
   self.position = last  -- after all that can fail
   return table.unpack(batch, 1, batch.n)
 end
