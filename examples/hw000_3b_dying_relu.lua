@@ -123,8 +123,7 @@ local function dead_share(net, x)
 end
 
 -- How far the generator is pushed, and what it found.
-local function play(hit, unit, stress, seed)
-  orrery.manual_seed(seed)
+local function play(hit, unit, stress)
   local rates = { generator = 1e-3, discriminator = 1e-3 }
   local units = { generator = "relu", discriminator = "leaky_relu" }
   rates[hit], units[hit] = stress[2], unit
@@ -161,16 +160,9 @@ local function table_of(hit)
   for _, stress in ipairs(stresses) do
     rows[stress[1]] = {}
     for _, unit in ipairs { "relu", "leaky_relu" } do
-      local all = { dead = {}, gradient = {}, modes = {} }
-      for seed = 1, set.seeds do
-        for name, v in pairs(play(hit, unit, stress, seed)) do
-          all[name][seed] = v
-        end
-      end
-      local row = {}
-      for name, list in pairs(all) do
-        row[name] = orrery.tensor(list, { dtype = "float64" }):median():item()
-      end
+      local row = replay.medians(set.seeds, function()
+        return play(hit, unit, stress)
+      end)
       print(("%-8s %-10s  dead %3.0f %%  gradient of G %8.2g  modes %g")
         :format(stress[1], unit, 100 * row.dead, row.gradient, row.modes))
       rows[stress[1]][unit] = row

@@ -23,8 +23,9 @@ local data, gan, metrics, nn = orrery.data, orrery.gan, orrery.metrics,
 local plot, replay = orrery.plot, orrery.replay
 local set = replay.settings {
   share = 1, shots = 5, boosted = 2000, classifier = 400, digits = 1500,
+  seeds = 3,
   quick = { share = 0.01, shots = 2, boosted = 20, classifier = 10,
-    digits = 20 },
+    digits = 20, seeds = 1 },
 }
 local double = { dtype = "float64" }
 
@@ -65,14 +66,14 @@ plot.line { square = true, xlabel = "x", ylabel = "y", series = {
 -- Eight Gaussians of standard deviation 0.02 at radius 2. A sample is good
 -- within three standard deviations of a centre, a mode is covered by 20 of
 -- 2,500 samples. All but one thing is the same in the set-ups that begin with
--- C; B and A have other nets or rates (see `gan.setups`).
+-- C; B and A have other nets or rates (see `gan.setups`). Each is played with
+-- three seeds, and the median counts.
 
 -- %% The plain game, whose discriminator learns ten times slower
 local ring = data.known.ring {}
 
 -- Plays a set-up; what it covers at the end, and snapshots on the way.
 local function play(name, steps, given)
-  orrery.manual_seed(1)
   local o = { steps = math.max(10, steps * set.share // 1 | 0) }
   for key, value in pairs(given or {}) do o[key] = value end
   if set.share < 1 then o.batch = 32 end
@@ -101,8 +102,31 @@ local function play(name, steps, given)
   return { setup = s, m = m, shots = shots, hops = hops }
 end
 
-local plain = play("C", 3000)
-replay.check("plain: modes covered", plain.m.modes20, 4, { relation = "<=" })
+-- With every seed: the last game, and the medians of what it covers.
+local function covers(name, steps, slope_of)
+  local run
+  local median = replay.medians(set.seeds, function()
+    run = play(name, steps)
+    return { modes = run.m.modes20,
+      slope = slope_of and slope_of(run.setup.game) }
+  end)
+  return run, median
+end
+
+-- ||dG/dz||, the mean over 500 codes, along a random direction each.
+local function slope(game)
+  local z, h = game:noise(500, orrery.Generator(3)), 1e-2
+  local way = orrery.randn({ 500, z:size(2) },
+    { generator = orrery.Generator(4) })
+  way = way / way:norm(2, -1):unsqueeze(2) * h
+  return orrery.no_grad(function()
+    return ((game.generator(z + way) - game.generator(z - way)) / (2 * h))
+      :norm(2, -1):mean():item()
+  end)
+end
+
+local plain, of_plain = covers("C", 3000, slope)
+replay.check("plain: modes covered", of_plain.modes, 4, { relation = "<=" })
 orrery.show(plot.grid { columns = set.shots, table.unpack(plain.shots) })
 plot.line { y = plain.hops, xlabel = "time", ylabel = "mode",
   title = "the mode nearest to the mean of G: it hops", ymin = 0, ymax = 9 }
@@ -121,11 +145,11 @@ local cures = {
 }
 local last = {}
 for i, cure in ipairs(cures) do
-  local run = play(cure[1], cure[2])
-  replay.check(cure[1] .. ": modes covered", run.m.modes20, 7,
+  local run, median = covers(cure[1], cure[2])
+  replay.check(cure[1] .. ": modes covered", median.modes, 7,
     { relation = ">=", quick = { wanted = 0 } })
-  replay.check(cure[1] .. ": more than plain", run.m.modes20,
-    plain.m.modes20 + 3, { relation = ">=", quick = { wanted = 0 } })
+  replay.check(cure[1] .. ": more than plain", median.modes,
+    of_plain.modes + 3, { relation = ">=", quick = { wanted = 0 } })
   last[i] = run.shots[#run.shots]
 end
 
@@ -135,8 +159,9 @@ end
 -- of 25 the plain game finds most modes but few of them often.
 
 -- %% Others
+orrery.manual_seed(1)
 local noisy = play("C-noise", 2000)
-local healthy = play("A", 3000)
+local healthy, of_healthy = covers("A", 3000, slope)
 local grid = play("B", 3000, { data = "grid" })
 last[4] = noisy.shots[#noisy.shots]
 last[5] = healthy.shots[#healthy.shots]
@@ -152,18 +177,8 @@ plot.grid(last)
 -- digits below it does. The gradient by the parameters is there all along.
 
 -- %% Slopes of G
-local function slope(game)
-  local z, h = game:noise(500, orrery.Generator(3)), 1e-2
-  local way = orrery.randn({ 500, z:size(2) },
-    { generator = orrery.Generator(4) })
-  way = way / way:norm(2, -1):unsqueeze(2) * h
-  return orrery.no_grad(function()
-    return ((game.generator(z + way) - game.generator(z - way)) / (2 * h))
-      :norm(2, -1):mean():item()
-  end)
-end
-replay.check("slope of G, collapsed over healthy", slope(plain.setup.game)
-  / slope(healthy.setup.game), 0.5, { relation = "<",
+replay.check("slope of G, collapsed over healthy",
+  of_plain.slope / of_healthy.slope, 0.5, { relation = "<",
     quick = { wanted = 10 } })
 local z = plain.setup.game:noise(128)
 local pushes = orrery.grad(plain.setup.game.loss.generator(
@@ -181,32 +196,41 @@ replay.check("gradient by its parameters", math.sqrt(norm), 1e-3,
 -- by a classifier.
 
 -- %% Boosted
-orrery.manual_seed(3)
 local law = data.known.scattered {}
 local wide = { 64, 64 }
-local ada = gan.AdaGAN { data = law:sample(4000), scale = 0.1, components = 4,
-  steps = set.boosted, classifier_steps = set.classifier, game = function()
-    return gan.Game { latent = 5, loss = "non_saturating", compile = true,
-      generator = gan.mlp(5, 2, { hidden = wide, output_scale = 10 }),
-      discriminator = gan.mlp(2, 1, { hidden = wide, scale = 0.1 }),
-      rate = gan.halfway(set.boosted), optimizers = {
-        generator = { lr = 1e-3 }, discriminator = { lr = 3e-4 } } }
-  end }
-while ada:step() do end
-local covered, pictures = {}, {}
-for t = 1, 4 do
-  local x = ada:sample(2500, { components = t })
-  covered[t] = metrics.modes(x, law).modes20
-  pictures[t] = gan.pictures.samples(x:narrow(1, 1, 500), law,
-    ("%d: %d modes"):format(t, covered[t]))
-  if t > 1 then
-    replay.check(("modes of the first %d"):format(t), covered[t],
-      covered[t - 1], { relation = ">=", quick = { wanted = 0 } })
+
+local function component()
+  return gan.Game { latent = 5, loss = "non_saturating", compile = true,
+    generator = gan.mlp(5, 2, { hidden = wide, output_scale = 10 }),
+    discriminator = gan.mlp(2, 1, { hidden = wide, scale = 0.1 }),
+    rate = gan.halfway(set.boosted), optimizers = {
+      generator = { lr = 1e-3 }, discriminator = { lr = 3e-4 } } }
+end
+
+local pictures
+local covered = replay.medians(set.seeds, function(seed)
+  local ada = gan.AdaGAN { data = law:sample(4000), scale = 0.1,
+    components = 4, steps = set.boosted, classifier_steps = set.classifier,
+    game = component }
+  while ada:step() do end
+  local modes = {}
+  pictures = { columns = 4 }
+  for t = 1, 4 do
+    local x = ada:sample(2500, { components = t })
+    modes[t] = metrics.modes(x, law).modes20
+    pictures[t] = gan.pictures.samples(x:narrow(1, 1, 500), law,
+      ("%d: %d modes"):format(t, modes[t]))
   end
+  print(("seed %d: modes of the first 1 to 4: %s"):format(seed,
+    table.concat(modes, ", ")))
+  return modes
+end)
+for t = 2, 4 do
+  replay.check(("modes of the first %d"):format(t), covered[t],
+    covered[t - 1], { relation = ">=", quick = { wanted = 0 } })
 end
 replay.check("modes of all four", covered[4], 7, { relation = ">=",
   quick = { wanted = 0 } })
-pictures.columns = 4
 plot.grid(pictures)
 
 -- %% [markdown]
@@ -219,7 +243,6 @@ local digits = assert(data.mnist {})
 local namer = metrics.extractor()
 
 local function images(d_rate)
-  orrery.manual_seed(1)
   local game = gan.Game { latent = 32, loss = "non_saturating", compile = true,
     generator = nn.Sequential { nn.Linear(32, 128), nn.ReLU(),
       nn.Linear(128, 784), nn.Sigmoid() },
@@ -243,17 +266,23 @@ local function images(d_rate)
   return x, m
 end
 
-local well, of_well = images(1e-3)
-local ill, of_ill = images(2e-5)
-replay.check("classes, equal rates", of_well.modes, 9, { relation = ">=",
+local well, of_well, ill, of_ill
+local named = replay.medians(set.seeds, function(seed)
+  well, of_well = images(1e-3)
+  ill, of_ill = images(2e-5)
+  print(("seed %d: %d classes at equal rates, %d of a slow D"):format(seed,
+    of_well.modes, of_ill.modes))
+  return { well = of_well.modes, ill = of_ill.modes, well_kl = of_well.kl,
+    ill_kl = of_ill.kl, slope = of_ill.slope / of_well.slope }
+end)
+replay.check("classes, equal rates", named.well, 9, { relation = ">=",
   quick = { wanted = 1 } })
-replay.check("classes, slow D", of_ill.modes, 2, { relation = "<=",
+replay.check("classes, slow D", named.ill, 2, { relation = "<=",
   quick = { wanted = 10 } })
-replay.check("KL of the classes, slow D", of_ill.kl, of_well.kl,
+replay.check("KL of the classes, slow D", named.ill_kl, named.well_kl,
   { relation = ">", quick = { wanted = -1 } })
-replay.check("slope of G, slow D over equal rates",
-  of_ill.slope / of_well.slope, 0.1, { relation = "<",
-    quick = { wanted = 10 } })
+replay.check("slope of G, slow D over equal rates", named.slope, 0.1,
+  { relation = "<", quick = { wanted = 10 } })
 orrery.show(plot.bar { series = {
   { x = digits.classes, y = of_well.counts, name = "equal rates" },
   { x = digits.classes, y = of_ill.counts, name = "slow D" } },

@@ -200,7 +200,7 @@ function run.report(trials, page)
   page:table(gan.published, { "source", "method", "ring", { "ring_quality",
     "good" }, "grid", { "grid_quality", "good" } })
   page:heading "Samples"
-  page:image_matrix { rows = "setup", images = { "samples",
+  page:image_matrix { rows = "setup", images = { "samples", "film",
     "D and its gradient" } }
 end
 

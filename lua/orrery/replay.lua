@@ -56,6 +56,34 @@ function replay.settings(given)
   return set
 end
 
+--- What a thing that hangs on chance gives: medians over seeds 1 to n of the
+--- numbers that fn(seed) returns, the default stream begun anew for each.
+---@param n integer  seeds; set.seeds, 1 for --quick
+---@param fn fun(seed: integer): table<string, number|orrery.Tensor>
+---@return table<string, number> medians
+function replay.medians(n, fn)
+  options.count("replay.medians", "n", n)
+  options.callable("replay.medians", "fn", fn)
+  local orrery = require "orrery"
+  local lists, medians = {}, {}
+  for seed = 1, n do
+    orrery.manual_seed(seed)
+    for name, v in pairs(fn(seed)) do
+      lists[name] = lists[name] or {}
+      lists[name][seed] = orrery.is_tensor(v) and v:item() or v
+    end
+  end
+  for name, list in pairs(lists) do
+    if #list ~= n then
+      blame("replay.medians: %s is missing for a seed; return it for each",
+        name)
+    end
+    table.sort(list)
+    medians[name] = (list[(n + 1) // 2] + list[n // 2 + 1]) / 2
+  end
+  return medians
+end
+
 --- Measures a figure against what is wanted. In a replay it goes into the
 --- table of figures; in a file that runs by itself it prints a line, and
 --- raises when the figure does not hold.

@@ -246,6 +246,24 @@ t.test("outside a replay a figure that does not hold raises", function()
     { rel = 0.05 })
 end)
 
+t.test("medians are over seeds, each with a stream begun anew", function()
+  local seen = {}
+  local m = replay.medians(3, function(seed)
+    seen[seed] = orrery.rand(1):item()
+    return { square = ({ 9, 1, 4 })[seed], same = orrery.tensor(7),
+      [1] = seed }
+  end)
+  t.equal(m, { square = 4.0, same = 7.0, [1] = 2.0 })
+  orrery.manual_seed(2)
+  t.equal(orrery.rand(1):item(), seen[2])
+  t.equal(replay.medians(2, function(seed) return { seed } end), { 1.5 })
+  t.fails("replay.medians: it is missing for a seed; return it for each",
+    replay.medians, 2, function(seed)
+      return { it = seed == 1 and 1 or nil }
+    end)
+  t.fails_like("^replay%.medians: n is 0", replay.medians, 0, print)
+end)
+
 t.test("settings take the small ones only when asked", function()
   local text = "-- %%\nlocal s = replay.settings { n = 9, m = 1, "
     .. "quick = { n = 2 } }\nprint(s.n, s.m, s.quick)\n"

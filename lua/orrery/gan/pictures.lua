@@ -60,7 +60,7 @@ function pictures.field(game, law, opts)
       v = g:select(2, 2):reshape(few, few) },
   }
   if o.samples then
-    layers[3] = plot.scatter { y = o.samples, point_size = 0.4 }
+    layers[3] = plot.scatter { y = o.samples, point_size = 0.6 }
   end
   return plot.overlay(layers)
 end

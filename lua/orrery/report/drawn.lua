@@ -145,7 +145,8 @@ end
 function Page:image_matrix(options)
   local trials = options.trials or self.trials or {}
   if options.image then return with_sliders(self, trials, options) end
-  local lines = { "<div class='wide'><table class='matrix'><tr><th></th>" }
+  local lines = { ("<div class='wide'><table class='matrix' "
+    .. "style='--columns:%d'><tr><th></th>"):format(#options.images) }
   for _, name in ipairs(options.images) do
     lines[#lines + 1] = ("<th>%s</th>"):format(self.escape(name))
   end

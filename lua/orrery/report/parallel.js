@@ -8,7 +8,7 @@
 (function () {
 'use strict';
 const orrery = window.orrery = window.orrery || {};
-const top = 46, bottom = 316, gap = 132, left = 60;
+const top = 46, bottom = 316, gap = 132, right = 60;
 
 function svg(tag, fields, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -35,6 +35,9 @@ class Parallel {
     this.spec = spec;
     this.ranges = spec.axes.map(() => null);
     this.by = spec.axes.length - 1;
+    // Room for the words beside the first axis.
+    this.left = Math.max(right, ...(spec.axes[0].ticks || []).map((word) =>
+      16 + 7 * String(word).length));
     this.scales = spec.axes.map((axis, a) => {
       const all = spec.lines.map((l) => l.values[a])
         .filter((v) => Number.isFinite(v));
@@ -49,7 +52,7 @@ class Parallel {
     this.said.setAttribute('aria-live', 'polite');
     const wide = document.createElement('div');
     wide.className = 'wide';
-    const width = left * 2 + gap * (spec.axes.length - 1);
+    const width = this.left + right + gap * (spec.axes.length - 1);
     this.svg = svg('svg', { viewBox: `0 0 ${width} 340`, class: 'parallel',
       role: 'group', 'aria-label': 'runs as lines through their settings and '
         + 'results', style: `min-width: ${width * 0.75}px; max-width: ${width * 1.15}px` });
@@ -60,7 +63,7 @@ class Parallel {
     this.paint();
   }
 
-  x(a) { return left + a * gap; }
+  x(a) { return this.left + a * gap; }
 
   text(a, v) {
     const { ticks } = this.spec.axes[a];
