@@ -15,6 +15,7 @@ flow.Bijector = require "orrery.flow.bijector"
 flow.MADE = require "orrery.flow.made"
 flow.spline = require "orrery.flow.spline"
 flow.anomaly = require "orrery.flow.anomaly"
+flow.pictures = require "orrery.flow.pictures"
 for _, name in ipairs {
   "masks",
   "autoregressive",

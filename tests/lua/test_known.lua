@@ -14,6 +14,8 @@ local laws = {
   known.ring { std = 0.2, radius = 1 }, known.grid { side = 3, std = 0.2,
     spacing = 1 }, known.spirals { std = 0.3 }, known.two_moons { std = 0.2 },
   known.circles { radii = { 0.5, 1.5 }, std = 0.2 }, known.pinwheel {},
+  known.parabola { bend = 0.3, slope = 0.5, std = 0.4, std2 = 0.8 },
+  known.parabola { bend = 0, slope = -1, std = 0.3, std2 = 0.5 },
 }
 
 for _, law in ipairs(laws) do

@@ -30,9 +30,11 @@ local scripts = {
   { "style_transfer", "steps=60 weight=5 start=noise", { "style loss",
     "correlation" } },
   { "superres", "method=gan steps=40 marks=4", { "PSNR", "SSIM" } },
+  { "density2d", "data=pinwheel model=spline steps=60 bins=4", { "NLL",
+    "paired" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { wgan = true, dying_relu = true, dag = true,
+local killed = { wgan = true, density2d = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true,

@@ -17,6 +17,7 @@ for _, list in ipairs { require("orrery.data.known.gaussians").kinds,
     known[key] = value
   end
 end
+known.parabola = require "orrery.data.known.parabola"
 known.embedded = require "orrery.data.known.embedded"
 known.stacked_digits = require "orrery.data.known.stacked"
 known.striped = require "orrery.data.known.striped"

@@ -4,23 +4,13 @@ local orrery = require "orrery"
 local plot = require "orrery.plot"
 local pictures = {}
 
--- The window that holds the data, a little larger.
-local function window(law)
-  local low, high = law:extent()
-  local reach = 0
-  for k = 1, 2 do
-    reach = math.max(reach, math.abs(low[k]), math.abs(high[k]))
-  end
-  return reach * 1.15
-end
-
 --- Samples over the data.
 ---@param samples orrery.Tensor  [N, 2]
 ---@param law orrery.data.Law
 ---@param title? string
 ---@return orrery.plot.Figure
 function pictures.samples(samples, law, title)
-  local reach = window(law)
+  local reach = law:window()
   local data = law:sample(500, { generator = orrery.Generator(1) })
   return plot.scatter { title = title, square = true, xmin = -reach,
     xmax = reach, ymin = -reach, ymax = reach, size = { 420, 460 },
@@ -45,7 +35,7 @@ end
 ---@return orrery.plot.Figure
 function pictures.field(game, law, opts)
   local o = opts or {}
-  local reach, side, few = window(law), o.side or 48, o.arrows or 13
+  local reach, side, few = law:window(), o.side or 48, o.arrows or 13
   local x, at = lattice(reach, side)
   local value = orrery.no_grad(function() return game:score(x) end)
   local y, sparse = lattice(reach * 0.95, few)

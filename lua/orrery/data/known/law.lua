@@ -42,6 +42,18 @@ function Law:sample(n, opts)
   end)
 end
 
+--- Half the side of a square round the origin that shows the law, of laws in
+--- the plane: what holds all of it, a little larger.
+---@return number
+function Law:window()
+  local low, high = self:extent()
+  local reach = 0
+  for k = 1, 2 do
+    reach = math.max(reach, math.abs(low[k]), math.abs(high[k]))
+  end
+  return reach * 1.15
+end
+
 -- Values [N, dim] that the density is asked for.
 function Law:check(x)
   options.tensor(self.kind .. ":log_prob", "x", x, "float")
