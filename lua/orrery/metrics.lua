@@ -14,7 +14,7 @@ local metrics = {}
 
 for _, name in ipairs { "information", "disentanglement", "probes",
   "images", "modes", "ranks", "frechet", "manifold", "clusters", "labelled",
-  "paths", "translation" } do
+  "paths", "translation", "curves" } do
   for key, value in pairs(require("orrery.metrics." .. name)) do
     metrics[key] = value
   end

@@ -341,3 +341,33 @@ t.test("votes name the factor that was fixed when each has a code of its own",
     end
     t.ok(metrics.factor_vae_score(hidden, set, given) < 0.9)
   end)
+
+-- ---- the course of a loss
+
+t.test("stability is that of a ramp, of a swing and of noise", function()
+  -- 1 .. n: mean (n + 1) / 2, variance n (n + 1) / 12; the products of
+  -- neighbours' deviations sum to (n - 1) (n - 3) (n + 1) / 12.
+  local ramp = metrics.stability { 1, 2, 3, 4, 5 }
+  t.near(ramp.mean, 3, 1e-12)
+  t.near(ramp.sd, math.sqrt(5 * 6 / 12), 1e-12)
+  t.near(ramp.lag1, (4 * 2 * 6 / 12) / 10, 1e-12)
+  t.equal({ ramp.turns, ramp.n }, { 0, 5 })
+  local swing = {}
+  for i = 1, 100 do swing[i] = i % 2 == 0 and 1 or -1 end
+  local m = metrics.stability(swing)
+  t.near(m.lag1, -99 / 100, 1e-12)
+  t.equal(m.turns, 98)
+  t.equal(metrics.stability { 1, 2, 2, 3, 2, 2, 1 }.turns, 1)
+  local n = 20000
+  m = metrics.stability(orrery.randn({ n },
+    { generator = orrery.Generator(4) }))
+  t.near(m.lag1, 0, 4 / math.sqrt(n))
+  -- a turn at each inner place with odds 2/3; variance (16 n - 29) / 90
+  t.near(m.turns, 2 / 3 * (n - 2), 4 * math.sqrt((16 * n - 29) / 90))
+  m = metrics.stability { 2, 2, 2 }
+  t.ok(m.lag1 ~= m.lag1 and m.sd == 0)
+  t.fails("stability: there are 2 values; give at least 3", metrics.stability,
+    { 1, 2 })
+  t.fails("stability: values is 3; give a list of numbers", metrics.stability,
+    3)
+end)
