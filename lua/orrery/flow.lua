@@ -26,6 +26,7 @@ for _, name in ipairs {
   "multiscale",
   "planar",
   "sylvester",
+  "continuous",
   "chain",
   "jacobian",
   "model",

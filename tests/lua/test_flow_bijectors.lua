@@ -1,7 +1,7 @@
 --- Every bijector there is: back from where it went, and the log-determinant
 --- that of autograd's Jacobian. A new one must be entered here.
 ---
---- The suite draws four nets of each, ORRERY_FULL=1 a thousand (65 seconds).
+--- The suite draws four nets of each, ORRERY_FULL=1 a thousand (two minutes).
 local orrery, t = require "orrery", require "orrery.testing"
 local flow = orrery.flow
 local full = os.getenv "ORRERY_FULL" == "1"
@@ -117,6 +117,13 @@ local makers = {
     local d, context = whole(1, 5), one_of { 0, 2 }
     return flow.Sylvester(d, { units = whole(1, d), context = context,
       reflections = whole(0, 3), scale = 1, dtype = dtype,
+      generator = random }), { d }, context
+  end,
+  Continuous = function(dtype)
+    local d, context = whole(1, 3), one_of { 0, 2 }
+    return flow.Continuous(d, { hidden = { whole(2, 6) }, time = 0.5,
+      solver = "dopri5", context = context, dtype = dtype,
+      tolerance = dtype == "float64" and 1e-12 or 1e-5,
       generator = random }), { d }, context
   end,
   Logit = function()
