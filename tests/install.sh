@@ -47,14 +47,16 @@ report "the program finds its Lua files after a move"
   if not orrery.io.features.gzip then os.exit(77) end
   local digits = orrery.data.mnist {}
   assert(digits.train.images:size(1) == 8000)
+  local emoji = orrery.io.features.png and assert(orrery.data.emoji {})
+  assert(not emoji or #emoji.names == 732)
 ' >"$root/log" 2>&1
 status=$?
 if [ $status = 77 ]; then
   n=$((n + 1))
-  echo "ok $n - the digits are installed with it # SKIP built without zlib"
+  echo "ok $n - digits and emoji are installed with it # SKIP built without zlib"
 else
   (exit $status)
-  report "the digits are installed with it"
+  report "digits and emoji are installed with it"
 fi
 
 lib=$(dirname "$(find "$prefix" -name liborrery.a)")

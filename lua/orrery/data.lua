@@ -14,6 +14,7 @@ local sets = require "orrery.data.dataset"
 local data = { Loader = Loader, Dataset = sets.Dataset,
   ImagePool = require "orrery.data.image_pool",
   Pictures = require "orrery.data.pictures",
+  emoji = require "orrery.data.emoji",
   known = require "orrery.data.known",
   shapes = require "orrery.data.shapes" }
 

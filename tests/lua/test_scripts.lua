@@ -65,7 +65,7 @@ local function summary(out, name)
   return files.read(("%s/%s/summary.csv"):format(out, name))
 end
 
-local rows = { make_digits = "test_digits" }
+local rows = { make_digits = "test_digits", make_emoji = "test_emoji" }
 for _, script in ipairs(scripts) do rows[script[1]] = script end
 local only = os.getenv "ORRERY_PROGRAM" or ""
 t.test("every script is run", function()
