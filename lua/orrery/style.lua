@@ -17,7 +17,7 @@ style.pictures = require "orrery.style.pictures"
 local resampling = require "orrery.style.resampling"
 style.double, style.halve = resampling.double, resampling.halve
 for _, name in ipairs { "layers", "regularise", "editing",
-  "configurations" } do
+  "configurations", "attributes", "measuring" } do
   for key, value in pairs(require("orrery.style." .. name)) do
     style[key] = value
   end

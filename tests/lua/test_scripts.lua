@@ -27,6 +27,8 @@ local scripts = {
   { "digits_gan", "model=conditional steps=40", { "FID", "as asked" } },
   { "stacked_digits", "pack=2 steps=40", { "modes", "floor" } },
   { "dag", "steps=60 marks=4", { "turned" } },
+  { "stylegan", "steps=60 frames=4 path_length=1", { "PPL W",
+    "separability" } },
   { "style_transfer", "steps=60 weight=5 start=noise", { "style loss",
     "correlation" } },
   { "superres", "method=gan steps=40 marks=4", { "PSNR", "SSIM" } },
@@ -38,7 +40,7 @@ local killed = { wgan = true, density2d = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true,
-  style_transfer = true, superres = true }
+  style_transfer = true, stylegan = true, superres = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

@@ -2,15 +2,13 @@
 --- to styles, and a synthesis that styles steer layer by layer.
 local orrery = require "orrery"
 local nn = require "orrery.nn"
-local F = require "orrery.nn.functional"
 local blame = require "orrery.blame"
 local Mapping = require "orrery.style.mapping"
 local layers = require "orrery.style.layers"
 local mixed = require "orrery.style.mixing"
 local options = require "orrery.options"
 local plan = require "orrery.style.plan"
-local recording = require "orrery.recording"
-local resampling = require "orrery.style.resampling"
+local synthesis = require "orrery.style.synthesis"
 
 ---@class orrery.style.Generator: orrery.nn.Module
 ---@field mapping orrery.nn.Module  z [N, latent] -> w [N, style_dim]
@@ -52,37 +50,6 @@ local function check(who, given)
   if not o.styles then o.style_dim, o.constant = o.latent, false end
   plan.read(who, o)
   return o
-end
-
--- Two layers for each side, and what turns them into pixels.
-local function build_first(self, o)
-  for i, side in ipairs(o.sides) do
-    local c, before = o.channels[i], o.channels[i - 1]
-    local how = { style_dim = o.styles and o.style_dim or nil,
-      noise = o.noise, smooth = o.smooth, doubles = i > 1, dtype = o.dtype,
-      generator = o.generator, stream = o.stream }
-    self.synthesis:append(layers.Layer(before or 0, c, how))
-    how.doubles = false
-    self.synthesis:append(layers.Layer(c, c, how))
-    if o.progressive or side == o.size then
-      self.heads["side" .. side] = layers.EqualConv2d(c, o.colours, 1,
-        { dtype = o.dtype, generator = o.generator })
-    end
-  end
-end
-
-local function build_second(self, o)
-  for i, side in ipairs(o.sides) do
-    local c, before = o.channels[i], o.channels[i - 1]
-    local how = { style_dim = o.style_dim, noise = o.noise, smooth = true,
-      doubles = i > 1, dtype = o.dtype, generator = o.generator,
-      stream = o.stream }
-    if before then self.synthesis:append(layers.Modulated(before, c, how)) end
-    how.doubles = false
-    self.synthesis:append(layers.Modulated(c, c, how))
-    how.rgb = true
-    self.heads["side" .. side] = layers.Modulated(c, o.colours, how)
-  end
 end
 
 --- A style-based generator. Options, with the defaults of a small one; the
@@ -127,8 +94,7 @@ function Generator:init(given)
     self.constant = orrery.randn({ 1, c, side, side }, like):requires_grad_()
   end
   self.synthesis, self.heads = nn.ModuleList {}, nn.ModuleDict {}
-  local build = o.version == 1 and build_first or build_second
-  build(self, o)
+  synthesis.build[o.version](self, o)
   self:register_buffer("w_mean", orrery.zeros({ o.style_dim },
     { dtype = o.dtype }))
 end
@@ -241,50 +207,6 @@ function Generator:noise(n, generator)
   return list
 end
 
-local function start(self, ws)
-  local n, c, side = ws:size(1), self.channels[1], self.sides[1]
-  if self.constant then return self.constant:expand { n, c, side, side } end
-  return self.first(ws:select(2, 1)):reshape { n, c, side, side }
-end
-
-local function enlarged(self, image)
-  return self.smooth and resampling.double(image)
-    or F.upsample_nearest2d(image, 2)
-end
-
--- StyleGAN: pixels of the last side; while it fades in, mixed with those of
--- the side before.
-local function paint_first(self, ws, noise)
-  local x, image = start(self, ws), nil
-  for i, side in ipairs(self.sides) do
-    for l = 2 * i - 1, 2 * i do
-      x = self.synthesis[l](x, ws:select(2, l), noise(l))
-    end
-    local head = self.heads["side" .. side]
-    if side == self.size then
-      if not image then return head(x) end
-      return orrery.lerp(enlarged(self, image), head(x),
-        recording.number(self, "fade"))
-    elseif self.fade < 1 and side * 2 == self.size then
-      image = head(x)
-    end
-  end
-end
-
--- StyleGAN2: the sum over sides of their pixels, enlarged.
-local function paint_second(self, ws, noise)
-  local x, image, l = start(self, ws), nil, 0
-  for i, side in ipairs(self.sides) do
-    for _ = 1, i == 1 and 1 or 2 do
-      l = l + 1
-      x = self.synthesis[l](x, ws:select(2, l), noise(l))
-    end
-    local pixels = self.heads["side" .. side](x, ws:select(2, l + 1))
-    image = image and resampling.double(image) + pixels or pixels
-  end
-  return image
-end
-
 --- Images of styles.
 ---@param ws orrery.Tensor  [N, layers, style_dim]; [N, style_dim] for one
 ---  style of all layers
@@ -305,8 +227,7 @@ function Generator:synthesize(ws, noise)
     if type(noise) == "table" then return noise[l] end
     return noise
   end
-  local paint = self.version == 1 and paint_first or paint_second
-  return paint(self, ws, of)
+  return synthesis.paint[self.version](self, ws, of)
 end
 
 --- Images of codes. While training, styles are mixed and their mean is kept.

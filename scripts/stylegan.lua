@@ -1,0 +1,330 @@
+--[[ What do a mapping to styles, mixing and noise buy a small generator?
+
+StyleGAN (Karras et al. 2019; version=2: StyleGAN2, 2020) on small images: the
+code z is mapped to a style w that steers each layer, noise is added to each.
+Expect: the way through W is smoother than that through Z (perceptual path
+length) and attributes part along hyperplanes better there; a generator trained
+on mixed styles is better when styles are mixed and nearly as good when they
+are not; noise moves details only; a direction found by a linear probe in W
+moves its attribute, while the digit stays what it is.
+
+  orrery scripts/stylegan.lua
+  orrery scripts/stylegan.lua mixing=0,0.9 seed=1..3
+  orrery scripts/stylegan.lua version=2 path_length=0,2
+  orrery scripts/stylegan.lua data=fashion
+  orrery scripts/stylegan.lua data=FOLDER size=32 attribute=light
+]]
+local orrery = require "orrery"
+local data, gan, metrics = orrery.data, orrery.gan, orrery.metrics
+local plot, style = orrery.plot, orrery.style
+
+local run = orrery.experiment {
+  name = "stylegan",
+  knobs = {
+    data = { "digits", "digits, fashion, or a folder of pictures" },
+    size = { 28, "side of the images; digits and clothes have 28", min = 8 },
+    version = { 1, "1: AdaIN; 2: modulated weights", min = 1, max = 2 },
+    mixing = { { 0.9 }, "share of examples with two styles", min = 0,
+      max = 1 },
+    path_length = { 0.0, "weight of path-length regularisation", min = 0 },
+    r1 = { 0.5, "weight of R1, applied every 16 steps", min = 0 },
+    grow = { false, "train on smaller images first, fade larger ones in" },
+    channels = { 32, "of the smallest map, at most", min = 1 },
+    base = { 224, "a map of side s has base / s channels", min = 1 },
+    latent = { 64, "numbers of a code and of a style", min = 2 },
+    mapping = { 6, "layers from codes to styles", min = 1 },
+    mapping_rate = { 0.1, "of their learning rate", min = 0 },
+    steps = { 3000, "of both players", min = 1 },
+    batch = { 32, "images, a multiple of 4", min = 4 },
+    lr = { 2e-3, "of Adam", min = 0 },
+    attribute = { "slant", "to edit", one_of = style.attribute_names },
+    images = { 8000, "training images", min = 100 },
+    made = { 2000, "samples measured on", min = 100 },
+    frames = { 6, "marks along the way", min = 1 },
+  },
+  step = "step",
+  by = "fid",
+  quick = { steps = 8, batch = 8, channels = 4, base = 56, latent = 8,
+    mapping = 2, images = 200, made = 100, frames = 2 },
+}
+
+-- ------------------------------------------------------------------- images
+
+-- Images to learn from and images to measure against, of [0, 1]; of a folder
+-- all are read at once.
+local function load(k)
+  if k.data == "digits" or k.data == "fashion" then
+    local set, why = (k.data == "digits" and data.mnist or data.fashion) {
+      images = k.images, held = k.made }
+    if not set then error(why, 0) end
+    return (set.train:everything()), (set.test:everything())
+  end
+  local set, why = data.images(k.data, { size = k.size, range = { 0, 1 },
+    classes = false, damaged = "skip" })
+  if not set then error(why, 0) end
+  local all = set:get(orrery.range(1, math.min(#set, k.images + k.made),
+    { dtype = "int64" }))
+  local held = math.min(k.made, all:size(1) // 5)
+  return all:narrow(1, held + 1, all:size(1) - held), all:narrow(1, 1, held)
+end
+
+-- What a metric looks at: grey images of [0, 1].
+local function grey(x) return x:mean { axis = 2, keepdim = true } end
+
+-- --------------------------------------------------------------- the players
+
+local function build(k, colours)
+  local both = { size = k.size, colours = colours, version = k.version,
+    channel_base = k.base, channel_max = k.channels, progressive = k.grow }
+  local g = { latent = k.latent, style_dim = k.latent, mapping = k.mapping,
+    mapping_rate = k.mapping_rate, mixing = k.mixing }
+  for name, value in pairs(both) do g[name] = value end
+  local G, D = style.Generator(g), style.Discriminator(both)
+  local parts = { style.lazy(gan.penalty("r1", k.r1), 16) }
+  local rates = { lr = k.lr, betas = { 0, 0.99 } }
+  local of_g = rates
+  if k.path_length > 0 then
+    parts[2] = style.path_length { weight = k.path_length }
+    of_g = style.lazy_adam(rates, 4)
+  end
+  local game = gan.Game { generator = G, discriminator = D, ema = 0.995,
+    latent = k.latent, parts = parts, compile = true, optimizers = {
+      generator = of_g, discriminator = style.lazy_adam(rates, 16) } }
+  local growth = k.grow and style.growth { nets = { G, D,
+    game.average.model }, fade = math.max(1, k.steps // 8),
+    steady = math.max(1, k.steps // 8) }
+  return game, growth
+end
+
+-- -------------------------------------------------------------- measurements
+
+local function fid_of(real, x)
+  local e = metrics.extractor()
+  return metrics.fid(real, e:features(grey(x)), { resamples = 0,
+    extractor = e })
+end
+
+local function samples(G, n, codes)
+  return style.samples(G, n, { codes = codes,
+    generator = orrery.Generator(2) })
+end
+
+-- What the extractor's classes are called here, where it knows any.
+local function kinds(k)
+  return k.data == "digits" and "digits" or k.data == "fashion" and "clothes"
+end
+
+-- exp of the entropies that hyperplanes leave in Z and in W, of attributes and
+-- classes.
+local function separability(k, d)
+  local list = {}
+  for i = 1, #style.attribute_names do
+    list[i] = style.above(d.values:select(2, i))
+  end
+  if kinds(k) then
+    local said = metrics.extractor():classify(d.x, kinds(k))
+    for c = 1, 10 do list[#list + 1] = said:eq(c):double() end
+  end
+  local y, none = orrery.stack(list, 2), { resamples = 0 }
+  return metrics.separability(d.z, y, none).value,
+    metrics.separability(d.w, y, none).value
+end
+
+-- Edits along the direction of an attribute.
+local function edits(k, G, d, real, log)
+  local which
+  for i, name in ipairs(style.attribute_names) do
+    if name == k.attribute then which = i end
+  end
+  local found = style.directions(d)
+  local plain = style.edit(G, d, found.plain[which], which)
+  local alone = style.edit(G, d, found.alone[which], which)
+  local says, judged = style.linear_classifier(real,
+    style.above(style.read_attributes(real):select(2, which)),
+    math.min(2000, real:size(1) * 4 // 5))
+  local low, high = plain.images[1], plain.images[9]
+  log:image("edits of " .. k.attribute, style.pictures.edits(G,
+    G:spliced({ d.w:narrow(1, 1, 8) }, {}), found.plain[which],
+    plain.amounts, false))
+  local before = d.x:narrow(1, 1, low:size(1))
+  before = orrery.cat({ before, before }, 1)
+  local after, e = orrery.cat({ low, high }, 1), metrics.extractor()
+  local out = { probe = found.accuracy[which], judged = judged,
+    follows = plain.follows, edited = plain.edited, others = plain.others,
+    others_alone = alone.others, less = says(low):mean():item(),
+    more = says(high):mean():item(),
+    features = style.moved(e:features(grey(before)),
+      e:features(grey(after))) }
+  if kinds(k) then
+    out.kept = e:classify(after, kinds(k)):eq(e:classify(before, kinds(k)))
+      :double():mean():item()
+  end
+  return out
+end
+
+-- Noise against styles: of a pixel, and of attributes.
+local function noise_facts(k, G)
+  local random, n = orrery.Generator(8), k.quick and 8 or 64
+  local ws = orrery.no_grad(function()
+    return G:styles(orrery.randn({ n, G.latent }, { generator = random }))
+  end)
+  local o = { draws = k.quick and 3 or 20, generator = random }
+  local all = style.noise_effect(G, ws, o)
+  o.layers = { #G.synthesis - 1, #G.synthesis }
+  local last, values = style.noise_effect(G, ws, o), {}
+  for i = 1, o.draws do
+    values[i] = orrery.no_grad(function()
+      return style.read_attributes(style.pictures.shown(G:synthesize(ws,
+        G:noise(n, random))))
+    end)
+  end
+  local x = orrery.stack(values, 1)
+  local share = x:var(1):mean(1) / x:mean(1):var(1)
+  return { noise_share = all.share, noise_detail = all.detail,
+    fine_share = last.share, fine_detail = last.detail,
+    noise_on_attributes = share:amax():item() }
+end
+
+-- ------------------------------------------------------------------ pictures
+
+local function draw(k, log, G, held)
+  local random = orrery.Generator(6)
+  local function some(n)
+    return orrery.no_grad(function()
+      return G:styles(orrery.randn({ n, G.latent }, { generator = random }))
+    end)
+  end
+  local p, few = style.pictures, k.quick and 2 or 6
+  local noise = G:noise(1, random)
+  local a, b, per = some(few), some(few), G.layers / 3
+  local cuts = { 0, math.max(1, math.floor(per + 0.5)),
+    math.max(2, math.floor(2 * per + 0.5)), G.layers }
+  for i, name in ipairs { "coarse", "middle", "fine" } do
+    log:image("mixing, " .. name, p.mixing(G, a, b, cuts[i] + 1, cuts[i + 1],
+      noise))
+  end
+  log:image("truncation", p.truncation(G, some(few), nil, noise))
+  log:image("interpolation", p.interpolation(G, some(4),
+    { frames = k.quick and 2 or 12, noise = noise }))
+  local ws = some(few)
+  local effect = style.noise_effect(G, ws, { draws = k.quick and 4 or 50,
+    generator = random })
+  log:image("noise", p.noise(G, ws, effect.map, 4, random))
+  local images = held:narrow(1, 1, few) * 2 - 1
+  local found, psnr = style.project(G, images, { steps = k.quick and 3
+    or 300 })
+  local again = orrery.no_grad(function()
+    return p.shown(G:synthesize(found, false))
+  end)
+  log:image("projected", plot.grid(orrery.cat({ p.shown(images), again }, 1),
+    { columns = few, title = "held-out images, and as projected" }))
+  return psnr:mean():item()
+end
+
+-- -------------------------------------------------------------------- trials
+
+local function results(k, log, game, real, held)
+  local G, e = game.average.model, metrics.extractor()
+  G:measure_mean(nil, orrery.Generator(9))
+  local x = samples(G, k.made, 1)
+  local fid = fid_of(real, x)
+  local out = { fid = fid.value, extractor = fid.extractor, hash = fid.hash,
+    fid_bias = fid.bias, sharpness = metrics.sharpness(grey(x), grey(held)) }
+  for codes = 2, 4 do
+    out["fid" .. codes] = fid_of(real, samples(G, k.made, codes)).value
+  end
+  log:image("samples", plot.grid(x:narrow(1, 1, 100), { columns = 10 }))
+  local z, w = style.ppl(G, { n = k.quick and 20 or 1000, extractor = e,
+    resamples = 0 })
+  local d = style.survey(G, k.quick and 100 or 4000, orrery.Generator(4))
+  out.ppl_z, out.ppl_w = z.value, w.value
+  out.separability_z, out.separability_w = separability(k, d)
+  for name, value in pairs(noise_facts(k, G)) do out[name] = value end
+  for name, value in pairs(edits(k, G, d, held, log)) do out[name] = value end
+  out.psnr = draw(k, log, G, held)
+  return out
+end
+
+function run.trial(k, log)
+  local train, held = load(k)
+  local game, growth = build(k, train:size(2))
+  local e = metrics.extractor()
+  local real, film = e:features(grey(held)), gan.pictures.ImageFilm()
+  log:steps {
+    steps = k.steps, every = math.max(1, k.steps // k.frames),
+    objects = { game = game, film = film },
+    batches = data.TensorDataset(train):batches(k.batch, { shuffle = true,
+      drop_last = true, generator = log:generator "order" }),
+    update = function(x)
+      x = x * 2 - 1
+      if growth then x = growth:set(game.steps + 1, x) end
+      local n = game:step(x)
+      return { loss = n.generator, D = n.discriminator,
+        ["D is right"] = (n.real_right + n.fake_right) / 2 }
+    end,
+    mark = function(step, means)
+      local G = game.average.model
+      log:scalar("FID", step, fid_of(real, samples(G, k.made, 1)).value)
+      log:monitor(step, { d_accuracy = means["D is right"] })
+      film:add(step, samples(G, 50, 1))
+    end,
+  }
+  if growth then growth:set(game.steps) end
+  log:image("film", film:figure { columns = 10 })
+  assert(orrery.save(log.record:path "generator.safetensors",
+    game.average.model:state_dict()))
+  return results(k, log, game, real, held)
+end
+
+function run.report(trials, page)
+  page:heading "Results"
+  page:text("Of the generator's average. FID of samples against held-out "
+    .. "images, features of Orrery's own extractor: with one code each, then "
+    .. "with styles of two to four codes, changing at random layers. PPL: mean "
+    .. "squared speed of the features on the way from one code to another, "
+    .. "round through Z or straight through W. Separability: exp of the "
+    .. "entropies of attributes and classes that hyperplanes leave.")
+  page:table(trials, { "mixing", { "fid", "FID" }, { "fid2", "2 codes" },
+    { "fid3", "3" }, { "fid4", "4" }, { "ppl_z", "PPL Z" },
+    { "ppl_w", "PPL W" }, { "separability_z", "separability Z" },
+    { "separability_w", "W" }, "sharpness" })
+  local rows, series = trials:by_setting(), {}
+  for _, row in ipairs(rows) do
+    series[#series + 1] = { x = { 1, 2, 3, 4 }, name = "mixing " .. row.mixing,
+      y = { row.fid, row.fid2, row.fid3, row.fid4 } }
+  end
+  page:plot(plot.line { series = series, title = "FID of mixed styles",
+    xlabel = "codes", ylabel = "FID", ymin = 0 })
+  page:heading "Noise"
+  page:text("Variance of a pixel over draws of noise, over that of styles; the "
+    .. "share of its energy in waves shorter than four pixels (white noise: "
+    .. "0.75); the same of noise in the last two layers alone; the most that "
+    .. "noise makes of any attribute's variance.")
+  page:table(trials, { "mixing", { "noise_share", "share" },
+    { "noise_detail", "detail" }, { "fine_share", "last layers" },
+    { "fine_detail", "detail" }, { "noise_on_attributes", "attributes" } })
+  page:heading "An edit"
+  page:text("Two deviations either way along the direction of the attribute. "
+    .. "Probe: how often its hyperplane in W is right. Follows: rank "
+    .. "correlation of attribute and amount. Classifier: share of images that "
+    .. "a linear classifier of real images says have the attribute, after "
+    .. "edits to less and to more (judged: how often it is right on others). "
+    .. "Moved: of the attribute, in its deviations; of the other attribute "
+    .. "that moves most, as part of that; the same along what is orthogonal "
+    .. "to the others' directions. Kept: the class, by a classifier; features: "
+    .. "squared distance over that of two different images. PSNR: of held-out "
+    .. "images projected.")
+  page:table(trials, { "mixing", "probe", "follows", { "less", "less" },
+    { "more", "more" }, "judged", { "edited", "moved" }, "others",
+    { "others_alone", "orthogonal" }, "kept", "features", { "psnr", "PSNR" } })
+  page:heading "Pictures"
+  page:image_matrix { rows = "mixing", images = { "samples", "film" } }
+  page:image_matrix { rows = "mixing", images = { "mixing, coarse",
+    "mixing, middle", "mixing, fine" } }
+  page:image_matrix { rows = "mixing", images = { "truncation", "noise",
+    "interpolation", "projected" } }
+  page:image_matrix { rows = "mixing", images = { "edits of slant",
+    "edits of ink", "edits of width", "edits of light" } }
+end
+
+return run(...)
