@@ -12,7 +12,8 @@
 ---     local zebra = game:to_B(horse)
 local translate = {}
 
-for _, name in ipairs { "generators", "discriminators" } do
+for _, name in ipairs { "generators", "discriminators", "domains", "labelled",
+  "partners", "pictures" } do
   for key, value in pairs(require("orrery.translate." .. name)) do
     translate[key] = value
   end

@@ -27,6 +27,8 @@ local scripts = {
   { "digits_gan", "model=conditional steps=40", { "FID", "as asked" } },
   { "stacked_digits", "pack=2 steps=40", { "modes", "floor" } },
   { "dag", "steps=60 marks=4", { "turned" } },
+  { "lambda_cycle", "lambda_identity=5 steps=40 marks=4", { "strict A to B",
+    "moved" } },
   { "stylegan", "steps=60 frames=4 path_length=1", { "PPL W",
     "separability" } },
   { "style_transfer", "steps=60 weight=5 start=noise", { "style loss",
@@ -36,7 +38,8 @@ local scripts = {
     "paired" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { wgan = true, density2d = true, dying_relu = true, dag = true,
+local killed = { lambda_cycle = true,
+  wgan = true, density2d = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true,
