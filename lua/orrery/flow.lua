@@ -29,6 +29,8 @@ for _, name in ipairs {
   "continuous",
   "chain",
   "jacobian",
+  "pushforward",
+  "posterior",
   "model",
   "likelihood",
   "pixels",

@@ -56,7 +56,8 @@ end
 ---@param f fun(z: orrery.Tensor, x: orrery.Tensor): orrery.Tensor,
 ---   orrery.Tensor  z0 [k, B, L] and images [B, ...] to z [k, B, L] and the log
 ---  of the determinant [k, B]; or a table with forward, such as those of
----  orrery.dist.transforms, which give it for each element
+---  orrery.dist.transforms, which give it for each element; for a bijector of
+---  orrery.flow there is flow.Posterior
 ---@return fun(model, x, k, generator): orrery.Tensor, orrery.Tensor
 function sampled.flow(f)
   local forward = f
