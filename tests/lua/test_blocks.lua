@@ -9,6 +9,15 @@ t.test("Residual adds its input, and wants one shape", function()
     .. "one shape", nn.Residual(nn.Linear(2, 3)), x)
 end)
 
+t.test("what a MaskedLinear works out of its mask outlives a tidy", function()
+  local layer = nn.MaskedLinear(80, 80)
+  layer:set_mask(orrery.ones(80, 80):tril())
+  layer:load_state_dict(layer:state_dict())  -- the mask is another one now
+  local x = orrery.randn(2, 80)
+  local first = orrery.tidy(function() return layer(x):clone() end)
+  t.equal(layer(x), first)
+end)
+
 t.test("MaskedLinear does not see what the mask hides", function()
   local layer = nn.MaskedLinear(2, 2, { bias = false })
   layer:set_mask(orrery.tensor { { 0, 1 }, { 1, 0 } })

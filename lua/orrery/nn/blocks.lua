@@ -66,8 +66,8 @@ local function plan_of(layer)
       or plan.version ~= mask:version() then
     if program.recording() then return unplanned end
     plan = { mask = mask, version = mask:version() }
-    orrery.no_grad(function()
-      plan.in_degree, plan.out_degree = degrees_of(mask)
+    orrery.no_grad(function()  -- the plan outlives the step that needs it
+      plan.in_degree, plan.out_degree = orrery.keep(degrees_of(mask))
     end)
     plans[layer] = plan
   end
