@@ -51,9 +51,9 @@ local run = orrery.experiment {
       .. "model to compare with; 0: none", min = 0, max = 1 },
     data = { "embedded", "embedded digits, or a folder with the MNIST files" },
     folder = { "", "of task=pictures" },
-    side = { 64, "pixels that pictures are brought to", min = 8 },
+    side = { 32, "pixels that pictures are brought to", min = 8 },
     patch = { 8, "pixels of a patch's side", min = 2 },
-    top = { 0.05, "part of a picture's patches that count: the strangest",
+    top = { 0.1, "part of a picture's patches that count: the strangest",
       min = 0, max = 1 },
     compile = { true, "record the step and replay it: the same numbers" },
   },
@@ -64,10 +64,10 @@ local run = orrery.experiment {
 
 -- ---- what is normal, and what is not
 
--- x: levels 0 to 255 of [N, 196]; 14 x 14 means of 2 x 2 pixels.
+-- Whole levels as greys [N, 196]: means of 2 x 2 pixels.
 local function small(set)
   local x = set.images:float():unsqueeze(2)
-  return orrery.avg_pool2d(x, 2):round():flatten(2)
+  return orrery.avg_pool2d(x, 2):round():flatten(2) / 255
 end
 
 local function of_digits(k)
@@ -82,7 +82,7 @@ local function of_digits(k)
   local x = small(digits.test)
   return { train = small(digits.train):index_select(1, at), test = x,
     labels = own(digits.test):logical_not():double(), patches = 1,
-    pictures = x:reshape(-1, 1, 14, 14) / 255 }
+    pictures = x:reshape(-1, 1, 14, 14) }
 end
 
 local function read_folder(path, side)
@@ -91,17 +91,22 @@ local function read_folder(path, side)
     local x = orrery.io.read_image(path .. "/" .. name)
     if x then
       x = x:float():mean(1):reshape(1, 1, x:size(2), x:size(3))
-      list[#list + 1] = orrery.adaptive_avg_pool2d(x, { side, side }):round()
+      list[#list + 1] = orrery.adaptive_avg_pool2d(x, { side, side })
     end
   end
-  return #list > 0 and orrery.cat(list, 1) or nil
+  return #list > 0 and orrery.cat(list, 1) / 255 or nil
 end
 
--- Patches half of which overlap, [N * P, patch^2], and P.
+-- Patches of pictures of one brightness and contrast (else that alone would
+-- be what is judged), each half over the next, [N * P, patch^2]; and P.
 local function cut(k, x)
-  local p = orrery.nn.functional.unfold(x, k.patch,
-    { stride = math.max(1, k.patch // 2) })
-  return p:transpose(1, 2):reshape(-1, k.patch ^ 2 // 1 | 0), p:size(3)
+  local flat = x:flatten(2)
+  flat = flat - flat:mean(2):unsqueeze(2)
+  flat = flat / (flat:std(2):unsqueeze(2) + 1e-3) / 8 + 0.5
+  x = (flat:clamp { min = 0, max = 1 } * 255):round():reshape(-1, 1, k.side,
+    k.side) / 255
+  local p = orrery.unfold(x, k.patch, { stride = math.max(1, k.patch // 2) })
+  return p:transpose(2, 3):reshape(-1, k.patch * k.patch), p:size(3)
 end
 
 -- Good pictures to train on, good ones held out, others by folder.
@@ -133,18 +138,20 @@ local function of_folder(k)
   local x, patches = cut(k, all)
   return { train = (cut(k, train)), test = x, patches = patches,
     labels = orrery.range(1, all:size(1)):gt(good:size(1)):double(),
-    pictures = all / 255, kinds = kinds, names = names }
+    pictures = all, kinds = kinds, names = names }
 end
 
 -- ---- the models
 
--- Levels 0 to 255 with uniform noise, as logits: numbers anywhere.
+-- Greys with uniform noise, as logits: numbers anywhere. And log |dz/dx|.
+local to_line = flow.Logit()
 local function logits(x, generator)
-  local u = orrery.rand({ x:shape() }, { generator = generator })
-  return ((x + u) / 256 * (1 - 2e-6) + 1e-6):logit()
+  return to_line(flow.dequantise(x, { generator = generator }))
 end
 
--- Each: loss(x, generator) to train, scores: functions of levels and noise.
+-- Each: the model; its loss of greys, given noise; its log-likelihoods. The
+-- MAF's are of logits, and under `greys` of the greys themselves, which adds
+-- what the noise makes of the darkest level.
 local build = {}
 
 function build.maf(k, features, nine)
@@ -153,9 +160,12 @@ function build.maf(k, features, nine)
     bijector = flow.maf(features, { layers = k.layers,
       hidden = { hidden }, last_scale = 0.01 }) }
   return model, function(x, generator)
-    return -model:log_prob(logits(x, generator)):mean()
+    return -model:log_prob((logits(x, generator))):mean()
   end, { nll = function(x, generator)
-    return model:log_prob(logits(x, generator))
+    return model:log_prob((logits(x, generator)))
+  end, greys = function(x, generator)
+    local z, logdet = logits(x, generator)
+    return model:log_prob(z) + logdet
   end }
 end
 
@@ -163,12 +173,12 @@ function build.vae(k, features)
   local model = vae.mlp { features = features, latent = k.latent,
     hidden = k.hidden > 0 and k.hidden or 200 }
   return model, function(x, generator)
-    return (model:loss(x / 255, { generator = generator }))
+    return (model:loss(x, { generator = generator }))
   end, { nll = function(x, generator)
-    local rec, kl = model:terms(x / 255, generator)
+    local rec, kl = model:terms(x, generator)
     return -rec - kl:sum(2)
   end, rec = function(x, generator)
-    return -(model:terms(x / 255, generator))
+    return -(model:terms(x, generator))
   end }
 end
 
@@ -199,8 +209,8 @@ local function train(k, log, case)
     for _, p in ipairs(other:parameters()) do all[#all + 1] = p end
     local own = loss
     loss = function(x, generator)
-      return own(x, generator) + more(anomaly.perturbed(x / 256, k.background,
-        generator):mul(256):floor(), generator)
+      return own(x, generator) + more(anomaly.perturbed(x, k.background,
+        generator), generator)
     end
     behind = its.nll
   end
@@ -231,9 +241,9 @@ local function gaussian(case)
     some = some:index_select(1, orrery.randperm(some:size(1),
       { generator = orrery.Generator(1) }):narrow(1, 1, 20000))
   end
-  local law = anomaly.gaussian(logits(some, orrery.Generator(2)))
+  local law = anomaly.gaussian((logits(some, orrery.Generator(2))))
   return function(x, generator)
-    return law:log_prob(logits(x, generator):double())
+    return law:log_prob((logits(x, generator)):double())
   end
 end
 
@@ -248,7 +258,7 @@ local function chart_roc(log, list, labels)
     xlabel = "false alarms", ylabel = "anomalies found" })
 end
 
--- Half of the normal training examples serve typicality as what is usual.
+-- What is usual of training examples, for typicality.
 local function usual(k, case, law)
   local n = case.patches * 500
   return scored(k, case, law, case.train:narrow(1, 1,
@@ -257,8 +267,8 @@ end
 
 local function by_kind(log, case, s)
   if not case.kinds then return end
-  local rows, at, first = {}, case.kinds[1]:size(1), nil
-  first = s:narrow(1, 1, at)
+  local rows, at = {}, case.kinds[1]:size(1)
+  local first = s:narrow(1, 1, at)
   for i = 2, #case.kinds do
     local n = case.kinds[i]:size(1)
     local both = orrery.cat({ first, s:narrow(1, at + 1, n) }, 1)
@@ -295,6 +305,7 @@ function run.trial(k, log)
     gauss_auprc = beside.auprc.value, found = judged.at_rate.recall,
     f1 = judged.f1.value, train = case.train:size(1) // case.patches,
     rec = scores.rec and value(scored(k, case, scores.rec)) or nil,
+    greys = scores.greys and value(scored(k, case, scores.greys)) or nil,
     typical = value(anomaly.typicality(s, usual(k, case, scores.nll))),
     ratio = behind and value(anomaly.ratio(s, scored(k, case, behind)))
       or nil }
@@ -305,13 +316,14 @@ function run.report(trials, page)
   page:text("AUROC and AUPRC of -log p (-ELBO for the VAE), prevalence: the "
     .. "AUPRC of a random score; Gaussian: the closed form's; found: "
     .. "anomalies above the cut that lets 5 % of normal pictures through; "
-    .. "other scores' AUROC: rec of the VAE's reconstruction alone, typical of "
-    .. "|NLL - its usual value|, ratio against a model of perturbed examples.")
+    .. "other scores' AUROC: typical of |NLL - its usual value|, greys of the "
+    .. "MAF's density of greys, not of their logits, rec of the VAE's "
+    .. "reconstruction alone, ratio against a model of perturbed examples.")
   local columns = { "task", "model", { "auroc", "AUROC" },
     { "gauss", "Gaussian" }, { "auprc", "AUPRC" }, "prevalence",
     { "gauss_auprc", "Gaussian AUPRC" }, "found", "typical" }
   local rows = trials:by_setting()
-  for _, name in ipairs { "rec", "ratio" } do
+  for _, name in ipairs { "greys", "rec", "ratio" } do
     if rows[name] then columns[#columns + 1] = name end
   end
   page:table(trials, columns)

@@ -188,6 +188,51 @@ t.test("wrong arguments are said to be so", function()
     .. "{ fpr = 0.05 }", metrics.threshold, s, y, "f2")
 end)
 
+-- ---- pictures of a folder
+
+-- Stripes that are normal, and discs of noise on them that are not, in folders
+-- as MVTec lays them out.
+local function draw_folders(root)
+  local g = orrery.Generator(8)
+  local along = orrery.range(1, 32):float()
+  local function picture(path, strange)
+    local x = ((along / 2 + 6 * orrery.rand({ 1 }, { generator = g })):sin()
+      * 0.3 + 0.5):expand { 32, 32 }:contiguous()
+    x = x + 0.03 * orrery.randn({ 32, 32 }, { generator = g })
+    if strange then
+      local square = (along - 16) ^ 2
+      x = orrery.where((square:unsqueeze(2) + square):lt(64),
+        orrery.rand({ 32, 32 }, { generator = g }), x)
+    end
+    assert(orrery.io.write_png(path, (x:clamp { min = 0, max = 1 } * 255)
+      :round():to("uint8"):reshape(1, 32, 32)))
+  end
+  for folder, n in pairs { ["train/good"] = 12, ["test/good"] = 4,
+    ["test/disc"] = 6 } do
+    assert(orrery.fs.mkdir(root .. "/" .. folder))
+    for i = 1, n do
+      picture(("%s/%s/%d.png"):format(root, folder, i), folder:find "disc")
+    end
+  end
+end
+
+local missing = orrery.runs.missing()
+local script = missing and function(name) t.skip(name, missing) end
+  or t.needing "png"
+script("the script tells discs from stripes in a folder of pictures",
+  function()
+    local folder = files.folder()
+    draw_folders(folder .. "/set")
+    local pipe = io.popen(("'%s' '%s/scripts/anomaly.lua' --quick steps=200 "
+      .. "task=pictures model=vae folder='%s/set' side=32 patch=8 out='%s/runs'"
+      .. " 2>&1"):format(files.interpreter(), os.getenv "ORRERY_SOURCE_DIR"
+      or ".", folder, folder))
+    local said = pipe:read "a"
+    t.ok(pipe:close(), said)
+    t.ok(said:find "gauss 1%f[^%d.]", said)
+    files.drop(folder)
+  end)
+
 -- ---- beside scikit-learn
 
 local sklearn = python.having "sklearn.metrics"

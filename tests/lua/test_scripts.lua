@@ -11,6 +11,8 @@ local interpreter = files.interpreter()
 -- also killed and run again. A checkpoint is written after an epoch or so many
 -- steps: there is more to do after the first.
 local scripts = {
+  { "anomaly", "task=0 background=0.2 steps=60", { "Gaussian", "prevalence",
+    "typical", "ratio" } },
   { "categorical_vae", "estimator=score steps=60", { "-ELBO", "used" } },
   { "iwae", "k=2 steps=60", { "-L1", "-log p" } },
   { "beta_sweep", "data=shapes objective=factor beta=4 epochs=3 images=300",
@@ -38,7 +40,7 @@ local scripts = {
     "paired" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { lambda_cycle = true,
+local killed = { anomaly = true, lambda_cycle = true,
   wgan = true, density2d = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
