@@ -114,22 +114,33 @@ static float mean_shade(const float *v, int channels, int64_t plane) {
   return (float)(sum / (double)plane);
 }
 
-// Turns the hue, keeping the largest and the smallest of the three channels.
-static void turn(float *r, float *g, float *b, float hue) {
-  const float high = fmaxf(*r, fmaxf(*g, *b)), low = fminf(*r, fminf(*g, *b));
-  const float range = high - low;
-  if (range <= 0) return;
-  float h = high == *r ? (*g - *b) / range
-      : high == *g     ? 2 + (*b - *r) / range
-                       : 4 + (*r - *g) / range;
-  h += 6 * hue;
-  h -= 6 * floorf(h / 6);
-  float *const channel[3] = {r, g, b};
-  for (int c = 0; c < 3; c++) {
-    // A trapezium of the hue: 1 within a sixth of the channel's own.
-    float d = fabsf(h - 2 * (float)c);
-    if (d > 3) d = 6 - d;
-    *channel[c] = low + range * clip(2 - d);
+// A channel's share of the range between the smallest and the largest, for a
+// hue of `d` sixths of the circle from its own: 1 within a sixth, 0 from two.
+static inline float trapezium(float d) {
+  d = d < 0 ? -d : d;
+  d = d > 3 ? 6 - d : d;
+  return clip(2 - d);
+}
+
+// Turns hues, keeping the largest and the smallest of the three channels.
+// Choices, not branches: the compiler does several pixels at once.
+static void turn(float *restrict r, float *restrict g, float *restrict b,
+                 int64_t n, float hue) {
+  for (int64_t i = 0; i < n; i++) {
+    const float x = r[i], y = g[i], z = b[i];
+    const float yz = y > z ? y : z, least = y < z ? y : z;
+    const float high = x > yz ? x : yz, low = x < least ? x : least;
+    const float range = high - low;
+    const float by = 1 / (range > 0 ? range : 1);
+    float h = high == x ? (y - z) * by
+        : high == y     ? 2 + (z - x) * by
+                        : 4 + (x - y) * by;
+    h += 6 * hue;  // from -4 to 8
+    h = h < 0 ? h + 6 : h;
+    h = h >= 6 ? h - 6 : h;
+    r[i] = low + range * trapezium(h);
+    g[i] = low + range * trapezium(h - 2);
+    b[i] = low + range * trapezium(h - 4);
   }
 }
 
@@ -150,8 +161,7 @@ static void colour(float *v, int channels, int64_t plane,
         v[i + c * plane] = blend(v[i + c * plane], shade, by->saturation);
     }
   if (channels == 3 && by->hue != 0)
-    for (int64_t i = 0; i < plane; i++)
-      turn(v + i, v + i + plane, v + i + 2 * plane, by->hue);
+    turn(v, v + plane, v + 2 * plane, plane, by->hue);
   for (int64_t i = 0; i < n; i++) v[i] = v[i] * 255;
 }
 
