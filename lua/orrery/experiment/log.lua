@@ -135,8 +135,10 @@ function Log:note(text) self.shown:note(text) end
 --- How far the trial is; numbers that break their rule are named behind it.
 ---@param fraction number  0 to 1
 ---@param text? string
-function Log:progress(fraction, text)
+---@param more? string  stands behind these: what a narrow terminal may cut
+function Log:progress(fraction, text, more)
   text = self.record.recorder.watch:marked(text)
+  if more then text = (text and text .. "  " or "") .. more end
   self.shown:update(fraction, text)
   self.record.recorder:beat(fraction, text)
 end

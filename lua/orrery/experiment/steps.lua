@@ -72,8 +72,8 @@ return function(log, o)
     at.step, at.counted = step, at.counted + 1
     add(at.sums, numbers)
     if step % 20 == 0 or step == steps then
-      log:progress(step / steps, ("%s  %s%s"):format(place(o, step, per),
-        shown(means_of(at)), seen and "  " .. seen or ""))
+      log:progress(step / steps, place(o, step, per)
+        .. (seen and "  " .. seen or ""), shown(means_of(at)))
     end
     local due = log:due()
     if marked then
