@@ -93,8 +93,9 @@ t.test("directions of attributes are found where they are", function()
   t.equal(survey.x:shape_str(), "[600, 1, 9, 9]")
   t.near(survey.values, style.read_attributes(survey.x))
   local found = style.directions(survey)
-  t.near(found.plain[4], { 1, 0, 0, 0, 0, 0 }, 0.15)    -- light: where the spot is
-  t.near(found.plain[2], { 0, 1, 0, 0, 0, 0 }, 0.25)    -- ink: how bright it is
+  -- Light: where the spot is; ink: how bright.
+  t.near(found.plain[4], { 1, 0, 0, 0, 0, 0 }, 0.15)
+  t.near(found.plain[2], { 0, 1, 0, 0, 0, 0 }, 0.25)
   t.ok(found.accuracy[4] > 0.95)
   t.near((found.alone[4] * found.plain[2]):sum(), 0, 1e-5)
   local edit = style.edit(G, survey, found.plain[4], 4)
