@@ -8,8 +8,9 @@ local folder = debug.getinfo(1, "S").source:match "^@(.*)%.lua$"
 
 -- In the order in which one meets them.
 local order = { "tensors", "indexing", "gradients", "models", "training",
-  "datasets", "games", "flows", "measuring", "speed", "randomness",
-  "pictures", "files", "experiments", "replays", "prompt", "errors", "pytorch", "lua" }
+  "datasets", "games", "styles", "flows", "measuring", "speed", "randomness",
+  "pictures", "files", "experiments", "replays", "prompt", "errors",
+  "pytorch", "lua" }
 
 local about = {
   tensors = "arrays of numbers: making them, types, arithmetic",
@@ -19,6 +20,7 @@ local about = {
   training = "a loop by hand, train.loop, checkpoints, resume",
   datasets = "what comes with Orrery; folders, pairs, zip files of pictures",
   games = "GANs: one engine and its parts, remedies against collapse",
+  styles = "StyleGAN: styles, mixing, noise, edits along directions",
   flows = "densities by invertible maps: MAF, IAF, fast sampling",
   measuring = "how far generated images are from real ones: FID and its like",
   speed = "recorded steps, threads, measuring",
