@@ -35,8 +35,12 @@ local usual = {
   maf = { steps = 6000, lr = 3e-3, activation = "relu", last = 1.0 },
   made_mog = { steps = 5000, lr = 5e-3, activation = "tanh", last = 0.01 },
   spline = { steps = 5000, lr = 3e-3, activation = "relu", last = 1.0 },
+  coupling = { steps = 5000, lr = 3e-3 },
+  continuous = { steps = 2000, lr = 1e-2 },
 }
 local names = { "made", "made_reverse", "maf", "made_mog", "spline" }
+local more_names = { "made", "made_reverse", "maf", "made_mog", "spline",
+  "coupling", "continuous" }
 
 local all = {}
 for name in pairs(laws) do all[#all + 1] = name end
@@ -46,12 +50,12 @@ local run = orrery.experiment {
   name = "density2d",
   knobs = {
     data = { all, "law to learn", one_of = all },
-    model = { names, "what learns it", one_of = names },
+    model = { names, "what learns it", one_of = more_names },
     steps = { 0, "updates; 0: as the model needs", min = 0 },
     lr = { 0.0, "of Adam, cosine to 0; 0: as the model needs", min = 0 },
     batch = { 256, "fresh points a step", min = 1 },
     hidden = { 64, "units in each of two hidden layers", min = 1 },
-    layers = { 0, "of maf (0: 5) and spline (0: 2)", min = 0 },
+    layers = { 0, "of maf (0: 5), spline (0: 2), coupling (0: 8)", min = 0 },
     components = { 10, "of each mixture", min = 1 },
     spread = { 0.0, "of the means of the components at first", min = 0 },
     bins = { 24, "of each spline", min = 1 },
@@ -102,6 +106,24 @@ function build.spline(k, o, law)
       generator = o.random }) } }
 end
 
+-- Glow's steps for the plane: activation norm, a linear map, a coupling.
+function build.coupling(k, o)
+  local list = {}
+  for i = 1, k.layers > 0 and k.layers or 8 do
+    list[3 * i - 2] = flow.ActNorm(2)
+    list[3 * i - 1] = flow.Linear(2, { generator = o.random })
+    list[3 * i] = flow.Coupling(2, { hidden = { k.hidden, k.hidden },
+      soft = true, clamp = 2, last_scale = 0, swap = i % 2 == 0 })
+  end
+  return flow.Model { shape = { 2 }, bijector = flow.Chain(list) }
+end
+
+function build.continuous(k, o, law)
+  return flow.Model { shape = { 2 }, bijector = flow.Chain { standard(law),
+    flow.Continuous(2, { hidden = { k.hidden, k.hidden }, steps = 8,
+      generator = o.random }) } }
+end
+
 -- Mean and standard error of values [N].
 local function mean_of(x)
   return x:mean():item(), x:std():item() / math.sqrt(x:numel())
@@ -148,6 +170,10 @@ function run.trial(k, log)
     opt:minimize(loss, { max_norm = 10 })
     return loss
   end
+  -- Activation norms set themselves, which is not to be recorded.
+  orrery.no_grad(function()
+    model:log_prob((law:sample(1000, { generator = orrery.Generator(1) })))
+  end)
   if k.compile then step = orrery.compile(step) end
   log:steps { steps = steps, every = math.max(1, steps // k.frames),
     objects = { model = model, opt = opt, film = film },

@@ -38,9 +38,10 @@ local scripts = {
   { "superres", "method=gan steps=40 marks=4", { "PSNR", "SSIM" } },
   { "density2d", "data=pinwheel model=spline steps=60 bins=4", { "NLL",
     "paired" } },
+  { "glow", "steps=60 marks=6", { "nats", "Gaussian, nats" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
-local killed = { anomaly = true, lambda_cycle = true,
+local killed = { anomaly = true, lambda_cycle = true, glow = true,
   wgan = true, density2d = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,

@@ -17,7 +17,8 @@ end
 
 --- z = x exp(s) + t for each feature, or channel; the first batch it sees in
 --- training sets s and t so that z has mean 0 and variance 1 (Kingma &
---- Dhariwal 2018, section 3.1).
+--- Dhariwal 2018, section 3.1). A step to be recorded by orrery.compile must
+--- not be the one that sets them: call the model once before.
 ---@class orrery.flow.ActNorm: orrery.flow.Bijector
 ---@field log_scale orrery.Tensor  [C]
 ---@field shift orrery.Tensor  [C]
@@ -35,6 +36,7 @@ function ActNorm:init(features, opts)
   self.log_scale = orrery.zeros({ features }, like)
   self.shift = orrery.zeros({ features }, like)
   self:register_buffer("ready", orrery.full({}, o.ready and 1 or 0))
+  self.known = o.ready  -- that `ready` is 1, without reading it
 end
 
 local function set_from(self, x)
@@ -52,9 +54,9 @@ end
 ---@return orrery.Tensor logdet  [B], nats
 function ActNorm:forward(x)
   self:want_channels("x", x, self.features)
-  if self.training and x:numel() > self.features
-      and self.ready:item() == 0 then
-    set_from(self, x)
+  if self.training and not self.known and x:numel() > self.features then
+    if self.ready:item() == 0 then set_from(self, x) end
+    self.known = true
   end
   return x * over(self.log_scale:exp(), x) + over(self.shift, x),
     (self.log_scale:sum() * places(x)):expand { x:size(1) }
