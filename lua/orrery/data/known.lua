@@ -7,8 +7,9 @@
 ---     ring:entropy()                        -- nats
 ---     for batch in ring:batches(128) do ... end
 ---
---- All but `stacked_digits`, `embedded` and `striped` live in the plane; the
---- last is no law but two domains of pictures whose true pairs are known.
+--- All but `stacked_digits` and `embedded` live in the plane. Beside the laws
+--- stand drawn pictures: `striped`, `fruit` and `landscape`, two domains each
+--- whose true pairs are known; `textures` with faults; `faces` with attributes.
 local known = {}
 
 for _, list in ipairs { require("orrery.data.known.gaussians").kinds,
@@ -20,6 +21,9 @@ end
 known.parabola = require "orrery.data.known.parabola"
 known.embedded = require "orrery.data.known.embedded"
 known.stacked_digits = require "orrery.data.known.stacked"
-known.striped = require "orrery.data.known.striped"
+for _, name in ipairs { "striped", "fruit", "landscape", "textures",
+  "faces" } do
+  known[name] = require("orrery.data.known." .. name)
+end
 
 return known

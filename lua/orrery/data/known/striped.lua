@@ -3,8 +3,8 @@
 --- every other pair of its rows at a quarter of the brightness (as a horse and
 --- a zebra, but the true partner of each picture is known, and its object).
 local orrery = require "orrery"
-local Pictures = require "orrery.data.pictures"
 local blame = require "orrery.blame"
+local domains = require "orrery.data.known.domains"
 local options = require "orrery.options"
 
 -- Inside of each shape for offsets u, v in units of its half width.
@@ -15,8 +15,7 @@ local inside = {
 }
 
 -- Saturated hues, [n, 3] of 0 to 1. Three channels of one formula.
-local function bright(n, generator)
-  local g = { generator = generator }
+local function bright(n, g)
   local hue = orrery.rand(n, 1, g) * 6
   local saturation = orrery.rand(n, 1, g) * 0.3 + 0.7
   local value = orrery.rand(n, 1, g) * 0.2 + 0.8
@@ -25,8 +24,7 @@ local function bright(n, generator)
 end
 
 -- Masks of n shapes, [n, 1, size, size] of 0 and 1. The largest fits.
-local function masks(n, size, generator)
-  local g = { generator = generator }
+local function masks(n, size, g)
   local function uniform(low, high)
     return orrery.rand(n, 1, 1, g) * (high - low) + low
   end
@@ -52,39 +50,18 @@ end
 
 -- n scenes: plain, striped (uint8 [n, 3, size, size]) and masks. Colours are
 -- multiples of 4, so that a quarter of them is a byte: the map is exact.
-local function scenes(n, o, generator)
-  local size, g = o.size, { generator = generator }
-  return orrery.no_grad(function()
-    local mask = masks(n, size, generator)
-    local colour = (bright(n, generator) * 63):round():reshape(n, 3, 1, 1) * 4
-    local grey = orrery.rand(n, 1, 1, 1, g) * 0.4 + 0.25
-    local back = (grey + orrery.randn(n, 3, size, size, g) * 0.03) * 255
-    local plain = (back:round():clamp(0, 255) * (-mask + 1) + colour * mask)
-    local dark = mask * dark_rows(size, o.period)
-    local striped = plain * (dark * -0.75 + 1)
-    return plain:byte(), striped:byte(), mask
-  end)
+local function scenes(n, o, g)
+  local size = o.size
+  local mask = masks(n, size, g)
+  local colour = (bright(n, g) * 63):round():reshape(n, 3, 1, 1) * 4
+  local grey = domains.uniform(n, 0.25, 0.65, g)
+  local back = (grey + orrery.randn(n, 3, size, size, g) * 0.03) * 255
+  local plain = domains.mix(back:round():clamp(0, 255), colour, mask)
+  local dark = mask * dark_rows(size, o.period)
+  return plain:byte(), (plain * (dark * -0.75 + 1)):byte(), mask
 end
 
--- In pieces, so that what is worked with stays small; as two or three views.
-local function many(n, o, generator)
-  local pieces = { {}, {}, {} }
-  for first = 1, n, 250 do
-    local got = { orrery.tidy(scenes, math.min(250, n - first + 1), o,
-      generator) }
-    for i, x in ipairs(got) do table.insert(pieces[i], x) end
-  end
-  for i = 1, 3 do pieces[i] = orrery.cat(pieces[i], 1) end
-  return Pictures.new(pieces)
-end
-
----@class orrery.data.Striped
----@field train { A: orrery.data.Pictures, B: orrery.data.Pictures,
----   pairs: orrery.data.Pictures }  A plain, B striped, of different scenes;
----   pairs: those of A with their partners
----@field test { A: orrery.data.Pictures, B: orrery.data.Pictures,
----   pairs: orrery.data.Pictures }  held out; pairs give a, b, mask
----@field size integer
+---@class orrery.data.Striped: orrery.data.KnownDomains
 ---@field period integer  rows, half of them dark
 local Striped = {}
 Striped.__index = Striped
@@ -131,19 +108,10 @@ end
 ---   pairs; 1; size / 4 rows
 ---@return orrery.data.Striped
 return function(opts)
-  local who = "striped"
-  local o = options.take(who, opts, { size = 16, images = 2000, held = 400,
-    seed = 1 }, { "period" })
-  options.count(who, "size", o.size, 8)
-  options.count(who, "images", o.images)
-  options.count(who, "held", o.held)
-  options.count(who, "seed", o.seed, 0)
-  o.period = options.count(who, "period", o.period or o.size // 4, 2)
-  local generator = orrery.Generator(o.seed)
-  local first, second = many(o.images, o, generator),
-    many(o.images, o, generator)
-  local held = many(o.held, o, generator)
-  return setmetatable({ size = o.size, period = o.period,
-    train = { A = first:view(1), B = second:view(2), pairs = first },
-    test = { A = held:view(1), B = held:view(2), pairs = held } }, Striped)
+  local o = domains.options("striped", opts, { size = 16, images = 2000,
+    held = 400 }, { "period" })
+  o.period = options.count("striped", "period", o.period or o.size // 4, 2)
+  local set = domains.unpaired(scenes, o)
+  set.period = o.period
+  return setmetatable(set, Striped)
 end

@@ -1,0 +1,158 @@
+--- Drawn pictures of which all is known: partners differ where they should,
+--- masks cover what they say, attributes move what they name.
+local orrery, t = require "orrery", require "orrery.testing"
+local known = orrery.data.known
+
+local small = { images = 20, held = 40 }
+
+local function options(own)
+  local o = { images = 20, held = 40 }
+  for key, value in pairs(own) do o[key] = value end
+  return o
+end
+
+local sets = {
+  fruit = function(o) return known.fruit(o) end,
+  winter = function(o) return known.landscape(o) end,
+  night = function(o)
+    o.change = "night"
+    return known.landscape(o)
+  end,
+  brush = function(o)
+    o.change = "brush"
+    return known.landscape(o)
+  end,
+}
+
+for _, name in ipairs { "fruit", "winter", "night", "brush" } do
+  t.test(name .. ": as many as asked for, of a seed, in two domains",
+    function()
+      local set = sets[name](options {})
+      local a, b, mask = set.test.pairs:everything()
+      t.equal({ a:shape_str(), b:shape_str(), mask:shape_str() },
+        { "[40, 3, 32, 32]", "[40, 3, 32, 32]", "[40, 1, 32, 32]" })
+      t.equal({ #set.train.A, #set.train.B, #set.train.pairs },
+        { 20, 20, 20 })
+      t.equal(sets[name](options {}).test.B:everything(), b)
+      t.ok(sets[name](options { seed = 2 }).test.B:everything() ~= b)
+      local share = mask:flatten(2):mean(2)
+      t.ok(share:amin():item() > 0.005 and share:amax():item() < 0.6)
+      local seen = set.train.A:everything()
+      t.ok((seen:unsqueeze(2) - a:unsqueeze(1)):abs():flatten(3):mean(3)
+        :amin():item() > 0.01, "a held-out picture is trained on")
+    end)
+end
+
+t.test("fruit: partners differ in the fruit alone", function()
+  local a, b, mask = known.fruit(options { size = 48 }).test.pairs:everything()
+  -- A pixel at the rim of the mask is drawn on by less than half.
+  local off = (-mask + 1)
+  local rim = orrery.nn.functional.max_pool2d(mask, 3, { stride = 1,
+    padding = 1 })
+  t.near(((a - b) * (-rim + 1)):abs():amax(), 0)
+  t.ok((((a - b) * off):abs():sum() / ((a - b):abs():sum())):item() < 0.05)
+  -- Apples are red, oranges as green as they are not blue.
+  local function mean(x, c)
+    return ((x:select(2, c) * mask:select(2, 1)):sum() / mask:sum()):item()
+  end
+  t.ok(mean(a, 1) - mean(a, 2) > 0.8)
+  t.ok(mean(b, 2) - mean(b, 3) > 0.3)
+end)
+
+t.test("landscape: night is the day in other light, but for the moon",
+  function()
+    local set = known.landscape(options { change = "night" })
+    local a, b = set.test.pairs:everything()
+    local light = orrery.tensor({ 0.2, 0.24, 0.42 }):reshape(1, 3, 1, 1)
+    local off = ((b + 1) / 2 - (a + 1) / 2 * light):abs()
+    local moon = off:amax { axis = 2 }:gt(0.02):float()
+    t.ok(moon:narrow(2, 12, 21):sum():item() == 0, "all of it is up high")
+    t.ok(moon:flatten(2):sum(2):amax():item() < 25)
+  end)
+
+t.test("landscape: winter is white, a brush keeps the view when seen from afar",
+  function()
+    local a, b = known.landscape(options {}).test.pairs:everything()
+    local ground = b:narrow(3, 30, 3):mean():item()
+    t.ok(ground > 0.4, "snow")
+    t.ok(a:narrow(3, 30, 3):select(2, 3):mean():item() < 0)
+    a, b = known.landscape(options { change = "brush" }).test.pairs
+      :everything()
+    local function afar(x) return orrery.avg_pool2d(x:mean(2), 8) end
+    t.ok((afar(a) - afar(b)):abs():amax():item() < 0.08)
+    t.ok((a - b):abs():mean():item() > 0.05)
+    t.fails("landscape: change is \"spring\"; it is winter, night or brush",
+      known.landscape, { change = "spring" })
+  end)
+
+t.test("textures: masks mark what was changed, and only faulty ones have any",
+  function()
+    local set = known.textures { images = 30, held = 400 }
+    local x, kind, mask = set.test:everything()
+    t.equal({ x:shape_str(), kind:shape_str(), mask:shape_str() },
+      { "[400, 1, 32, 32]", "[400]", "[400, 1, 32, 32]" })
+    local area = mask:flatten(2):sum(2)
+    t.equal(area:gt(0), kind:gt(1))
+    t.ok(area:amax():item() < 0.2 * 32 * 32)
+    -- Half are normal, a sixth is of each fault: within 5 sd.
+    local counts = kind:bincount():tolist()
+    t.equal(#counts, 4)
+    t.near(counts[1], 200, 5 * 10)
+    for k = 2, 4 do t.near(counts[k], 400 / 6, 5 * math.sqrt(400 * 5 / 36)) end
+    t.equal(set.classes, { "normal", "scratch", "spot", "missing" })
+    -- Where a scratch is it is bright, where a spot is dark.
+    for k, low in pairs { [2] = 0.7, [3] = 0 } do
+      local some = kind:eq(k):float():reshape(-1, 1, 1, 1) * mask
+      local shade = ((x * some):sum() / some:sum()):item()
+      t.ok(shade >= low and shade <= low + 0.35, tostring(shade))
+    end
+    t.equal({ set.train:everything():shape() }, { 30, 1, 32, 32 })
+    t.ok(set.train:everything():amin():item() > 0.05)
+  end)
+
+t.test("faces: shares of hats and glasses are those planted", function()
+  local set = known.faces { images = 2000, held = 10 }
+  local _, a = set.train:everything()
+  t.equal(set.attributes, { "age", "smile", "pose", "skin", "glasses", "hat" })
+  local means = a:mean(1):tolist()
+  for k = 1, 4 do t.near(means[k], 0.5, 5 / math.sqrt(12 * 2000)) end
+  t.near(means[5], 0.25, 5 * math.sqrt(0.25 * 0.75 / 2000))
+  t.near(means[6], 0.1, 5 * math.sqrt(0.1 * 0.9 / 2000))
+  local _, bare = known.faces { images = 50, held = 1, hat = 0,
+    glasses = 1 }.train:everything()
+  t.near(bare:mean(1):narrow(1, 5, 2), { 1, 0 })
+end)
+
+t.test("faces: an attribute moves the part it names", function()
+  local set = known.faces { images = 1, held = 1 }
+  local function face(...)
+    return set.draw(orrery.tensor { { ... } }, orrery.Generator(3))
+  end
+  local plain = face(0.2, 0.5, 0.5, 0.5, 0, 0)
+  t.equal(face(0.2, 0.5, 0.5, 0.5, 0, 0), plain)
+  -- Rows in which it changes, of 32.
+  local function rows(other)
+    local changed = (other - plain):abs():amax { axis = 2 }
+      :amax { axis = 3 }:reshape(-1):tolist()
+    local first, last
+    for i, v in ipairs(changed) do
+      if v > 0.02 then first, last = first or i, i end
+    end
+    return first, last
+  end
+  local first, last = rows(face(0.2, 1, 0.5, 0.5, 0, 0))
+  t.ok(first >= 23 and last <= 27, "the mouth")
+  first, last = rows(face(0.2, 0.5, 0.5, 0.5, 1, 0))
+  t.ok(first >= 13 and last <= 20, "the eyes")
+  first, last = rows(face(0.2, 0.5, 0.5, 0.5, 0, 1))
+  t.ok(first <= 3 and last <= 10, "the hat")
+  t.fails("draw: attributes are [1, 2]; give [n, 6]", set.draw,
+    orrery.zeros(1, 2))
+end)
+
+t.test("wrong options are refused", function()
+  t.fails("fruit: size is 4; give a whole number of at least 8", known.fruit,
+    { size = 4 })
+  t.fails("faces: hat is 2; give a share, 0 to 1", known.faces, { hat = 2 })
+  t.ok(known.textures(small))
+end)
