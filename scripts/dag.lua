@@ -159,6 +159,7 @@ function run.trial(k, log)
   local d, game = load(k), build(k, log)
   local real = metrics.extractor():features(d.all)
   local result
+  local film = gan.pictures.ImageFilm()
   local function mark(step)
     local made = samples(game, k.samples_made)
     local fid = metrics.fid(real, metrics.extractor():features(made),
@@ -168,10 +169,11 @@ function run.trial(k, log)
     log:scalar("turned", step, result.turned)
     log:monitor(step, game:measure(d.few:narrow(1, 1, k.batch) * 2 - 1))
     log:image("samples", made:narrow(1, 1, 64), { step = step })
+    film:add(step, made:narrow(1, 1, 50))
     return ("FID %.4g"):format(fid)
   end
   log:steps { steps = k.steps, every = math.max(1, k.steps // k.marks),
-    objects = { game = game }, batches = batches_of(d.few, k, log),
+    objects = { game = game, film = film }, batches = batches_of(d.few, k, log),
     update = function(x)
       local n = game:step(x * 2 - 1)
       return { loss = n.generator, D = n.discriminator,
@@ -179,6 +181,7 @@ function run.trial(k, log)
     end, mark = mark, before = function() game:before() end }
   if not result then mark(k.steps) end
   log:image("samples", samples(game, 64))
+  log:image("film", film:figure { columns = 10 })
   return result
 end
 
@@ -193,7 +196,7 @@ function run.report(trials, page)
   page:plot(plot.bar { x = list.method, y = list.turned,
     title = "turned digits" })
   page:heading "Samples"
-  page:image_matrix { rows = "method", images = { "samples" } }
+  page:image_matrix { rows = "method", images = { "samples", "film" } }
 end
 
 return run(...)

@@ -111,6 +111,20 @@ function examples.lines(k, log)
     figure = lines_sampled(k, log)[5]["W1 of samples"], wanted = 1 }
 end
 
+-- The two laws, with what each distance says of them.
+local function moving_apart()
+  local frames = {}
+  for d = 0, 8 do
+    local p, q = dist.Normal(tensor(0), 1), dist.Normal(tensor(d), 1)
+    local x, js = orrery.linspace(-4, 12, 161, f64), dist.js(p, q):item()
+    frames[d + 1] = plot.line { xlabel = "x", ymin = 0, ymax = 0.42,
+      title = ("D = %d: KL %.3g, JS %.3f, W1 %d"):format(d, d * d / 2, js, d),
+      series = { { x = x, y = p:log_prob(x):exp(), name = "N(0,1)" },
+        { x = x, y = q:log_prob(x):exp(), name = "N(D,1)" } } }
+  end
+  return plot.animation(frames, { delay = 0.6, hold = 1 })
+end
+
 function examples.gaussians(_, log)
   local d = orrery.linspace(0.05, 10, 200, f64)
   local values, slopes = with_slopes(d, function(x)
@@ -121,6 +135,7 @@ function examples.gaussians(_, log)
   local names = { "KL", "JS", "TV", "W1" }
   log:image("gaussians", curves(d, values, names, { xlabel = "D",
     title = "N(0,1) and N(D,1)", ymax = 10 }))
+  log:image("moving apart", moving_apart())
   log:image("gaussians, slopes", curves(d, slopes, { "KL", "JS", "W1" },
     { xlabel = "D", log_y = true, title = "Slopes: that of JS vanishes" }))
   local rows = {}

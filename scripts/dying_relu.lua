@@ -88,6 +88,8 @@ local function look(k, log, t, step)
   local codes = t.game:noise(k.points, from)
   local m = t.players:measure(real, codes)
   log:monitor(step, m)
+  t.film:add(step, orrery.no_grad(t.game.generator, codes:narrow(1, 1,
+    math.min(500, k.points))))
   local letter, dead = t.hit == "discriminator" and "D" or "G", {}
   for name, share in pairs(m.dead_units) do
     local layer = name:match("^" .. letter .. "%.(%d+)$")
@@ -104,21 +106,23 @@ function run.trial(k, log)
   local law = data.known.ring {}
   local game, hit = build(k, log:generator "game")
   local t = { law = law, game = game, hit = hit,
-    players = orrery.train.players { generator = game.generator,
-      discriminator = game.discriminator, loss = game.loss,
-      centres = law.centers:float(), radius = law.radius } }
+    film = gan.pictures.Film(), players = orrery.train.players {
+      generator = game.generator, discriminator = game.discriminator,
+      loss = game.loss, centres = law.centers:float(), radius = law.radius } }
   local start = look(k, log, t, 0)
   local last
   log:steps { steps = k.steps, every = math.max(1, k.steps // 10),
-    objects = { game = game }, batches = law:batches(k.batch,
+    objects = { game = game, film = t.film }, batches = law:batches(k.batch,
       { generator = log:generator "data" }),
     update = function(x)
       local n = game:step(x)
       return { loss = n.generator, D = n.discriminator }
     end,
+    before = function() t.players:before() end,
     mark = function(step) last = look(k, log, t, step) end }
   last = last or look(k, log, t, k.steps)
   last.at_start = start.dead2
+  log:image("film", t.film:figure(law))
   last.modes = metrics.modes(game:sample(2500), law).modes
   return last
 end
@@ -142,6 +146,8 @@ function run.report(trials, page)
   end
   page:plot(plot.bar { series = series, title = "dead share, second layer",
     ymin = 0, ymax = 1 })
+  page:heading "Samples"
+  page:image_matrix { rows = "cause", images = { "film" } }
 end
 
 return run(...)

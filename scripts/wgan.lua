@@ -112,7 +112,7 @@ local function alone(k, log)
     local mark = at.step % every == 0 or at.step == steps
     if mark then
       local x, y = pair(2000, orrery.Generator(at.step))
-      log:scalar("estimate / |m|", at.step, critic:estimate(x, y) / gap)
+      log:scalar("estimate over |m|", at.step, critic:estimate(x, y) / gap)
       log:scalar("slope", at.step, critic:slope(x, y, orrery.Generator(1)))
     end
     if mark or log:due() then log:checkpoint(at) end
@@ -175,6 +175,7 @@ local function look(t, step, log, seen)
   if t.wgan then log:scalar("critic's estimate", step, estimate) end
   local m = t.players:measure(real, codes)
   log:monitor(step, m)
+  t.film:add(step, fake)
   return ("W1 %.3g  modes %g/%d"):format(w1, m.mode_coverage
     * t.law.centers:size(1), t.law.centers:size(1))
 end
@@ -184,9 +185,9 @@ local function learn(k, log)
   local game, wgan = game_of(k, log:generator "game")
   local steps, batch = either(k.steps, 4000), either(k.batch, 128)
   local t = { law = law, game = game, wgan = wgan,
-    players = orrery.train.players { generator = game.generator,
-      discriminator = game.discriminator, loss = game.loss,
-      centres = law.centers:float(), radius = law.radius } }
+    film = gan.pictures.Film(), players = orrery.train.players {
+      generator = game.generator, discriminator = game.discriminator,
+      loss = game.loss, centres = law.centers:float(), radius = law.radius } }
   local seen = { estimate = {}, w1 = {},
     state_dict = function(self)
       return { estimate = self.estimate, w1 = self.w1 }
@@ -195,7 +196,7 @@ local function learn(k, log)
       self.estimate, self.w1 = s.estimate, s.w1
     end }
   log:steps { steps = steps, every = math.max(1, steps // k.frames),
-    objects = { game = game, seen = seen },
+    objects = { game = game, seen = seen, film = t.film },
     batches = law:batches(batch * game.critic_steps,
       { generator = log:generator "data" }),
     update = function(x)
@@ -211,6 +212,7 @@ local function learn(k, log)
       title = "along the training", xlabel = "W1 of 500 samples",
       ylabel = "critic's estimate" })
   end
+  log:image("film", t.film:figure(law))
   log:image("D and its gradient", gan.pictures.field(game, law,
     { title = k.method, samples = (game:sample(200)) }))
   return { w1 = seen.w1[#seen.w1], modes = m.modes, quality = m.quality,
@@ -228,7 +230,8 @@ function run.report(trials, page)
   page:heading "Results"
   local critics, learners = {}, {}
   for _, t in ipairs(trials) do
-    if t.data:find "^apart" then critics[1] = true else learners[1] = true end
+    local list = t.data:find "^apart" and critics or learners
+    list[#list + 1] = t
   end
   local columns = { "data", "method" }
   if critics[1] then
@@ -245,6 +248,11 @@ function run.report(trials, page)
   end
   columns[#columns + 1] = { "bound", "weights at the bounds" }
   page:table(trials, columns)
+  if learners[1] then
+    page:heading "Samples"
+    page:image_matrix { trials = learners, rows = "method", images = { "film",
+      "D and its gradient", "critic and W1" } }
+  end
 end
 
 return run(...)

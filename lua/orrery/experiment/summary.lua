@@ -101,7 +101,7 @@ local function build(run, trials, folder)
       table.insert(page.parts, mark + 1, table.remove(page.parts))
     end
   end
-  if #trials > 1 and trials:any_done() and #trials:settings() > 0 then
+  if #trials > 1 and trials:any_done() and sweep_parts.any(trials) then
     page:heading "What the settings do"
     sweep_parts.parallel(page, trials)
     sweep_parts.by_knob(page, trials)

@@ -40,7 +40,7 @@ end
 ---@param values number[]|orrery.Tensor  [N], in order, N at least 3
 ---@return { mean: number, sd: number, lag1: number, turns: integer,
 ---  n: integer }  sd: of N - 1; lag1: the autocorrelation from one step to the
----  next, near 1 for a drift, 0 for noise, below 0 where it goes to and fro, nan
+---  next, near 1 for a drift, 0 for noise, below 0 where it swings, nan
 ---  where all are equal; turns: changes of sign of the slope, about 2/3 (N - 2)
 ---  for noise
 function curves.stability(values)

@@ -35,6 +35,13 @@ local function moving(trials)
   return names
 end
 
+--- Is there a setting, and a result that all runs have and that differs?
+---@param trials table  of orrery.runs.list
+---@return boolean
+function sweep_parts.any(trials)
+  return #trials:settings() > 0 and #moving(trials) > 0
+end
+
 --- A line per finished run through its settings and results.
 ---@param page orrery.report.Page
 ---@param trials table  of orrery.runs.list
