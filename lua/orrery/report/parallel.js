@@ -55,7 +55,7 @@ class Parallel {
     const width = this.left + right + gap * (spec.axes.length - 1);
     this.svg = svg('svg', { viewBox: `0 0 ${width} 340`, class: 'parallel',
       role: 'group', 'aria-label': 'runs as lines through their settings and '
-        + 'results', style: `min-width: ${width * 0.75}px; max-width: ${width * 1.15}px` });
+        + 'results', style: `min-width: ${width * 0.7}px; max-width: ${width * 1.15}px` });
     wide.append(this.svg);
     root.replaceChildren(wide, this.said);
     this.drawLines();
