@@ -18,7 +18,11 @@ local data = { Loader = Loader, Dataset = sets.Dataset,
   known = require "orrery.data.known",
   shapes = require "orrery.data.shapes" }
 
-for name, fn in pairs(require "orrery.data.folders") do data[name] = fn end
+for _, module in ipairs { "folders", "inspect" } do
+  for name, fn in pairs(require("orrery.data." .. module)) do
+    data[name] = fn
+  end
+end
 
 local digit_names = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
 local clothes = { "T-shirt", "trouser", "pullover", "dress", "coat", "sandal",

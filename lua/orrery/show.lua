@@ -29,6 +29,9 @@ end
 
 local function figure_of(value, given, fits)
   if Figure.is(value) then return value end
+  if type(value) == "table" and (value.get or value.train) then
+    return require "orrery.data.inspect".sheet(value, given)
+  end
   if options.is_tensor(value) then
     local fig = require "orrery.plot.pixels".figure("show", value, given)
     if not (fits and fig.tiles) or given and given.columns then return fig end
@@ -88,9 +91,9 @@ end
 --- iterm2, sixel, symbols, none) overrules what the terminal is taken for.
 ---@param value orrery.plot.Figure|orrery.Tensor|table  a figure; an image
 ---  [H, W] or [C, H, W] (C is 1 or 3), images [N, C, H, W] or [N, H, W], uint8
----  or floats from 0 to 1
+---  or floats from 0 to 1; or a set of pictures, as data.sheet takes it
 ---@param given? table  of images: columns, range = { 0, 1 } (what black and
----  white stand for), padding, background
+---  white stand for), padding, background; of a set: what data.sheet takes
 ---@param write? fun(text: string)  instead of io.write
 function show.show(value, given, write)
   sink(figure_of(value, given, sink == draw), write)

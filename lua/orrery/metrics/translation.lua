@@ -14,8 +14,8 @@ end
 
 --- Scores translations against true partners. `strict` is the measure to trust:
 --- the error inside the object is under half the distance between the input
---- and its partner. `loose` asks only to be nearer to the partner than the
---- input is: noise passes that, it stands here to show so.
+--- and its partner. `loose` asks only to be nearer to the partner than to the
+--- input: what is neither passes that, it stands here to show so.
 ---@param input orrery.Tensor  [N, C, H, W], what was translated
 ---@param output orrery.Tensor  the same shape, what came out
 ---@param partner orrery.Tensor  the same shape, what should have
@@ -46,10 +46,11 @@ function translation.translated(input, output, partner, mask)
   local x, y, truth = input:detach(), output:detach(), partner:detach()
   local on = mask or x:narrow(2, 1, 1):double() * 0 + 1
   local apart, off = difference(x, truth, on), difference(y, truth, on)
+  local moved = difference(y, x, on)
   local function share(holds) return holds:double():mean():item() end
   local off_object = mask and -mask + 1
   return {
-    strict = share(off:lt(apart * 0.5)), loose = share(off:lt(apart)),
+    strict = share(off:lt(apart * 0.5)), loose = share(off:lt(moved)),
     object_error = off:mean():item(), distance = apart:mean():item(),
     background = off_object and off_object:any():item() ~= 0
       and difference(x, y, off_object):mean():item() or nil,
