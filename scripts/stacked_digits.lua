@@ -11,16 +11,18 @@ both players the plain GAN does not collapse in the first place.
   orrery scripts/stacked_digits.lua
   orrery scripts/stacked_digits.lua pack=1,2 seed=1..3 steps=5000 threads=1
 
-Measured after 5,000 steps, mean +- standard deviation of so many seeds (two
-minutes each on one core that is free):
+Measured after 5,000 steps, three seeds, mean +- standard deviation (a minute
+and a half each on one core that is free):
 
-  pack   seeds   modes       KL
-  1      3       978 +- 7    0.46 +- 0.07
-  2      2       920 +- 25   0.75 +- 0.05
+  pack   modes       KL
+  1      978 +- 7    0.46 +- 0.07
+  2      936 +- 32   0.69 +- 0.11
 
-So packing shows no gain here: a D of pairs has half as many examples of a
-batch to learn from, and is behind the plain one at equal steps (after 1,000 of
-them, one seed: 863 modes and 1.07 against 894 and 0.89). The floor is 0.0192.
+So packing shows no gain here, in no seed: the packed D has half as many
+examples of a batch to learn from, and is behind the plain one at equal steps
+(one seed after 1,000: 863 modes and 1.07 against 894 and 0.89). Nor does it
+with D ten times slower, d_lr=1e-4, after 2,000 steps of one seed: 881 and 1.01
+against 909 and 0.77. The floor is 0.0192.
 ]]
 local orrery = require "orrery"
 local data, gan, metrics = orrery.data, orrery.gan, orrery.metrics

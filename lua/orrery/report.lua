@@ -68,6 +68,16 @@ function Page:text(text)
   return self
 end
 
+--- A link to a file that lies beside the page or in a folder there.
+---@param text string
+---@param path string  relative to the page's folder
+function Page:link(text, path)
+  local href = path:gsub("[^%w%-._~/=,+]", function(c)
+    return ("%%%02X"):format(c:byte())
+  end)
+  return add(self, "<p><a href='%s'>%s</a></p>", href, escape(text))
+end
+
 --- Opens a part of the page; page:finish() closes it.
 ---@param class string  "charts": curves side by side where there is room
 function Page:begin(class) return add(self, "<div class='%s'>", class) end

@@ -36,6 +36,8 @@ kept("every trial leaves its settings, its numbers and its result", function()
   t.equal(trials.square, { 4.0, 4.0, 9.0, 9.0 })
   t.equal(path, out .. "/squares/report.html")
   local first = trials[1].folder
+  local href = slurp(path):match "<a href='([^']*)'>All of this run"
+  t.ok(slurp(out .. "/squares/" .. href):find "</html>")
   local config = json.decode(slurp(first .. "/config.json"))
   t.equal(config.knobs, { x = 2.0, n = 2, seed = 1, quick = false })
   t.equal(config.seed, 1)

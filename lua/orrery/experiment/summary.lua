@@ -63,7 +63,8 @@ local function add_trial(page, t)
       page:table(kept.rows, kept.columns)
     end
     page:fold("settings", packing.pack(t.knobs, 2))
-    page:text("More: " .. t:path "report.html")
+    page:link("All of this run",
+      t.folder:match "([^/]+)/*$" .. "/report.html")
   end)
 end
 
