@@ -145,6 +145,16 @@ local function files(who, place, names, o, parts, order)
     o = o, parts = order or { 1 }, damaged = {} }, Files)
 end
 
+-- The options but one, and that one.
+local function without(opts, name)
+  if type(opts) ~= "table" then return opts end
+  local rest = {}
+  for key, value in pairs(opts) do
+    if key ~= name then rest[key] = value end
+  end
+  return rest, opts[name]
+end
+
 local function opened(who, path)
   options.text(who, "path", path)
   return Place.open(who, path)
@@ -194,14 +204,8 @@ end
 ---@return string? why  when there is nothing to read
 function folders.images(path, opts)
   local who = "images"
-  local given = {}
-  for name, value in pairs(type(opts) == "table" and opts or {}) do
-    given[name] = value
-  end
-  local with_classes = given.classes
-  given.classes = nil
-  local o = checked(who, opts == nil and {} or type(opts) == "table" and given
-    or opts)
+  local rest, with_classes = without(opts, "classes")
+  local o = checked(who, rest)
   local place, why = opened(who, path)
   if not place then return nil, why end
   local set, wrong = files(who, place, place.names, o, 1)
@@ -210,6 +214,9 @@ function folders.images(path, opts)
   end
   return set, wrong
 end
+
+-- What CycleGAN and pix2pix train with.
+local as_published = { crop = "random", flip = true, fit = "stretch" }
 
 -- What a test set is read with: the whole picture, nothing random.
 local function for_test(o)
@@ -249,8 +256,7 @@ end
 ---@return string? why
 function folders.cyclegan(path, opts)
   local who = "cyclegan"
-  local o = with_load_size(who, checked(who, opts, { crop = "random",
-    flip = true, fit = "stretch" }))
+  local o = with_load_size(who, checked(who, opts, as_published))
   local place, why = opened(who, path)
   if not place then return nil, why end
   local set = { train = {}, test = {} }
@@ -283,14 +289,9 @@ end
 ---@return string? why
 function folders.pix2pix(path, opts)
   local who = "pix2pix"
-  local given = {}
-  for name, value in pairs(type(opts) == "table" and opts or {}) do
-    given[name] = value
-  end
-  local side = one_of(who, "A", given.A or "left", { "left", "right" })
-  given.A = nil
-  local o = with_load_size(who, checked(who, type(opts) == "table" and given
-    or opts, { crop = "random", flip = true, fit = "stretch" }))
+  local rest, given = without(opts, "A")
+  local side = one_of(who, "A", given or "left", { "left", "right" })
+  local o = with_load_size(who, checked(who, rest, as_published))
   local place, why = opened(who, path)
   if not place then return nil, why end
   local order = side == "left" and { 1, 2 } or { 2, 1 }
