@@ -14,8 +14,8 @@ local labelled = {}
 -- of stripes and checks whose place is left to chance: their mean and their
 -- median are the same grey.
 local names = { "ground", "plain", "rows", "columns", "checks" }
-local palette = orrery.tensor({ { 40, 40, 40 }, { 220, 40, 40 },
-  { 40, 200, 60 }, { 60, 80, 230 }, { 230, 210, 50 } })
+local palette = { { 40, 40, 40 }, { 220, 40, 40 }, { 40, 200, 60 },
+  { 60, 80, 230 }, { 230, 210, 50 } }
 
 -- [n, size, size], int64 classes from 1: three shapes over the ground.
 local function maps(n, size, generator)
@@ -69,7 +69,8 @@ local function pictures(n, size, generator)
     for k = 2, #names do photo = orrery.where(wide:eq(k), drawn[k], photo) end
     photo = photo + orrery.randn({ n, 3, size, size },
       { generator = generator }) * 0.04
-    local colours = palette:index_select(1, map:reshape(-1))
+    local colours = orrery.tensor(palette)
+      :index_select(1, map:reshape(-1))
       :reshape(n, size, size, 3):permute(1, 4, 2, 3)
     return { colours:byte(), (photo * 255):round():clamp(0, 255):byte(), map }
   end)
