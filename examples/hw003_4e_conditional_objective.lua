@@ -98,10 +98,10 @@ local function moved(still, given)
   local before = { G = values(game.netG), D = values(game.netD) }
   game:step(a:narrow(1, 1, 2), b:narrow(1, 1, 2))
   local after = { G = values(game.netG), D = values(game.netD) }
-  for _, side in ipairs { "G", "D" } do
-    local change = (after[side] - before[side]):abs():max()
-    replay.check(("rate of %s is 0: change of %s"):format(still, side), change,
-      0, side == still and { abs = 0 } or { relation = ">" })
+  for _, player in ipairs { "G", "D" } do
+    local change = (after[player] - before[player]):abs():max()
+    replay.check(("rate of %s is 0: change of %s"):format(still, player),
+      change, 0, player == still and { abs = 0 } or { relation = ">" })
   end
 end
 moved("G", { lr = 0, lr_D = 1e-3 })
