@@ -4,15 +4,15 @@
 ---     lua5.4 tests/bench/pictures.lua [FOLDER]
 ---
 --- Without a folder of pictures, made-up ones of about a photograph's size in
---- bytes stand in. The table is of the loader and nothing else; "in training" is
---- the part of a step's time that it waits for pictures. run.py does not call
+--- bytes stand in. The table is of the loader alone; "in training" is the
+--- part of a step's time that it waits for pictures. run.py does not call
 --- it: PyTorch's loader is torchvision, which a machine need not have.
 ---
 --- On 2 shared cores, horse2zebra's trainA, images/s without and with a worker:
 --- 2,340 and 4,850 decoded; 1,070 and 2,070 made 286 and cut to 256; 470 and
 --- 930 with jitter; 2,330 and 3,680 at 64 pixels. A discriminator of three
---- layers at 64 and nothing else takes 1,740 of these and waits 8 % of the time,
---- as its own work and the worker's share both cores; pix2pix at 64 takes 50.
+--- layers at 64 alone takes 1,740 of these and waits 8 % of the time, as
+--- its own work and the worker's share both cores; pix2pix at 64 takes 50.
 local orrery = require "orrery"
 local data, nn, optim = orrery.data, orrery.nn, orrery.optim
 local F = nn.functional
