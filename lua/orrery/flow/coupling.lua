@@ -177,10 +177,12 @@ function Elementwise:init(transform)
 end
 
 function Elementwise:forward(x)
+  options.tensor("flow.Elementwise", "x", x, "float")
   local z, slope = self.transform:forward(x)
   return z, Bijector.rowsum(slope)
 end
 function Elementwise:inverse(z)
+  options.tensor("flow.Elementwise", "z", z, "float")
   local x, slope = self.transform:inverse(z)
   return x, -Bijector.rowsum(slope)
 end

@@ -39,6 +39,7 @@ end
 ---@return integer[]
 function masks.order(features, order, generator)
   local out = {}
+  features = options.count("flow.order", "features", features)
   if type(order) == "table" then
     local seen = {}
     for i = 1, features do
@@ -73,6 +74,8 @@ end
 ---@param context boolean  true: there are units that see no input at all
 ---@return integer[]
 function masks.spread(units, features, context)
+  units = options.count("flow.spread", "units", units)
+  features = options.count("flow.spread", "features", features)
   local low = (context or features == 1) and 0 or 1
   local out, span = {}, features - low
   for i = 0, units - 1 do out[i + 1] = low + i * span // units end

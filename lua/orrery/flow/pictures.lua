@@ -1,6 +1,7 @@
 --- Pictures of densities in the plane: the true one, the learnt one and that of
 --- samples, in one scale; and a film of the last two as training goes.
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local options = require "orrery.options"
 local plot = require "orrery.plot"
 
@@ -36,6 +37,15 @@ local function shown(p, highest, title)
     scale = math.max(1, 256 // p:size(1)), title = title })
 end
 
+-- A law in the plane that knows what part of it to show.
+local function want_law(who, law)
+  if type(law) ~= "table" or not law.window then
+    blame("%s: law is %s; give one of data.known in the plane", who,
+      options.shown(law))
+  end
+  return law
+end
+
 --- The true density, a model's and that of draws from it, in one scale: heat
 --- maps of their roots over the square of side 2 law:window() round 0.
 ---@param model table  with log_prob(x [N, 2]) -> nats [N], and sample(n)
@@ -46,7 +56,12 @@ end
 function pictures.density(model, law, opts)
   local o = options.take("flow.pictures.density", opts, { side = 128,
     title = "learnt" }, { "samples" })
-  local reach, side = law:window(), o.side
+  local reach = want_law("flow.pictures.density", law):window()
+  local side = options.count("flow.pictures.density", "side", o.side)
+  if type(model) ~= "table" or not model.log_prob then
+    blame("flow.pictures.density: model is %s; give one with log_prob",
+      options.shown(model))
+  end
   local truth = heights(law, reach, side)
   local highest = math.max(truth:amax():item() ^ 0.5, 1e-6)
   local samples = o.samples or model:sample(20000,
@@ -116,6 +131,8 @@ end
 ---@return orrery.flow.Film
 function pictures.Film(law, opts)
   local o = options.take("flow.pictures.Film", opts, { side = 64 })
+  want_law("flow.pictures.Film", law)
+  options.count("flow.pictures.Film", "side", o.side)
   return setmetatable({ reach = law:window(), side = o.side, steps = {},
     maps = {}, shots = {} }, Film)
 end

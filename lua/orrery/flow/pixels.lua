@@ -158,6 +158,7 @@ end
 ---@param x orrery.Tensor  [B, ...]
 ---@return orrery.Tensor nats  [B, classes]
 function ByClass:given_each(x)
+  options.tensor("flow.ByClass", "x", x, "float")
   local out, n = {}, x:size(1)
   for k = 1, self.classes do
     if self.each then
@@ -182,6 +183,7 @@ end
 ---@param labels? orrery.Tensor  int64 [B], from 1
 ---@return orrery.Tensor nats  [B]
 function ByClass:log_prob(x, labels)
+  options.tensor("flow.ByClass", "x", x, "float")
   if labels == nil then return self:joint(x):logsumexp { axis = 2 } end
   labels = want_labels(labels, x:size(1))
   if self.model then

@@ -1,6 +1,8 @@
 --- Monotone rational-quadratic splines (Durkan et al. 2019, eqs. 4-8), the
 --- identity outside [-bound, bound].
 local orrery = require "orrery"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
 
 local spline = {}
 
@@ -10,7 +12,22 @@ local LEAST = 1e-3
 --- How many numbers make one spline.
 ---@param bins integer
 ---@return integer
-function spline.parameters(bins) return 3 * bins - 1 end
+function spline.parameters(bins)
+  return 3 * options.count("spline", "bins", bins) - 1
+end
+
+-- Refuses what is no spline of so many bins for each number of v.
+local function check(who, name, v, p, bins, bound)
+  options.tensor(who, name, v, "float")
+  options.tensor(who, "p", p, "float")
+  local count = spline.parameters(bins)
+  if p:dim() ~= v:dim() + 1 or p:size(-1) ~= count then
+    blame("%s: p is %s for %s %s; give %d numbers for each, along a last axis",
+      who, p:shape_str(), name, v:shape_str(), count)
+  end
+  options.number(who, "bound", bound, function(b) return b > 0 end,
+    "a number over 0")
+end
 
 -- Shares of [-bound, bound] -> knots [..., bins + 1] and widths [..., bins].
 local function knots(raw, bins, bound)
@@ -58,6 +75,7 @@ end
 ---@return orrery.Tensor y
 ---@return orrery.Tensor slope  nats
 function spline.forward(x, p, bins, bound)
+  check("spline.forward", "x", x, p, bins, bound)
   local inside = x:abs():le(bound)
   local v = x:clamp { min = -bound, max = bound }
   local x0, y0, w, h, d0, d1 = bin_of(p, bins, bound, false, v)
@@ -77,6 +95,7 @@ end
 ---@return orrery.Tensor x
 ---@return orrery.Tensor slope  nats
 function spline.inverse(y, p, bins, bound)
+  check("spline.inverse", "y", y, p, bins, bound)
   local inside = y:abs():le(bound)
   local v = y:clamp { min = -bound, max = bound }
   local x0, y0, w, h, d0, d1 = bin_of(p, bins, bound, true, v)
