@@ -39,6 +39,9 @@ local scripts = {
   { "density2d", "data=pinwheel model=spline steps=60 bins=4", { "NLL",
     "paired" } },
   { "glow", "steps=60 marks=6", { "nats", "Gaussian, nats" } },
+  { "voice", "method=cycle steps=40 marks=4", { "to spoken, dB" } },
+  { "colorize", "steps=40 marks=4", { "chroma", "L1 of colour" } },
+  { "restore", "steps=40 marks=4", { "PSNR before", "damaged part" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { anomaly = true, lambda_cycle = true, glow = true,
@@ -46,7 +49,8 @@ local killed = { anomaly = true, lambda_cycle = true, glow = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true,
-  style_transfer = true, stylegan = true, superres = true }
+  style_transfer = true, stylegan = true, superres = true,
+  voice = true, colorize = true, restore = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

@@ -1,0 +1,219 @@
+--[[ Damaged pictures made whole, drawings filled in.
+
+pix2pix (Isola et al. 2017) on pairs of a damaged picture and the picture. The
+damage is a hole, scratches, or all but the outlines (edges). l1 alone answers
+with the median of what might be there; gan adds a conditional discriminator.
+Expect: both come closer to the truth than the damaged picture, l1 the closest
+by decibels, gan the sharpest. Ten seconds for each, one core:
+
+  orrery scripts/restore.lua
+  orrery scripts/restore.lua damage=edges data=digits seed=1..3
+  orrery scripts/restore.lua data=FOLDER size=64 steps=4000
+
+Measured on digits (steps=1000, seed 1; decibels before are 15.6, 13.0, 8.0):
+
+  damage      loss    PSNR     SSIM   L1, damaged   sharpness
+  hole        l1     22.56   0.8607        0.1526       0.852
+  hole        gan    21.03   0.8446        0.1724       1.116
+  scratches   l1     23.13   0.9049        0.0747       1.047
+  scratches   gan    22.56   0.8913        0.0757       1.244
+  edges       l1     22.38   0.9086        0.0294       0.924
+  edges       gan    22.24   0.9107        0.0294       1.088
+]]
+local orrery = require "orrery"
+local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn
+local plot, translate = orrery.plot, orrery.translate
+local F = nn.functional
+
+local run = orrery.experiment {
+  name = "restore",
+  knobs = {
+    damage = { { "hole", "scratches", "edges" }, "what was done to pictures",
+      one_of = { "hole", "scratches", "edges" } },
+    loss = { { "l1", "gan" }, "what the generator is trained on",
+      one_of = { "l1", "gan" } },
+    lambda = { 10.0, "weight of L1 beside the discriminator", min = 0 },
+    steps = { 1000, "of both players", min = 1 },
+    batch = { 4, "pictures", min = 1 },
+    lr = { 5e-4, "of Adam", min = 0 },
+    ngf = { 16, "channels of the players' first layer", min = 1 },
+    marks = { 6, "along the way", min = 1 },
+    data = { "digits", "digits, shapes, or a folder of pictures" },
+    size = { 32, "pixels of a side: 16, 32, 64 ...", min = 16, max = 256 },
+    held = { 200, "pictures to measure on", min = 4 },
+  },
+  step = "step",
+  by = "psnr",
+  quick = { steps = 12, batch = 2, ngf = 8, held = 8, marks = 2,
+    damage = { "hole" }, loss = { "gan" } },
+}
+
+-- ---- pairs
+
+-- Pictures are in -1 to 1 here; what is missing is 0.
+local damages = {}
+
+-- A square of two fifths of the side, somewhere.
+function damages.hole(x, random)
+  local n, side = x:size(1), x:size(3)
+  local wide = side * 2 // 5
+  local function span(at, shape)
+    local first = orrery.randint(1, side - wide + 1, n,
+      { generator = random }):reshape(n, 1, 1, 1)
+    at = at:reshape(shape)
+    return at:ge(first):mul(at:lt(first + wide)):float()
+  end
+  local at = orrery.range(1, side, { dtype = "int64" })
+  local gone = span(at, { 1, 1, side, 1 }) * span(at, { 1, 1, 1, side })
+  return x * (1 - gone), gone
+end
+
+-- Four straight scratches two pixels wide.
+function damages.scratches(x, random)
+  local n, side = x:size(1), x:size(3)
+  local at = orrery.range(0.5, side, 1, { dtype = "float32" }) / side - 0.5
+  local gone = orrery.zeros(n, 1, side, side)
+  for _ = 1, 4 do
+    local turn = orrery.rand({ n, 1, 1, 1 }, { generator = random }) * math.pi
+    local off = orrery.rand({ n, 1, 1, 1 }, { generator = random }) * 0.6 - 0.3
+    local far = at:reshape(1, 1, 1, side) * turn:cos()
+      + at:reshape(1, 1, side, 1) * turn:sin() - off
+    gone = gone:maximum(far:abs():lt(1 / side):float())
+  end
+  return x * (1 - gone), gone
+end
+
+-- The strength of Sobel's gradient of the brightness, white on black.
+function damages.edges(x)
+  local across = orrery.tensor { { -1, 0, 1 }, { -2, 0, 2 }, { -1, 0, 1 } }
+  local kernel = orrery.stack({ across, across:transpose(1, 2) }, 1)
+    :unsqueeze(2)
+  local slope = F.conv2d(F.pad(x:mean { axis = 2, keepdim = true },
+    { 1, 1, 1, 1 }, { mode = "replicate" }), kernel)
+  local line = (slope ^ 2):sum { axis = 2, keepdim = true }:sqrt()
+  return ((line - 1) / 2):clamp(-1, 1):expand { x:size() }:contiguous(),
+    orrery.ones(x:size(1), 1, x:size(3), x:size(4))
+end
+
+local function folder(path)
+  local names, why = orrery.fs.list(path)
+  if not names then error(why or "restore: no folder " .. path, 0) end
+  table.sort(names)
+  local list = {}
+  for _, name in ipairs(names) do
+    local x = name:lower():find "%.[jp][pn]e?g$"
+      and orrery.io.read_image(path .. "/" .. name)
+    if x and x:size(1) == 3 then list[#list + 1] = x end
+  end
+  return list
+end
+
+-- As many pictures as there are, [N, C, S, S], -1 to 1.
+local function resized(list, size)
+  for i, x in ipairs(list) do
+    list[i] = F.interpolate(x:unsqueeze(1):float(), { size = size,
+      mode = "area" })
+  end
+  return orrery.cat(list, 1) / 127.5 - 1
+end
+
+-- Whole pictures to learn from and to measure on.
+local function load(k)
+  if k.data == "digits" then
+    local digits = assert(data.mnist {})
+    local function framed(part)
+      return F.interpolate(part:everything():float(), { size = k.size,
+        mode = "bilinear" }) * 2 - 1
+    end
+    return framed(digits.train), framed(digits.test:subset(1, k.held))
+  end
+  if k.data == "shapes" then
+    local set = data.known.striped { size = k.size, held = k.held }
+    return set.train.B:everything(), (set.test.B:everything())
+  end
+  local all = resized(folder(k.data), k.size)
+  local held = math.min(k.held, all:size(1) // 4)
+  return all:narrow(1, held + 1, all:size(1) - held), all:narrow(1, 1, held)
+end
+
+-- ---- a trial
+
+local function game_of(k, colours, log)
+  local downs = math.tointeger(math.floor(math.log(k.size, 2)))
+  local stream = log:generator "game"
+  return translate.Pix2Pix {
+    netG = translate.UNet { num_downs = downs, input_nc = colours,
+      output_nc = colours, ngf = k.ngf, dropout_levels = 1,
+      generator = stream },
+    netD = translate.PatchGAN { input_nc = 2 * colours, ndf = k.ngf,
+      n_layers = 1, generator = stream },
+    lambda_gan = k.loss == "gan" and 1 or 0, lambda_L1 = k.lambda,
+    lr = k.lr, compile = true, stream = stream }
+end
+
+-- Of what is made only the damaged part is taken.
+local function mended(game, damaged, gone)
+  return damaged * (1 - gone) + game:to_B(damaged) * gone
+end
+
+local function measured(made, held, gone)
+  local function unit(x) return (x + 1) / 2 end
+  local off = ((made - held):abs() / 2 * gone):sum() / gone:sum()
+    / held:size(2)
+  return { psnr = metrics.psnr(unit(made), unit(held)),
+    ssim = metrics.ssim(unit(made), unit(held)), l1 = off:item(),
+    sharpness = metrics.sharpness(made, held) }
+end
+
+function run.trial(k, log)
+  local train, held = load(k)
+  local spoil, random = damages[k.damage], log:generator "damage"
+  local damaged, gone = spoil(held, orrery.Generator(1))
+  local game = game_of(k, held:size(2), log)
+  local result, made
+  local function mark(step)
+    made = mended(game, damaged, gone)
+    result = measured(made, held, gone)
+    for name, value in pairs(result) do log:scalar(name, step, value) end
+    log:image("mended", made:narrow(1, 1, 4) / 2 + 0.5, { step = step,
+      columns = 4 })
+  end
+  log:steps { steps = k.steps, every = math.max(1, k.steps // k.marks),
+    objects = { game = game },
+    batches = data.TensorDataset(train):batches(k.batch, { shuffle = true,
+      drop_last = true, generator = log:generator "order" }),
+    update = function(x)
+      local n = game:step((spoil(x, random)), x)
+      n.loss = n.G_L1
+      return n
+    end,
+    mark = function(step, means)
+      for name, value in pairs(means) do log:scalar(name, step, value) end
+      mark(step)
+    end }
+  if not result then mark(k.steps) end
+  for name, x in pairs { damaged = damaged, mended = made, truth = held } do
+    log:image(name, x:narrow(1, 1, math.min(16, x:size(1))) / 2 + 0.5,
+      { columns = 8, scale = 2 })
+  end
+  local before = measured(damaged, held, gone)
+  result.before = before.psnr
+  return result
+end
+
+function run.report(trials, page)
+  page:heading "Results"
+  page:text("Held-out pictures: decibels before and after, structural "
+    .. "similarity, mean absolute distance where there was damage (of the "
+    .. "whole range), sharpness as a part of the truth's.")
+  page:table(trials, { "damage", "loss", { "before", "PSNR before" },
+    { "psnr", "PSNR" }, { "ssim", "SSIM" }, { "l1", "L1, damaged part" },
+    "sharpness" })
+  local list = trials:by_setting()
+  page:plot(plot.bar { x = list.damage, y = list.psnr, title = "PSNR, dB" })
+  page:heading "Pictures"
+  page:image_matrix { rows = "damage", columns = "loss",
+    images = { "damaged", "mended", "truth" } }
+end
+
+return run(...)
