@@ -4,11 +4,19 @@ Glow (Kingma & Dhariwal 2018): steps of activation norm, 1x1 convolution and
 coupling, in logit space, dequantised anew at each step; digits of 14 x 14 as
 2 x 2 means, or of 16 x 16 with a border, where three levels halve them. The
 Gaussian of mean and covariance stands beside it in closed form. Expect it to
-be passed within the first hundred updates, and samples to look like digits:
+be passed within the first hundred updates, and samples to have digits' strokes:
 
   orrery scripts/glow.lua
   orrery scripts/glow.lua kind=affine,spline steps=3000 seed=1..3
   orrery scripts/glow.lua size=16 levels=3
+
+Measured, held-out digits of 14 x 14, one seed, nats in logit space and bits of
+a pixel. To the eye samples have strokes as digits have, and some are digits;
+walks pass through shapes like them:
+
+  kind     steps   nats             bits/dim   Gaussian
+  affine   3000    -278.8 +- 0.5    2.143      -355.8, 2.710
+  spline   1500    -265.5 +- 0.5    2.045      the same
 ]]
 local orrery = require "orrery"
 local data, flow, nn, optim = orrery.data, orrery.flow, orrery.nn, orrery.optim
