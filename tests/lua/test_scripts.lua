@@ -42,9 +42,12 @@ local scripts = {
   { "voice", "method=cycle steps=40 marks=4", { "to spoken, dB" } },
   { "colorize", "steps=40 marks=4", { "chroma", "L1 of colour" } },
   { "restore", "steps=40 marks=4", { "PSNR before", "damaged part" } },
+  { "maf", "model=maf conditional=true steps=40", { "held out", "bits/dim",
+    "class found" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
 }
 local killed = { anomaly = true, lambda_cycle = true, glow = true,
+  maf = true,
   wgan = true, density2d = true, dying_relu = true, dag = true,
   categorical_vae = true, iwae = true, cs_vae = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
