@@ -23,6 +23,20 @@ A minute for a setting and seed, on one core that is free:
   orrery scripts/lambda_cycle.lua
   orrery scripts/lambda_cycle.lua lambda_cycle=10 lambda_identity=5 seed=1..5
   orrery scripts/lambda_cycle.lua terms=full,cycle,forward lambda_cycle=10
+
+Measured with weights 10 and 5 (the second command), mean +- standard deviation
+of 5 seeds: strict 0.989 +- 0.004 A to B, 0.937 +- 0.012 back, cycle 0.0389 +-
+0.0004, moved 0.083 +- 0.001. Half as many steps (steps=1000), one seed:
+
+  cycle  identity   strict A to B, back   domain A to B, back   cycle   moved
+      0      0          0.00   0.03           0.00   1.00       0.478   0.503
+      0      5          0.13   0.00           1.00   1.00       0.135   0.136
+     10      0          0.04   0.02           1.00   1.00       0.060   0.250
+     10      5          0.88   0.76           1.00   1.00       0.046   0.086
+    100      0          0.00   0.00           0.16   0.99       0.052   0.129
+    100      5          0.20   0.30           0.76   1.00       0.048   0.081
+   1000      0          0.00   0.00           0.02   1.00       0.048   0.139
+   1000      5          0.00   0.00           0.02   0.18       0.059   0.095
 ]]
 local orrery = require "orrery"
 local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn

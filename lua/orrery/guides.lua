@@ -8,9 +8,9 @@ local folder = debug.getinfo(1, "S").source:match "^@(.*)%.lua$"
 
 -- In the order in which one meets them.
 local order = { "tensors", "indexing", "gradients", "models", "training",
-  "datasets", "games", "styles", "flows", "measuring", "speed", "randomness",
-  "pictures", "files", "experiments", "replays", "prompt", "errors",
-  "pytorch", "lua" }
+  "datasets", "games", "styles", "translation", "flows", "measuring", "speed",
+  "randomness", "pictures", "files", "experiments", "replays", "prompt",
+  "errors", "pytorch", "lua" }
 
 local about = {
   tensors = "arrays of numbers: making them, types, arithmetic",
@@ -21,6 +21,7 @@ local about = {
   datasets = "what comes with Orrery; folders, pairs, zip files of pictures",
   games = "GANs: one engine and its parts, remedies against collapse",
   styles = "StyleGAN: styles, mixing, noise, edits along directions",
+  translation = "CycleGAN without pairs, pix2pix with them; their nets",
   flows = "densities by invertible maps: MAF, IAF, fast sampling",
   measuring = "how far generated images are from real ones: FID and its like",
   speed = "recorded steps, threads, measuring",

@@ -42,6 +42,16 @@ t.test("the perceptual distance is the mean over layers and places", function()
   end, { orrery.rand({ 1, 2, 3, 3 }, { dtype = "float64", low = 0.1 }) })
 end)
 
+t.test("reading the shipped extractor moves no stream and outlasts a tidy",
+  function()
+    collectgarbage()
+    collectgarbage()
+    local before, e = orrery.default_generator():state(), nil
+    orrery.tidy(function() e = orrery.metrics.extractor() end)
+    t.equal(orrery.default_generator():state(), before)
+    t.equal(e:features(orrery.zeros(1, 1, 28, 28)):size(1), 1)
+  end)
+
 t.test("a domain classifier tells the domains and passes wrong colours",
   function()
     local a = orrery.full({ 32, 3, 8, 8 }, -0.5)

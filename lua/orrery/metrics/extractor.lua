@@ -169,13 +169,21 @@ local here = debug.getinfo(1, "S").source
   :match "^@(.*)metrics/extractor%.lua$" or ""
 local shipped = setmetatable({}, { __mode = "v" })
 
--- The network that comes with Orrery; read once while anybody holds it.
+-- The network that comes with Orrery; read once while anybody holds it. When
+-- that is again is the collector's affair, so it takes nothing from the
+-- default stream.
 local function default()
   if shipped[1] then return shipped[1] end
+  local stream = orrery.default_generator()
+  local before = stream:state()
   local network = require "orrery.metrics.classifier"()
+  stream:set_state(before)
   local tensors = assert(orrery.io.read_safetensors(here
     .. "datasets/classifier/digits-fashion.safetensors"))
   network:load_state_dict(tensors)
+  for _, list in ipairs { network:parameters(), network:buffers() } do
+    for _, x in ipairs(list) do orrery.keep(x) end
+  end
   local e = new(network, "digits-fashion", { side = 28, colours = 1,
     batch = 500 })
   shipped[1] = e
