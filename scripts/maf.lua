@@ -3,10 +3,9 @@
 table=density: log-likelihoods of digits in logit space (Papamakarios et al.
 2017), 14 x 14 or 28 x 28, dequantised anew at each step. Expect, held out at
 14 x 14 after 1,500 updates: a mixture of Gaussians for each pixel (made_mog)
-some 30 nats above five affine layers (maf), these some 25 above the Gaussian of
-full covariance in closed form (gaussian), which one affine layer (made) only
-equals. With conditional=true the model is told the class, and Bayes' rule
-gives it back.
+some 14 nats above five affine layers (maf), these some 25 above the Gaussian of
+full covariance in closed form (gaussian); one affine layer (made) is below it.
+With conditional=true the model is told the class, and Bayes' rule gives it back.
 
 table=times: what a density, a draw and a training step cost for MAF and its
 mirror image IAF, by degrees and the naive way, one whole pass for each pixel.
@@ -15,7 +14,15 @@ mirror image IAF, by degrees and the naive way, one whole pass for each pixel.
   orrery scripts/maf.lua model=gaussian size=28
   orrery scripts/maf.lua model=maf conditional=true seed=1..3
   orrery scripts/maf.lua table=times size=28 hidden=1024 hidden_layers=1
-]]
+
+Measured (threads=1): nats held out, standard error 0.5 to 0.7 (1.6 at size=28).
+
+  size  model       seed=1   seed=2
+  14    made        -389.1   -390.7
+  14    maf         -329.9   -329.5
+  14    made_mog    -316.0
+  14    gaussian    -355.0
+  28    gaussian    -1370    ]]
 local orrery = require "orrery"
 local data, flow, nn, optim = orrery.data, orrery.flow, orrery.nn, orrery.optim
 
