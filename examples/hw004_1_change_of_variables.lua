@@ -13,6 +13,7 @@
 
 -- %%
 local orrery = require "orrery"
+local dist, flow = orrery.dist, orrery.flow
 local plot, replay = orrery.plot, orrery.replay
 local set = replay.settings { draws = 100000, quick = { draws = 10000 } }
 local double = { dtype = "float64" }
@@ -52,6 +53,16 @@ replay.check("area, x = e^z", integral(curve, 1, math.exp(2)), 1,
   { abs = 1e-6 })
 
 -- %% [markdown]
+-- Not even the inverse needs to be known: it is a root of $f(z) = x$.
+
+-- %% The law of f(Z), from f alone
+local from_map = flow.Pushforward(dist.Uniform(0, 2),
+  function(z) return z:exp() end)
+local several = orrery.linspace(1.01, 7.3, 200, double)
+replay.check("densities, inverse by roots", (from_map:log_prob(several):exp()
+  - curve(several)):abs():max(), 0, { abs = 1e-9 })
+
+-- %% [markdown]
 -- ## Against draws
 -- For $X = e^Z$: $\mathbb E X = \frac{e^2 - 1}{2}$, which happens to be the
 -- variance too; the median is $e$, the entropy $\log 2 + 1$. The largest gap
@@ -69,12 +80,17 @@ replay.check("median", x:median(), math.exp(1), { rel = 0.02,
 replay.check("entropy", -curve(x):log():mean(), math.log(2) + 1,
   { rel = 0.01, quick = { rel = 0.02 } })
 
-local sorted = x:sort()
-local expected = sorted:log() / 2
-local half = 0.5 / set.draws  -- the steps count from both of their ends
-local counted = orrery.range(1, set.draws):double() / set.draws - half
-replay.check("Kolmogorov-Smirnov gap", (counted - expected):abs():max() + half,
-  1.2 * 1.36 / math.sqrt(set.draws), { relation = "<" })
+local function gap(draws, cdf)
+  local half = 0.5 / set.draws  -- the steps count from both of their ends
+  local counted = orrery.range(1, set.draws):double() / set.draws - half
+  return (counted - cdf(draws:sort())):abs():max() + half
+end
+local bound = 1.2 * 1.36 / math.sqrt(set.draws)
+replay.check("Kolmogorov-Smirnov gap, x = e^z", gap(x,
+  function(v) return v:log() / 2 end), bound, { relation = "<" })
+replay.check("Kolmogorov-Smirnov gap, x = 2z + 1",
+  gap(orrery.rand(set.draws, double) * 2 + 1,
+    function(v) return (v - 1) / 2 end), bound, { relation = "<" })
 
 local grid = orrery.linspace(1, math.exp(2), 100, double)
 plot.overlay { title = "x = exp(z), z uniform on (0, 2)", xlabel = "x",
@@ -106,6 +122,11 @@ local function affine_inverse(y)
   return orrery.cat({ y1, (y2 - t(y1)) / s(y1) })
 end
 
+local function additive_inverse(y)
+  local y1, y2 = y:chunk(2)
+  return orrery.cat({ y1, y2 - t(y1) })
+end
+
 local function by_differences(f, u)
   local step, columns = 1e-5, {}
   for i = 1, u:size(1) do
@@ -126,9 +147,18 @@ replay.check("det, affine, differences", by_differences(affine, point):det(),
   wanted, { abs = 1e-6 })
 
 local ten = orrery.randn(10, double)
+local volume = s(ten[{ { 1, 5 } }]):log():sum()
 replay.check("log det in 10 dimensions", orrery.jacobian(affine, ten):det()
-  :log(), s(ten[{ { 1, 5 } }]):log():sum(), { abs = 1e-6 })
+  :log(), volume, { abs = 1e-6 })
+replay.check("the same by differences", by_differences(affine, ten):det():log(),
+  volume, { abs = 1e-6 })
+replay.check("additive in 10 dimensions", orrery.jacobian(additive, ten):det(),
+  1, { abs = 1e-6 })
+replay.check("additive, by differences", by_differences(additive, ten):det(), 1,
+  { abs = 1e-6 })
 replay.check("back from where it went", (affine_inverse(affine(ten)) - ten)
+  :abs():max(), 0, { abs = 1e-6 })
+replay.check("back, additive", (additive_inverse(additive(ten)) - ten)
   :abs():max(), 0, { abs = 1e-6 })
 
 -- %% [markdown]
