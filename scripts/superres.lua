@@ -125,8 +125,8 @@ local function small(x) return F.avg_pool2d(x, 4) end
 -- ---- training
 
 -- Distance of the classifier's maps, each as a part of their own size.
-local function seen_apart(a, b)
-  local seen, total = metrics.extractor(), 0
+local function seen_apart(seen, a, b)
+  local total = 0
   local function grey(x) return x:mean { axis = 2, keepdim = true } end
   local of_b = orrery.no_grad(function() return seen:maps(grey(b)) end)
   for i, map in ipairs(seen:maps(grey(a))) do
@@ -136,12 +136,13 @@ local function seen_apart(a, b)
 end
 
 local function trainer(k, colours, size)
-  local t = { G = Generator(colours, k.channels, k.blocks) }
+  local t = { G = Generator(colours, k.channels, k.blocks),
+    seen = metrics.extractor() }
   t.optG = optim.Adam(t.G, { lr = k.lr })
   local function content(y, x)
     local loss = F.mse_loss(y, x)
     return k.method == "mse" and loss
-      or loss + seen_apart(y, x) * k.perceptual
+      or loss + seen_apart(t.seen, y, x) * k.perceptual
   end
   t.plain = orrery.compile(function(x)
     local loss = content(t.G(small(x)), x)
