@@ -11,8 +11,8 @@ at 0 and white at 1.
 Expect: with identity 5 both directions are right; without it the shapes are
 perfect members of the other domain in the wrong colours, for any cycle weight:
 the domains admit every permutation of hues. A very large cycle weight leaves
-the adversarial term no say: the domain classifier is fooled no more, and without
-identity the pictures move less, though they do not stop: "moved" stays at 0.1.
+the adversarial term no say: the domain classifier is fooled no more. Without
+identity the pictures then move less, but they do not stop: "moved" is 0.14.
 
 terms: full; cycle (no discriminator); forward (only the cycle A-B-A). Both
 weights 0 is the adversarial loss alone. norm=instance: the first layer takes
