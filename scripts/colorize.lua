@@ -21,7 +21,7 @@ Measured (no options, seed 1; the ratio of gan to l2 is 1.30):
   gan    0.9017         0.1499   16.15
 ]]
 local orrery = require "orrery"
-local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn
+local data, metrics = orrery.data, orrery.metrics
 local plot, translate = orrery.plot, orrery.translate
 
 local run = orrery.experiment {
@@ -67,19 +67,9 @@ end
 -- ---- data
 
 local function folder(path, size)
-  local names, why = orrery.fs.list(path)
-  if not names then error(why or "colorize: no folder " .. path, 0) end
-  table.sort(names)
-  local list = {}
-  for _, name in ipairs(names) do
-    local x = name:lower():find "%.[jp][pn]e?g$"
-      and orrery.io.read_image(path .. "/" .. name)
-    if x and x:size(1) == 3 then
-      list[#list + 1] = nn.functional.interpolate(x:unsqueeze(1):float(),
-        { size = size, mode = "area" })
-    end
-  end
-  return orrery.cat(list, 1) / 255
+  return assert(data.images(path, { size = size, resize = size,
+    fit = "stretch", filter = "area", channels = 3, range = { 0, 1 },
+    classes = false })):everything()
 end
 
 -- Pictures [N, 3, S, S], 0 to 1, to learn from and to measure on.

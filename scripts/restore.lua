@@ -95,26 +95,10 @@ function damages.edges(x)
     orrery.ones(x:size(1), 1, x:size(3), x:size(4))
 end
 
-local function folder(path)
-  local names, why = orrery.fs.list(path)
-  if not names then error(why or "restore: no folder " .. path, 0) end
-  table.sort(names)
-  local list = {}
-  for _, name in ipairs(names) do
-    local x = name:lower():find "%.[jp][pn]e?g$"
-      and orrery.io.read_image(path .. "/" .. name)
-    if x and x:size(1) == 3 then list[#list + 1] = x end
-  end
-  return list
-end
-
--- As many pictures as there are, [N, C, S, S], -1 to 1.
-local function resized(list, size)
-  for i, x in ipairs(list) do
-    list[i] = F.interpolate(x:unsqueeze(1):float(), { size = size,
-      mode = "area" })
-  end
-  return orrery.cat(list, 1) / 127.5 - 1
+local function folder(path, size)
+  return assert(data.images(path, { size = size, resize = size,
+    fit = "stretch", filter = "area", channels = 3, range = { -1, 1 },
+    classes = false })):everything()
 end
 
 -- Whole pictures to learn from and to measure on.
@@ -131,7 +115,7 @@ local function load(k)
     local set = data.known.striped { size = k.size, held = k.held }
     return set.train.B:everything(), (set.test.B:everything())
   end
-  local all = resized(folder(k.data), k.size)
+  local all = folder(k.data, k.size)
   local held = math.min(k.held, all:size(1) // 4)
   return all:narrow(1, held + 1, all:size(1) - held), all:narrow(1, 1, held)
 end

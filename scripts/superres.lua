@@ -94,18 +94,9 @@ end
 -- ---- data
 
 local function folder(path, size)
-  local names, list = orrery.fs.list(path), {}
-  if not names then error(("superres: no folder %s"):format(path), 0) end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    if name:lower():find "%.jpe?g$" or name:lower():find "%.png$" then
-      local x = assert(orrery.io.read_image(path .. "/" .. name))
-      x = F.interpolate(x:narrow(1, 1, math.min(3, x:size(1))):float()
-        :unsqueeze(1), { size = size, mode = "area" })
-      list[#list + 1] = x:expand { 1, 3, size, size }
-    end
-  end
-  return orrery.cat(list, 1) / 255
+  return assert(data.images(path, { size = size, resize = size,
+    fit = "stretch", filter = "area", channels = 3, range = { 0, 1 },
+    classes = false })):everything()
 end
 
 -- Pictures to learn from and to measure on, [N, C, S, S], 0 to 1.
