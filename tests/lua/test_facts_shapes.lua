@@ -1,7 +1,9 @@
 --- Shapes and numbers of parameters, H of the list of facts (patch
 --- discriminators and generators of translation: test_translate_networks), and
 --- what is left of J (heads and gradients: test_facts_vae, _estimators;
---- records and their checksums: examples/inventory_data.lua).
+--- records and their checksums: examples/inventory_data.lua; iterations of a
+--- notebook: examples/hw002_2_cyclegan.lua). F216 was counted on a sheet of
+--- pictures; there is nothing to compute it from.
 local orrery, t = require "orrery", require "orrery.testing"
 local nn, vae = orrery.nn, orrery.vae
 local fact = t.fact
@@ -104,13 +106,10 @@ fact("F189", "mean after AdaIN", 0.4, 1e-6, function()
   return styled():mean()
 end)
 
--- Two layers for each side from 4 to 1,024, as the generator is written.
+-- The size alone decides; narrow maps keep it small.
 fact("F190", "layers of a generator of 1,024 pixels", 18, 0, function()
-  local layers, pixels = 0, 4
-  while pixels <= 1024 do
-    layers, pixels = layers + 2, pixels * 2
-  end
-  return layers
+  return #orrery.style.Generator({ size = 1024, channel_base = 1024,
+    channel_max = 2, latent = 2, style_dim = 2, mapping = 1 }).synthesis
 end)
 
 -- Of both values a unit can have, 0 and 3 / (1 - p).
@@ -120,4 +119,19 @@ fact("F191", "variance of 3 under dropout of one half", 9, 1e-6, function()
   local values = { x:amin():item(), x:amax():item() }
   local mean = (values[1] + values[2]) / 2
   return ((values[1] - mean) ^ 2 + (values[2] - mean) ^ 2) / 2
+end)
+
+-- ---- translation and style, J
+
+-- FID of StyleGAN's configurations A and F (Karras et al. 2019, table 1).
+fact("F219", "what A to F gain on FFHQ", 0.452736318, 1e-6, function()
+  local fid = orrery.tensor({ 8.04, 4.40 }, { dtype = "float64" })
+  return -((fid[2] - fid[1]) / fid[1])
+end)
+
+fact("F225", "weight of identity, 0.5 of the cycle's 10", 5, 0, function()
+  local function zero() return nn.Conv2d(1, 1, 1, { bias = false }) end
+  local game = orrery.translate.CycleGAN { netG_A = zero(), netG_B = zero(),
+    netD_A = zero(), netD_B = zero() }
+  return game.weights.A.identity
 end)

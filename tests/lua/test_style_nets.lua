@@ -69,14 +69,34 @@ local function judge(c, colours, residual)
 end
 
 t.test("the published sizes have the published numbers of weights", function()
-  -- As their programs print them: StyleGAN, table of its Gs and D at 1024
-  -- pixels; StyleGAN2, configuration F.
+  -- As their programs list them at 1024 pixels: StyleGAN's Gs and D, StyleGAN2
+  -- of configuration F; the later program of StyleGAN2 has two layers of
+  -- mapping for eight.
   local one = channels(16384, 512, 4, 1024)
   t.equal(first_generator(one, 512, 512, 8, 3), 26219627)
   t.equal(judge(one, 3, false), 23087249)
   local two = channels(32768, 512, 4, 1024)
   t.equal(second_generator(two, 512, 512, 8, 3), 30370060)
+  t.equal(second_generator(two, 512, 512, 2, 3), 28794124)
   t.equal(judge(two, 3, true), 29012513)
+end)
+
+t.test("layers of the published nets have the published numbers", function()
+  -- Rows of those lists: a style, a modulated layer with its noise, a way to
+  -- pixels. Differences of totals that have or lack them.
+  local function of(c, without, formula, ...)
+    local short = { table.unpack(c, 1, without) }
+    return formula(c, ...) - formula(short, ...)
+  end
+  local two = channels(32768, 512, 4, 1024)
+  t.equal(of(two, 8, second_generator, 512, 512, 8, 3),
+    51297 + 25665 + 16515)
+  t.equal(of({ table.unpack(two, 1, 6) }, 5, second_generator, 512, 512, 8, 3),
+    1442561 + 721409 + 132099)
+  t.equal(mapping(512, 512, 8), 8 * 262656)
+  local function last(c) return judge(c, 3, true) end
+  t.equal(last(two) - last { table.unpack(two, 1, 8) },
+    128 + 2048 + 9248 + 18496 - 4 * 64)
 end)
 
 t.test("nets have as many weights as those formulas say", function()
