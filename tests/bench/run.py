@@ -7,9 +7,11 @@
 Two processes, one of each, take turns (A B A B ...); a line gives both
 medians, the median of the paired ratios ours / PyTorch with its range, what
 that is in GFLOP/s and as a share of the machine's peak, and the memory each
-needed beyond its start. Rows during which other processes took more than a
-tenth of a core are not reported. Needs a build in build/ and a python with
-PyTorch, this one or /usr/bin/python3; without one it times Orrery alone.
+needed beyond its start. Drawing from a flow is also told in training steps of
+ours, timed in between; PyTorch's takes half a minute a turn, so there are
+three. Rows during which other processes took more than a tenth of a core are
+not reported. Needs a build in build/ and a python with PyTorch, this one or
+/usr/bin/python3; without one it times Orrery alone.
 """
 import argparse
 import json
@@ -26,7 +28,9 @@ TRAINING = ["vae_mlp", "gan2d", "wgan_gp2d", "unrolled2d", "vae_conv",
             "stylegan_small", "maf"]
 CONV = {"vae_conv", "dcgan28", "pix2pix64", "cyclegan64", "cyclegan128",
         "stylegan_small"}
+SAMPLING = ["maf_sample"]
 MICRO = ["small", "large", "products", "large_matrices"]
+EVERYTHING = ["process"] + MICRO + TRAINING + SAMPLING
 # At most, ours / PyTorch, eager and compiled: what the project aims at.
 AIMS = {"op_small": (0.3, None), "op_small taped": (0.3, None),
         "op_small chain": (0.25, 0.05), "ewise_big": (0.6, 0.25),
@@ -37,9 +41,10 @@ AIMS = {"op_small": (0.3, None), "op_small taped": (0.3, None),
         "vae_conv": (0.5, 0.45), "dcgan28": (0.6, 0.55),
         "pix2pix64": (0.4, 0.35), "cyclegan64": (0.45, 0.4),
         "cyclegan128": (0.5, 0.45), "stylegan_small": (0.7, 0.6),
-        "maf": (0.6, 0.5), "sqrtm 2048": (1, None),
-        "covariance 10000x2048": (1, None), "start": (0.02, None),
-        "vae_mlp, 200 steps": (0.35, None)}
+        "maf": (0.6, 0.5), "maf_sample": (0.005, 0.005),
+        "sqrtm 2048": (1, None), "covariance 10000x2048": (1, None),
+        "start": (0.02, None), "vae_mlp, 200 steps": (0.35, None)}
+STEPS = {"maf_sample": 0.5}  # at most, in training steps of ours
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,7 +52,7 @@ def parse():
     head = __doc__.split("\n\n")[0]
     ap = argparse.ArgumentParser(description=head)
     ap.add_argument("workloads", nargs="*", help="default: all of "
-                    + ", ".join(["process"] + MICRO + TRAINING))
+                    + ", ".join(EVERYTHING))
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--seconds", type=float, default=0.5, help="of a turn")
     ap.add_argument("--rounds", type=int, default=7)
@@ -166,21 +171,34 @@ class Bench:
 
     # ---------------------------------------------------------- workloads
 
+    def rounds(self, workload):
+        slow = workload in SAMPLING and self.python
+        return min(self.args.rounds, 3) if slow else self.args.rounds
+
     def compare(self, workload):
         a, b = self.ours(workload), self.torch(workload)
         workers = [w for w in (a, b) if w]
-        flop = b.ask("flop") if b else {}
+        # Of drawing the two do not do the same multiplications.
+        flop = b.ask("flop") if b and workload not in SAMPLING else {}
         for case in a.cases:
             line = "run %g %s" % (self.args.seconds, case)
+            training = line.replace(case, "training")
             for w in workers:
                 w.ask(line)  # warm
-            watch, pairs = Foreign(workers), []
-            for _ in range(self.args.rounds):
+            memory = [w.ask("memory") for w in workers]
+            watch, pairs, steps = Foreign(workers), [], []
+            for _ in range(self.rounds(workload)):
                 pairs.append([w.ask(line)["median"] for w in workers])
+                if workload in SAMPLING:
+                    steps.append(pairs[-1][0] / a.ask(training)["median"])
             row = summary(case, pairs, flop.get(case), self.peak)
+            if steps:
+                row["steps"] = statistics.median(steps)
             row["foreign"] = round(watch.cores(), 3)
             if workload in TRAINING:
-                row["memory"] = [w.ask("memory") for w in workers]
+                memory = [w.ask("memory") for w in workers]
+            if workload in TRAINING + SAMPLING:
+                row["memory"] = memory
             self.report(row)
         for w in workers:
             w.close()
@@ -221,11 +239,11 @@ class Bench:
 
     def run(self):
         self.peak = self.measure_peak()
-        names = self.args.workloads or ["process"] + MICRO + TRAINING
-        unknown = [n for n in names if n not in ["process"] + MICRO + TRAINING]
+        names = self.args.workloads or EVERYTHING
+        unknown = [n for n in names if n not in EVERYTHING]
         if unknown:
             sys.exit("bench: no workload %s; there are %s" % (
-                unknown[0], ", ".join(["process"] + MICRO + TRAINING)))
+                unknown[0], ", ".join(EVERYTHING)))
         print("%-22s %10s %10s  %s" % ("", "ours", "PyTorch", "ratio"))
         for name in names:
             if name == "process":
@@ -284,11 +302,17 @@ def duration(seconds):
 def text(row):
     out = "%-22s %10s" % (row["case"], duration(row["ours"]))
     if "ratio" in row:
-        out += " %10s  %.3f [%.3f, %.3f]" % (
-            duration(row["torch"]), row["ratio"], row["least"], row["most"])
+        digits = 3 if row["ratio"] > 0.02 else 5
+        out += " %10s  " % duration(row["torch"])
+        out += "%.*f [%.*f, %.*f]" % (digits, row["ratio"], digits,
+                                      row["least"], digits, row["most"])
         aim = AIMS.get(row["case"], (None, None))[row["compiled"]]
         if aim:
             out += "  aim %g%s" % (aim, "" if row["ratio"] <= aim else " MISSED")
+    if "steps" in row:
+        aim = STEPS[row["case"]]
+        out += "  %.2f of a training step  aim %g%s" % (
+            row["steps"], aim, "" if row["steps"] <= aim else " MISSED")
     if "gflops" in row:
         out += "  %.0f GFLOP/s" % row["gflops"]
         if "share" in row:

@@ -193,6 +193,31 @@ def maf(style, n=128, d=784):
     return step
 
 
+def inverted(u, w1, b1, w2, b2):
+    """x of one block's u: a whole pass for each number, masks multiplied in."""
+    x, d = torch.zeros_like(u), u.shape[1]
+    for i in range(d):
+        m = F.linear(F.linear(x, w1, b1).relu(), w2, b2)
+        x[:, i] = u[:, i] * m[:, d + i].exp() + m[:, i]
+    return x
+
+
+def maf_sample(style, n=100, d=784):
+    del style  # nothing here has one
+    nets = [made(d, 1024) for _ in range(5)]
+    folded = [[t.detach() for layer in (net[0], net[2])
+               for t in (layer.weight * layer.mask, layer.bias)]
+              for net in nets]
+
+    def draw():
+        with torch.no_grad():
+            u = torch.randn(n, d)
+            for block in reversed(folded):
+                u = inverted(u.flip(1), *block)
+            return u
+    return draw
+
+
 # ------------------------------------------------------------------ images
 
 def vae_conv(style, n=128):
