@@ -283,6 +283,26 @@ with_pictures("pictures of several steps are laid out in order", function()
   drop(out)
 end)
 
+with_pictures("pictures of no step are laid out by the settings", function()
+  local out = folder()
+  local run = quiet({ name = "once", knobs = {
+    a = { { 1, 2 }, "" }, b = { { 3, 4, 5 }, "" } } }, function(_, log)
+      log:image("dots", orrery.rand(3, 3))
+      return {}
+    end)
+  local html
+  function run.report(_, page)
+    page:image_matrix { image = "dots" }
+    html = page:html()
+  end
+  run:main { "out=" .. out }
+  local spec = orrery.json.decode(html:match "class='matrix'>(.-)</script>")
+  t.equal({ spec.axes[1], spec.axes[2] }, { { name = "a",
+    values = { "1", "2" } }, { name = "b", values = { "3", "4", "5" } } })
+  t.equal({ spec.rows, spec.columns, #spec.cells }, { "a", "b", 6 })
+  drop(out)
+end)
+
 t.test("a report that fails does not lose the trials", function()
   local out = folder()
   local run, said = quiet({ name = "poor", knobs = {} },

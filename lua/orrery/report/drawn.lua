@@ -137,9 +137,9 @@ local function row_label(trials, trial, setting)
 end
 
 --- Pictures of all trials. With `image`, the matrix of that picture by
---- settings, seed and step: two of them are its rows and columns, each other
---- has a slider, and so have the samples of a grid. With `images`, a plain
---- table: a row per trial, a column per name.
+--- settings, seed and step (if it was drawn at steps): two of them are its
+--- rows and columns, each other has a slider, and so have the samples of a
+--- grid. With `images`, a plain table: a row per trial, a column per name.
 ---@param options table  image, step = "epoch", rows?, columns? (what to lay
 ---  out); or images = { "samples", ... }, rows? = "beta" (what names a row)
 function Page:image_matrix(options)

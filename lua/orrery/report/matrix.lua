@@ -67,7 +67,8 @@ function matrix.stepped(trials)
   return list
 end
 
--- { trial=, step=, path=, tiles= } of every picture of that name.
+-- { trial=, step=, path=, tiles= } of every picture of that name; of those
+-- drawn once, at no step, where there are no others.
 local function found(trials, image, step)
   local list, start = {}, ("%s, %s "):format(image, step)
   for _, t in ipairs(trials) do
@@ -77,6 +78,14 @@ local function found(trials, image, step)
         list[#list + 1] = { trial = t, step = n, path = path,
           tiles = (t.image_tiles or {})[full] }
       end
+    end
+  end
+  if #list > 0 then return list end
+  for _, t in ipairs(trials) do
+    local path = (t.images or {})[image]
+    if path then
+      list[#list + 1] = { trial = t, step = 0, path = path,
+        tiles = (t.image_tiles or {})[image] }
     end
   end
   return list
@@ -126,6 +135,16 @@ local function told_apart(axes, list)
   return true
 end
 
+-- Few steps side by side; of one step, the first setting that rows is not.
+local function columns_of(axes, rows)
+  local last = axes[#axes]
+  if #last.values > 1 then return #last.values <= 6 and last.name or "" end
+  for _, a in ipairs(axes) do
+    if a ~= last and a.name ~= rows then return a.name end
+  end
+  return ""
+end
+
 --- What pictures.js lays out; nil when there is no such picture.
 ---@param trials table[]  runs
 ---@param options table  image, step = "epoch", rows?, columns? (names of axes)
@@ -147,12 +166,11 @@ function matrix.spec(trials, options, id_of)
     for a, one in ipairs(axes) do at[a] = one.at[one.of(picture)] end
     cells[i] = { at = at, from = id_of(picture.path) }
   end
-  local steps = #axes[#axes].values
+  local rows = options.rows or #axes > 1 and axes[1].name or ""
   for _, a in ipairs(axes) do a.at, a.of = nil, nil end
   return { title = options.image, axes = axes, cells = cells,
     tiles = common_tiles(list),
-    rows = options.rows or #axes > 1 and axes[1].name or "",
-    columns = options.columns or steps <= 6 and step or "" }
+    rows = rows, columns = options.columns or columns_of(axes, rows) }
 end
 
 return matrix
