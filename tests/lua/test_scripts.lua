@@ -145,3 +145,44 @@ elseif only == "" or only == "wgan" then
     files.drop(out)
   end)
 end
+
+-- Pictures of rows of waves; `spot`: a dark square in each, at another place.
+local function waves(folder, n, spot)
+  local g = orrery.Generator(n)
+  orrery.fs.mkdir(folder)
+  local down = orrery.range(1, 32):float():unsqueeze(2)
+  for i = 1, n do
+    local x = 0.5 + 0.2 * (down + i):sin()
+      + 0.05 * orrery.randn({ 32, 32 }, { generator = g })
+    if spot then x[{ { 3 + i, 7 + i }, { 20 - i, 24 - i } }] = 0 end
+    assert(orrery.io.write_image(("%s/%d.png"):format(folder, i),
+      x:clamp { min = 0, max = 1 }:unsqueeze(1)))
+  end
+end
+
+if missing then
+  t.skip("anomaly judges the pictures of a folder", missing)
+elseif only == "" or only == "anomaly" then
+  t.test("anomaly judges the pictures of a folder", function()
+    local out, set = files.folder(), files.folder()
+    local words = ("task=pictures model=maf folder='%s'"):format(set)
+    local said, ok = run(command("anomaly", words, out))
+    t.ok(not ok and said:find("holds no good/ and no train/good/", 1, true),
+      said)
+    waves(set .. "/good", 24)
+    said, ok = run(command("anomaly", words, out))
+    t.ok(not ok and said:find("holds good pictures alone", 1, true), said)
+    waves(set .. "/spot", 8, true)
+    waves(set .. "/ground_truth/spot", 8)  -- masks, not to be judged
+    said, ok = run(command("anomaly", words, out))
+    t.ok(ok, said)
+    local list, names = orrery.io.read_csv(out .. "/anomaly/summary.csv")
+    local row = {}
+    for i, name in ipairs(names) do row[name] = list[1][i] end
+    t.equal(row.train, 18)  -- every fourth of 24 is held out
+    t.near(row.prevalence, 8 / 14, 1e-9)
+    t.near(row.gauss, 1, 1e-9)
+    files.drop(set)
+    files.drop(out)
+  end)
+end
