@@ -1,6 +1,6 @@
---- What the VAE experiments must show, over several seeds: minutes each, so
---- they run with ORRERY_FULL=1 alone. ORRERY_GATES=FOLDER keeps their runs
---- there, where the same command goes on after a stop.
+--- What VAEs, flows and anomaly scores must show, over several seeds: minutes
+--- each, so they run with ORRERY_FULL=1 alone. ORRERY_GATES=FOLDER keeps their
+--- runs there, where the same command goes on after a stop.
 local orrery, t = require "orrery", require "orrery.testing"
 local files = require "orrery.testing.files"
 
@@ -102,6 +102,77 @@ full("told the class, the code forgets it and the decoder obeys", function()
     t.ok(told.sharp < 1 and plain.sharp < 1 and plain.back_sharp < 1)
   end))
 end)
+
+-- Nats of fresh points: never below the law's entropy but by their error.
+local function densities(words)
+  local by = sweep("density2d", words, "model")
+  for name, runs in pairs(by) do
+    each(runs, function(run, seed)
+      t.ok(run.nll >= run.floor - 3 * run.error,
+        ("%s, seed %d: %g"):format(name, seed, run.nll))
+    end)
+  end
+  return by
+end
+
+full("a stack of MADEs learns the parabola, one of the right order does too",
+  function()
+    local by = densities "data=parabola model=made,made_reverse,maf seed=1..3"
+    t.equal(3, each(by.maf, function(run, seed)
+      t.ok(run.nll <= 3.55, run.nll)
+      t.ok(by.made_reverse[seed].nll <= 3.57, by.made_reverse[seed].nll)
+      -- The best Gaussian of x1, by quadrature, and of x2 when x1 is known.
+      local wrong = by.made[seed]
+      t.ok(wrong.nll >= 3.8665 - 3 * wrong.error and wrong.nll <= 3.90,
+        wrong.nll)
+    end))
+  end)
+
+full("of a Gaussian MADE is the law, of a grid the Gaussian of its variance",
+  function()
+    t.equal(1, each(densities("data=gaussian model=made").made, function(run)
+      t.ok(run.paired <= 0.01, run.paired)
+    end))
+    local by = densities "data=grid model=made,made_mog,maf,spline seed=1..2"
+    local most = { made_mog = 0.05, maf = 1.4, spline = 0.1 }
+    t.equal(2, each(by.made, function(run, seed)
+      -- Inputs are independent, of variance 2 + 0.05^2.
+      t.near(run.nll, math.log(2 * math.pi * 2.0025) + 1,
+        0.01 + 3 * run.error)
+      for name, gap in pairs(most) do
+        t.ok(by[name][seed].gap <= gap, name .. by[name][seed].gap)
+      end
+    end))
+  end)
+
+full("mixtures find a ring's narrow modes, a stack of MADEs the ring",
+  function()
+    for _, std in ipairs { "0.02", "0.01" } do
+      local by = densities("data=ring model=made,maf,made_mog seed=1..3 std="
+        .. std)
+      t.equal(3, each(by.made, function(run, seed)
+        t.ok(by.made_mog[seed].gap <= 1, by.made_mog[seed].gap)
+        t.ok(run.nll - by.maf[seed].nll >= 3, by.maf[seed].nll)
+      end))
+    end
+  end)
+
+full("a flow of one digit knows the others; nine digits do not know a one",
+  function()
+    local by = sweep("anomaly", "task=0,1,4,8 model=maf seed=1..3", "task")
+    local least = { ["0"] = 0.94, ["1"] = 0.98, ["4"] = 0.92, ["8"] = 0.86 }
+    for task, auroc in pairs(least) do
+      t.equal(3, each(by[task], function(run)
+        t.ok(run.auroc >= auroc and run.gauss > 0.5,
+          ("%s: %g"):format(task, run.auroc))
+        t.ok(run.auprc > run.prevalence, run.auprc)
+      end))
+    end
+    local nine = sweep("anomaly", "task=not1 model=vae seed=1..3", "task").not1
+    t.equal(3, each(nine, function(run)  -- ones are likelier than the rest
+      t.ok(run.auroc < 0.2 and run.typical > 0.7, run.auroc)
+    end))
+  end)
 
 -- Is there a python3 with PyTorch, and MNIST?
 local mnist = (os.getenv "ORRERY_DATA" or root .. "/../shared/data") .. "/mnist"
