@@ -26,6 +26,15 @@ for _, family in ipairs { "bench.mlp", "bench.images" } do
   end
 end
 
+t.test("maf_sample draws, and takes steps beside", function()
+  orrery.manual_seed(1)
+  local draw, step = require("bench.mlp").maf_sample(2)
+  local x = draw()
+  t.equal({ x:shape() }, { 2, 784 })
+  t.ok(x:isfinite():all():item() == 1 and x:std():item() > 0.5)
+  t.ok(step():item() ~= step():item())
+end)
+
 t.test("single operations run", function()
   local cases = require("bench.micro").small()
   for _, case in pairs(cases) do case[1]() end

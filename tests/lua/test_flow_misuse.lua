@@ -75,3 +75,15 @@ t.test("models say what is wrong", function()
   methods("Posterior", posterior, { "forward" })
   wrong.try("Posterior", posterior.forward, posterior, vae)
 end)
+
+t.test("a model says which shape it was made for", function()
+  local model = flow.Model { shape = { 4 }, bijector = flow.MAF(4,
+    { hidden = { 4 } }) }
+  for seen, x in pairs { ["[2, 5]"] = orrery.zeros(2, 5), ["3"] = 3,
+    ["[4]"] = orrery.zeros(4), ["[2, 4, 1]"] = orrery.zeros(2, 4, 1) } do
+    t.fails(("flowmodel: x is %s but [B, 4] is wanted; change the model's "
+      .. "shape or its input"):format(seen), model.log_prob, model, x)
+  end
+  t.fails("sample: naive is 3; give true or false", model.sample, model, 2,
+    { naive = 3 })
+end)

@@ -126,8 +126,10 @@ end
 
 function MAF:extra_repr() return ("clamp = %g"):format(self.clamp) end
 
---- The other way round: the net sees the noise, so that sampling is one pass
---- and the density of what was not sampled is the one found by degrees.
+--- The other way round: the net sees the noise, so that sampling is one pass,
+--- with gradients, and the density of what was not sampled is the one found by
+--- degrees. What learns from its own draws, as a posterior does, wants an IAF;
+--- what learns from data a MAF, whose density has the gradients.
 ---@class orrery.flow.IAF: orrery.flow.Bijector
 ---@field maf orrery.flow.MAF
 local IAF = Bijector:subclass "IAF"
@@ -136,7 +138,19 @@ local IAF = Bijector:subclass "IAF"
 ---@param opts? table  as flow.MAF takes
 function IAF:init(features, opts) self.maf = MAF(features, opts) end
 
+--- By degrees, about one pass; where gradients are recorded, one for each
+--- input, as of flow.MAF the inverse.
+---@param x orrery.Tensor  [B, D]
+---@param context? orrery.Tensor  [B, C]
+---@return orrery.Tensor z  [B, D]
+---@return orrery.Tensor logdet  [B], nats
 function IAF:forward(x, context) return self.maf:inverse(x, context) end
+
+--- One pass, differentiable.
+---@param z orrery.Tensor  [B, D]
+---@param context? orrery.Tensor  [B, C]
+---@return orrery.Tensor x  [B, D]
+---@return orrery.Tensor logdet  [B], nats
 function IAF:inverse(z, context) return self.maf:forward(z, context) end
 
 return { MAF = MAF, IAF = IAF }

@@ -116,6 +116,7 @@ function MADEMoG:sample(n, opts)
   n = options.count("sample", "n", n, 0)
   local o = options.take("sample", opts, { naive = false },
     { "context", "generator" })
+  options.flag("sample", "naive", o.naive)
   return orrery.no_grad(function()
     local like = { dtype = self.net.layers[1].weight.dtype,
       generator = o.generator }

@@ -45,11 +45,22 @@ end
 --- Noise and log-determinant.
 function Model:forward(x, context) return self.bijector(x, context) end
 
+-- Raises unless x is a batch of examples.
+local function want_batch(self, x)
+  local fits = options.is_tensor(x) and x:dim() == #self.shape + 1
+  for i, n in ipairs(self.shape) do fits = fits and x:size(i + 1) == n end
+  if fits then return end
+  self:fail("x is %s but [%s] is wanted; change the model's shape or its input",
+    options.is_tensor(x) and x:shape_str() or options.shown(x),
+    table.concat({ "B", table.unpack(self.shape) }, ", "))
+end
+
 --- Nats of each example.
 ---@param x orrery.Tensor  [B, shape...]
 ---@param context? orrery.Tensor  [B, C]
 ---@return orrery.Tensor nats  [B]
 function Model:log_prob(x, context)
+  want_batch(self, x)
   local z, logdet = self.bijector(x, context)
   local base = self.base
   local nats = base.batch_shape and base:log_prob(z)
@@ -78,6 +89,7 @@ function Model:sample(n, opts)
   n = options.count("sample", "n", n, 0)
   local o = options.take("sample", opts, { naive = false },
     { "context", "generator" })
+  options.flag("sample", "naive", o.naive)
   return orrery.no_grad(function()
     local z, b = noise(self, n, o), self.bijector
     local way = o.naive and b.inverse_naive or b.inverse

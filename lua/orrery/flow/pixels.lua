@@ -206,6 +206,7 @@ function ByClass:sample(n, opts)
   n = options.count("sample", "n", n, 0)
   local o = options.take("sample", opts, { naive = false }, { "labels",
     "generator" })
+  options.flag("sample", "naive", o.naive)
   local labels = o.labels and want_labels(o.labels, n)
     or orrery.dist.Categorical { logits = self.log_prior }
       :sample({ n }, { generator = o.generator }):long()
