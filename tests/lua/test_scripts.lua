@@ -30,7 +30,7 @@ local scripts = {
   { "stacked_digits", "pack=2 steps=40", { "modes", "floor" } },
   { "dag", "steps=60 marks=4", { "turned" } },
   { "cyclegan", "method=cyclegan steps=40 marks=4", { "found, B to A",
-    "domain A to B" } },
+    "strict" } },
   { "pix2pix", "loss=l1+cgan steps=40 marks=4", { "IOU of real",
     "feature distance" } },
   { "lambda_cycle", "lambda_identity=5 steps=40 marks=4", { "strict A to B",

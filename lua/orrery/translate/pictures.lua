@@ -12,9 +12,9 @@ local layout = {
     { "idt_A", "B left alone" } },
 }
 
---- A sheet of both directions: a row each of inputs, translations, what comes
---- back, what the other generator makes of an image that is its own already,
---- and true partners where there are any.
+--- A sheet of both directions: a row each of inputs, translations, true
+--- partners where there are any, what comes back, what the other generator
+--- makes of an image that is its own already.
 ---@param shown table<string, orrery.Tensor>  as CycleGAN:visuals gives them,
 ---  [B, C, H, W] in [-1, 1]
 ---@param truth? { A: orrery.Tensor, B: orrery.Tensor }  partners of real_B and
@@ -23,15 +23,15 @@ local layout = {
 ---@return orrery.plot.Figure
 function pictures.sheet(shown, truth, scale)
   local rows, names = {}, {}
+  local function add(images, name)
+    if images then rows[#rows + 1], names[#names + 1] = images, name end
+  end
   for _, way in ipairs { "A", "B" } do
-    for _, row in ipairs(layout[way]) do
-      if shown[row[1]] then
-        rows[#rows + 1], names[#names + 1] = shown[row[1]], row[2]
-      end
-    end
     local other = way == "A" and "B" or "A"
-    if truth and truth[other] then
-      rows[#rows + 1], names[#names + 1] = truth[other], "true " .. other
+    for place, row in ipairs(layout[way]) do
+      add(shown[row[1]], row[2])
+      -- The partner lies below what is to be like it.
+      if place == 2 and truth then add(truth[other], "true " .. other) end
     end
   end
   return plot.grid(orrery.cat(rows, 1), { columns = rows[1]:size(1),
