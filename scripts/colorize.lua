@@ -35,7 +35,8 @@ local run = orrery.experiment {
     lr = { 5e-4, "of Adam", min = 0 },
     ngf = { 24, "channels of the players' first layer", min = 1 },
     marks = { 6, "along the way", min = 1 },
-    data = { "shapes", "shapes, or a folder of pictures" },
+    data = { "shapes", "shapes, emoji, faces, or a folder of pictures" },
+    images = { 2000, "pictures to learn from; 0: all there are", min = 0 },
     size = { 16, "pixels of a side: 16, 32, 64 ...", min = 16, max = 256 },
     held = { 200, "pictures to measure on", min = 4 },
   },
@@ -64,25 +65,6 @@ local function joined(y, colour)
   return orrery.cat({ r, g, b }, 2):clamp(0, 1)
 end
 
--- ---- data
-
-local function folder(path, size)
-  return assert(data.images(path, { size = size, resize = size,
-    fit = "stretch", filter = "area", channels = 3, range = { 0, 1 },
-    classes = false })):everything()
-end
-
--- Pictures [N, 3, S, S], 0 to 1, to learn from and to measure on.
-local function load(k)
-  if k.data == "shapes" then
-    local set = data.known.striped { size = k.size, held = k.held }
-    return (set.train.A:everything() + 1) / 2, (set.test.A:everything() + 1) / 2
-  end
-  local all = folder(k.data, k.size)
-  local held = math.min(k.held, all:size(1) // 4)
-  return all:narrow(1, held + 1, all:size(1) - held), all:narrow(1, 1, held)
-end
-
 -- ---- a trial
 
 local function game_of(k, log)
@@ -104,7 +86,9 @@ local function chroma(colour)
 end
 
 function run.trial(k, log)
-  local train, held = load(k)
+  local train, held = data.whole(k.data, { size = k.size, held = k.held,
+    images = k.images })
+  if not train then error(held, 0) end
   local game = game_of(k, log)
   local grey, true_colour = parted(held)
   local result, made

@@ -38,7 +38,8 @@ local run = orrery.experiment {
     lr = { 5e-4, "of Adam", min = 0 },
     ngf = { 16, "channels of the players' first layer", min = 1 },
     marks = { 6, "along the way", min = 1 },
-    data = { "digits", "digits, shapes, or a folder of pictures" },
+    data = { "digits", "digits, stripes, emoji, faces, or a folder" },
+    images = { 0, "pictures to learn from; 0: all there are", min = 0 },
     size = { 32, "pixels of a side: 16, 32, 64 ...", min = 16, max = 256 },
     held = { 200, "pictures to measure on", min = 4 },
   },
@@ -95,31 +96,6 @@ function damages.edges(x)
     orrery.ones(x:size(1), 1, x:size(3), x:size(4))
 end
 
-local function folder(path, size)
-  return assert(data.images(path, { size = size, resize = size,
-    fit = "stretch", filter = "area", channels = 3, range = { -1, 1 },
-    classes = false })):everything()
-end
-
--- Whole pictures to learn from and to measure on.
-local function load(k)
-  if k.data == "digits" then
-    local digits = assert(data.mnist {})
-    local function framed(part)
-      return F.interpolate(part:everything():float(), { size = k.size,
-        mode = "bilinear" }) * 2 - 1
-    end
-    return framed(digits.train), framed(digits.test:subset(1, k.held))
-  end
-  if k.data == "shapes" then
-    local set = data.known.striped { size = k.size, held = k.held }
-    return set.train.B:everything(), (set.test.B:everything())
-  end
-  local all = folder(k.data, k.size)
-  local held = math.min(k.held, all:size(1) // 4)
-  return all:narrow(1, held + 1, all:size(1) - held), all:narrow(1, 1, held)
-end
-
 -- ---- a trial
 
 local function game_of(k, colours, log)
@@ -150,7 +126,9 @@ local function measured(made, held, gone)
 end
 
 function run.trial(k, log)
-  local train, held = load(k)
+  local train, held = data.whole(k.data, { size = k.size, held = k.held,
+    images = k.images, range = { -1, 1 } })
+  if not train then error(held, 0) end
   local spoil, random = damages[k.damage], log:generator "damage"
   local damaged, gone = spoil(held, orrery.Generator(1))
   local game = game_of(k, held:size(2), log)

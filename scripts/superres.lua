@@ -40,8 +40,10 @@ local run = orrery.experiment {
     lr = { 1e-3, "of Adam, for both players a tenth once D plays", min = 0 },
     marks = { 8, "along the way", min = 1 },
     held = { 500, "pictures to measure on", min = 4 },
-    data = { "digits", "digits, or a folder of pictures" },
-    size = { 64, "pixels of a folder's pictures, a multiple of 16", min = 16 },
+    data = { "digits", "digits, emoji, faces, or a folder of pictures" },
+    images = { 0, "pictures to learn from; 0: all there are", min = 0 },
+    size = { 64, "pixels of a side but for digits, a multiple of 16",
+      min = 16 },
   },
   step = "step",
   by = "psnr",
@@ -93,22 +95,12 @@ end
 
 -- ---- data
 
-local function folder(path, size)
-  return assert(data.images(path, { size = size, resize = size,
-    fit = "stretch", filter = "area", channels = 3, range = { 0, 1 },
-    classes = false })):everything()
-end
-
 -- Pictures to learn from and to measure on, [N, C, S, S], 0 to 1.
 local function load(k)
-  if k.data == "digits" then
-    local digits = assert(data.mnist {})
-    return digits.train:everything():float(),
-      digits.test:subset(1, k.held):everything():float()
-  end
-  local all = folder(k.data, k.size)
-  local held = math.min(k.held, all:size(1) // 4)
-  return all:narrow(1, held + 1, all:size(1) - held), all:narrow(1, 1, held)
+  local train, held = data.whole(k.data, { size = k.data == "digits" and 28
+    or k.size, images = k.images, held = k.held })
+  if not train then error(held, 0) end
+  return train, held
 end
 
 local function small(x) return F.avg_pool2d(x, 4) end

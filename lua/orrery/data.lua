@@ -16,7 +16,8 @@ local data = { Loader = Loader, Dataset = sets.Dataset,
   Pictures = require "orrery.data.pictures",
   emoji = require "orrery.data.emoji",
   known = require "orrery.data.known",
-  shapes = require "orrery.data.shapes" }
+  shapes = require "orrery.data.shapes",
+  whole = require "orrery.data.whole" }
 
 for _, module in ipairs { "folders", "inspect" } do
   for name, fn in pairs(require("orrery.data." .. module)) do

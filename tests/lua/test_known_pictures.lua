@@ -1,6 +1,7 @@
 --- Drawn pictures of which all is known: partners differ where they should,
 --- masks cover what they say, attributes move what they name.
 local orrery, t = require "orrery", require "orrery.testing"
+local files = require "orrery.testing.files"
 local known = orrery.data.known
 
 local small = { images = 20, held = 40 }
@@ -148,6 +149,121 @@ t.test("faces: an attribute moves the part it names", function()
   t.ok(first <= 3 and last <= 10, "the hat")
   t.fails("draw: attributes are [1, 2]; give [n, 6]", set.draw,
     orrery.zeros(1, 2))
+end)
+
+t.test("captioned: the judge reads what was drawn, whatever the size",
+  function()
+    for _, size in ipairs { 16, 20, 28 } do
+      local set = known.captioned { size = size, images = 60, held = 360 }
+      local x, which = set.test:everything()
+      t.equal(x:shape_str(), ("[360, 3, %d, %d]"):format(size, size))
+      t.equal(set.read(x), set.scenes:index_select(1, which))
+      t.equal(which:unique():numel(), 36)
+    end
+  end)
+
+t.test("captioned: a shape's middle is where it is said to be", function()
+  local set = known.captioned { images = 20, held = 360 }
+  local x, which = set.test:everything()
+  local light = ((x + 1) / 2):sum(2)  -- [360, 20, 20]
+  local at = (orrery.range(1, 20, { dtype = "float32" }) - 0.5) / 20
+  local across = (light:sum(2) * at):sum(2) / light:flatten(2):sum(2)
+  local place = set.scenes:index_select(1, which):select(2, 3):float()
+  t.ok((across - (place - 2) * 0.275 - 0.5):abs():amax():item() < 0.03)
+  -- Red, green, blue by the brightest channel; of yellow the least is blue.
+  local mean = x:mean { axis = { 3, 4 } }
+  local colour = set.scenes:index_select(1, which):select(2, 1)
+  for i, c in ipairs(colour:tolist()) do
+    t.equal(c < 4 and mean[i]:argmax():item() or mean[i]:argmin():item(),
+      math.min(c, 3))
+  end
+end)
+
+t.test("captioned: six combinations of known words are kept back", function()
+  local set = known.captioned { images = 2000, held = 36 }
+  local _, which = set.train:everything()
+  local counts = which:bincount { minlength = 36 }:tolist()
+  local kept, words = 0, {}
+  for i, seen in ipairs(set.seen) do
+    t.equal(counts[i] > 0, seen)
+    if not seen then kept = kept + 1 end
+    for word in set.say(i):gmatch "%a+" do
+      words[word] = words[word] or seen
+    end
+  end
+  t.equal(kept, 6)
+  for word, trained in pairs(words) do t.ok(trained, word) end
+end)
+
+t.test("captioned: captions say the scene, near ones differ in one word",
+  function()
+    local set = known.captioned { images = 1, held = 1 }
+    t.equal(set.say(1), "a red disc on the left")
+    t.equal(set.say(36, 2), "on the right is a yellow cross")
+    local function text(scene, way)
+      local list = {}
+      for _, number in ipairs(set.captions[scene][way]:tolist()) do
+        if number > 1 then list[#list + 1] = set.words[number] end
+      end
+      return table.concat(list, " ")
+    end
+    for scene = 1, 36 do
+      for way = 1, 3 do t.equal(text(scene, way), set.say(scene, way)) end
+      for _, other in ipairs(set.near[scene]:tolist()) do
+        local a, b = set.captions[scene][1], set.captions[other][1]
+        t.equal({ a:ne(b):sum():item(), set.seen[other] }, { 1, true })
+      end
+    end
+    t.fails("captioned: images is 0; give a whole number of at least 1",
+      known.captioned, { images = 0 })
+    t.fails("say: scene is 37; give its number, 1 to 36", set.say, 37)
+    t.fails("say: way is 4; give 1, 2 or 3", set.say, 36, 4)
+  end)
+
+t.test("whole: by a word, to learn from and to measure on, in a range",
+  function()
+    local whole = orrery.data.whole
+    for name, shape in pairs { digits = "[30, 1, 28, 28]",
+      shapes = "[30, 3, 28, 28]", stripes = "[30, 3, 28, 28]",
+      faces = "[30, 3, 28, 28]" } do
+      local train, held = whole(name, { images = 30, held = 9 })
+      t.equal(train:shape_str(), shape)
+      t.equal(held:shape_str(), (shape:gsub("30", "9")))
+      local of = whole(name, { images = 30, held = 9, range = { -1, 3 } })
+      t.near(of, train * 4 - 1, 1e-6)
+    end
+    local digits = assert(orrery.data.mnist {})
+    local train, held = whole("digits", { images = 5, held = 2 })
+    t.equal(train, digits.train:subset(1, 5):everything():float())
+    t.equal(held, digits.test:subset(1, 2):everything():float())
+    -- Shapes are plain, stripes the same with a second colour.
+    local plain, striped = whole "shapes", whole "stripes"
+    t.equal(plain:size(1), 2000)
+    t.ok(orrery.metrics.sharpness(striped, plain) > 1)
+    train, held = whole("nowhere at all")
+    t.ok(train == nil and held:find("nowhere at all", 1, true), held)
+    t.fails("whole: range is 1; give two numbers that differ, as { -1, 1 }",
+      whole, "digits", { range = 1 })
+    t.fails("whole: name is missing; give digits, emoji, ..., or the path of a "
+      .. "folder", whole)
+  end)
+
+t.test("whole: a folder's first are held out, at most a quarter", function()
+  local folder, whole = files.folder(), orrery.data.whole
+  for i = 1, 8 do
+    orrery.io.write_image(("%s/%d.png"):format(folder, i),
+      orrery.full({ 3, 10, 20 }, i / 8))
+  end
+  local train, held = whole(folder, { size = 8 })
+  t.equal({ train:shape_str(), held:shape_str() },
+    { "[6, 3, 8, 8]", "[2, 3, 8, 8]" })
+  t.near(held:mean { axis = { 2, 3, 4 } }, { 1 / 8, 2 / 8 }, 0.5 / 255)
+  t.equal((whole(folder, { size = 8, images = 3, held = 1 })):size(1), 3)
+  for i = 3, 8 do os.remove(("%s/%d.png"):format(folder, i)) end
+  train, held = whole(folder, { size = 8 })
+  t.equal({ train == nil, held }, { true, ("whole: %q holds 2 pictures; give "
+    .. "at least 4"):format(folder) })
+  files.drop(folder)
 end)
 
 t.test("wrong options are refused", function()

@@ -87,3 +87,12 @@ with("orl-faces", "orl-faces: 40 people, 10 pictures each, as IDX",
     t.equal(set.labels:bincount():tolist(),
       orrery.full({ 40 }, 10, { dtype = "int64" }):tolist())
   end)
+
+with("celeba64", "celeba64: whole, the first held out", function(path)
+  local train, held = data.whole(path, { size = 32, images = 8, held = 3 })
+  t.equal({ train:shape_str(), held:shape_str() }, { "[8, 3, 32, 32]",
+    "[3, 3, 32, 32]" })
+  -- Halving by areas is the mean of four pixels.
+  local first = assert(orrery.read_image(path .. "/000001.jpg")):float() / 255
+  t.near(held[1], orrery.avg_pool2d(first:unsqueeze(1), 2)[1], 1e-5)
+end)

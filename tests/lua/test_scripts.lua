@@ -44,8 +44,9 @@ local scripts = {
     "paired" } },
   { "glow", "steps=60 marks=6", { "nats", "Gaussian, nats" } },
   { "voice", "method=cycle steps=40 marks=4", { "to spoken, dB" } },
-  { "colorize", "steps=40 marks=4", { "chroma", "L1 of colour" } },
+  { "colorize", "steps=40 marks=4 data=emoji", { "chroma", "L1 of colour" } },
   { "restore", "steps=40 marks=4", { "PSNR before", "damaged part" } },
+  { "captions", "steps=40 marks=4", { "as said, unseen", "judge" } },
   { "maf", "model=maf conditional=true steps=40", { "held out", "bits/dim",
     "class found" } },
   { "gradient_estimators", "", { "pathwise", "coupled" } },
@@ -58,7 +59,7 @@ local killed = { cyclegan = true, pix2pix = true,
   conditional_vae = true, beta_sweep = true, train_extractor = true,
   digits_gan = true, stacked_digits = true,
   style_transfer = true, stylegan = true, superres = true,
-  voice = true, colorize = true, restore = true }
+  voice = true, colorize = true, restore = true, captions = true }
 
 local function command(name, words, out)
   return ("'%s' '%s/scripts/%s.lua' --quick %s out='%s'"):format(interpreter,

@@ -9,7 +9,8 @@
 ---
 --- All but `stacked_digits` and `embedded` live in the plane. Beside the laws
 --- stand drawn pictures: `striped`, `fruit` and `landscape`, two domains each
---- whose true pairs are known; `textures` with faults; `faces` with attributes.
+--- whose true pairs are known; `textures` with faults; `faces` with attributes;
+--- `captioned` shapes with what is said of them.
 local known = {}
 
 for _, list in ipairs { require("orrery.data.known.gaussians").kinds,
@@ -21,8 +22,8 @@ end
 known.parabola = require "orrery.data.known.parabola"
 known.embedded = require "orrery.data.known.embedded"
 known.stacked_digits = require "orrery.data.known.stacked"
-for _, name in ipairs { "striped", "fruit", "landscape", "textures",
-  "faces" } do
+for _, name in ipairs { "striped", "fruit", "landscape", "textures", "faces",
+  "captioned" } do
   known[name] = require("orrery.data.known." .. name)
 end
 

@@ -1,0 +1,116 @@
+--- Pictures by a word or from a folder, decoded once: what a script with one
+--- set of pictures learns from and what it measures on.
+local orrery = require "orrery"
+local blame = require "orrery.blame"
+local options = require "orrery.options"
+
+-- Each gives what to learn from and what is held out, floats of 0 to 1, or
+-- nil and why not.
+local sources = {}
+
+local function digits_of(set, why, o)
+  if not set then return nil, why end
+  local function framed(part)
+    local x = part:everything():float()
+    return x:size(3) == o.size and x
+      or orrery.nn.functional.interpolate(x, { size = o.size,
+        mode = "bilinear" })
+  end
+  return framed(set.train), framed(set.test)
+end
+
+function sources.digits(o)
+  local set, why = require("orrery.data").mnist { images = o.images,
+    held = o.held }
+  return digits_of(set, why, o)
+end
+
+function sources.fashion(o)
+  local set, why = require("orrery.data").fashion { images = o.images,
+    held = o.held }
+  return digits_of(set, why, o)
+end
+
+local function striped(o, domain)
+  local set = require "orrery.data.known.striped" { size = o.size,
+    held = o.held, images = o.images > 0 and o.images or nil }
+  return (set.train[domain]:everything() + 1) / 2,
+    (set.test[domain]:everything() + 1) / 2
+end
+
+function sources.shapes(o) return striped(o, "A") end
+function sources.stripes(o) return striped(o, "B") end
+
+function sources.faces(o)
+  local set = require "orrery.data.known.faces" { size = o.size,
+    held = o.held, images = o.images > 0 and o.images or nil }
+  return (set.train:everything() + 1) / 2, (set.test:everything() + 1) / 2
+end
+
+-- In the first style: all but those held out, as the second is not looked at.
+function sources.emoji(o)
+  local set, why = require "orrery.data.emoji" { size = o.size, held = o.held,
+    overlap = true }
+  if not set then return nil, why end
+  local x = (set.train.A:everything() + 1) / 2
+  if o.images > 0 then x = x:narrow(1, 1, math.min(o.images, x:size(1))) end
+  return x, (set.test.A:everything() + 1) / 2
+end
+
+-- The first are held out: not more than a quarter.
+local function folder(path, o)
+  local set, why = require("orrery.data.folders").images(path, {
+    size = o.size, resize = o.size, fit = "stretch", filter = "area",
+    channels = 3, range = { 0, 1 }, classes = false })
+  if not set then return nil, why end
+  local held = math.min(o.held, #set // 4)
+  if held == 0 then
+    return nil, ("whole: %q holds %d pictures; give at least 4"):format(path,
+      #set)
+  end
+  local n = #set - held
+  if o.images > 0 then n = math.min(n, o.images) end
+  local all = set:get(orrery.range(1, held + n, { dtype = "int64" }))
+  return all:narrow(1, held + 1, n), all:narrow(1, 1, held)
+end
+
+--- Pictures to learn from and to measure on, [N, C, size, size]. By a word:
+--- digits and fashion (grey; resized where size is not 28), shapes (bright, of
+--- any hue, on grey), stripes (the same, striped), faces (drawn), emoji (8, 16,
+--- 32 or 64 pixels, at most 1,300 or so). Or the path of a folder or zip file
+--- of pictures, stretched to squares in three colours, of which the first are
+--- held out, at most a quarter.
+---@param name string  a word, or a path
+---@param opts? { size?: integer, images?: integer, held?: integer,
+---   range?: number[] }  28; how many to learn from (0: all there are, 1,000
+---   where they are drawn); how many to measure on, 200; { 0, 1 }: what black
+---   and white become
+---@return orrery.Tensor? train
+---@return orrery.Tensor|string held  or why there is none: files are missing,
+---   damaged or too few
+return function(name, opts)
+  local who = "whole"
+  local o = options.take(who, opts, { size = 28, images = 0, held = 200,
+    range = { 0, 1 } })
+  if type(name) ~= "string" then
+    blame("%s: name is %s; give digits, emoji, ..., or the path of a folder",
+      who, options.shown(name))
+  end
+  options.count(who, "size", o.size, 8)
+  options.count(who, "images", o.images, 0)
+  options.count(who, "held", o.held)
+  local low, high = table.unpack(type(o.range) == "table" and o.range or {})
+  if math.type(low) == nil or math.type(high) == nil or low == high then
+    blame("%s: range is %s; give two numbers that differ, as { -1, 1 }", who,
+      options.shown(o.range))
+  end
+  local train, held
+  if sources[name] then
+    train, held = sources[name](o)
+  else
+    train, held = folder(name, o)
+  end
+  if not train then return nil, held end
+  if low == 0 and high == 1 then return train, held end
+  return train * (high - low) + low, held * (high - low) + low
+end
