@@ -187,3 +187,19 @@ elseif only == "" or only == "anomaly" then
     files.drop(out)
   end)
 end
+
+if missing then
+  t.skip("maf times both ways of both flows", missing)
+elseif only == "" or only == "maf" then
+  t.test("maf times both ways of both flows", function()
+    local out = files.folder()
+    local said, ok = run(command("maf", "table=times", out))
+    t.ok(ok, said)
+    for _, row in ipairs { "MAF +density +one pass", "MAF +sampling +by degrees",
+      "MAF +sampling +naive", "IAF +density +by degrees",
+      "IAF +density +naive", "IAF +sampling +one pass" } do
+      t.ok(said:find(row .. " +%d"), said)
+    end
+    files.drop(out)
+  end)
+end

@@ -8,6 +8,9 @@ local by_degree = require "orrery.flow.by_degree"
 local options = require "orrery.options"
 local solve = require "orrery.core".hidden.made_inverse
 
+--- z_i = x_i exp(s_i) + t_i, where a masked net says s and t of the inputs
+--- before i: the density is one pass (Papamakarios et al. 2017), and so in
+--- arithmetic is the way back, where no gradient is asked for.
 ---@class orrery.flow.MAF: orrery.flow.Bijector
 ---@field net orrery.flow.MADE
 ---@field clamp number

@@ -7,6 +7,9 @@ local blame = require "orrery.blame"
 local nn = require "orrery.nn"
 local options = require "orrery.options"
 
+--- The class of all bijectors. One's own: `flow.Bijector:subclass "Name"` with
+--- init, forward and inverse, the last two with the log-determinant of their
+--- direction.
 ---@class orrery.flow.Bijector: orrery.nn.Module
 local Bijector = nn.Module:subclass "Bijector"
 
