@@ -195,8 +195,9 @@ elseif only == "" or only == "maf" then
     local out = files.folder()
     local said, ok = run(command("maf", "table=times", out))
     t.ok(ok, said)
-    for _, row in ipairs { "MAF +density +one pass", "MAF +sampling +by degrees",
-      "MAF +sampling +naive", "IAF +density +by degrees",
+    for _, row in ipairs { "MAF +density +one pass",
+      "MAF +sampling +by degrees", "MAF +sampling +naive",
+      "IAF +density +by degrees",
       "IAF +density +naive", "IAF +sampling +one pass" } do
       t.ok(said:find(row .. " +%d"), said)
     end
