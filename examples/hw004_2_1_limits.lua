@@ -61,8 +61,8 @@ plot.grid((orrery.cat(rows, 1) + 1) / 2, { columns = 12, scale = 3,
 -- The end of a lying bar is up to 12 pixels from its middle, and up to 9 from
 -- the nearest pixel of the upright one. The gradient of one output pixel says
 -- which pixels of the input it depends on. (There are nets that see further;
--- they too begin with what lies near. With bars half as large this one, of three
--- levels, succeeds.)
+-- they too begin with what lies near. With bars half as large a net of three
+-- levels succeeds.)
 
 -- %% The window of one output pixel
 local function generator()
