@@ -214,6 +214,11 @@ t.test("a flow told the class is trained and drawn from through pixels",
 
 t.test("wrong arguments are named with what helps", function()
   t.fails("flow.dequantise: x is missing; give a tensor", flow.dequantise)
+  local wrong = orrery.tensor { 0, 51, 255 }
+  t.fails("flow.dequantise: x goes from 0 to 255; give greys from 0 to 1, or "
+    .. "bytes below 256", flow.dequantise, wrong)
+  t.fails("flow.dequantise: x goes from 0 to 255; give greys from 0 to 1, or "
+    .. "bytes below 16", flow.dequantise, wrong:byte(), { levels = 16 })
   t.fails("flow.dequantise: levels is 1; give a whole number of at least 2",
     flow.dequantise, orrery.zeros(2), { levels = 1 })
   t.fails("flow.bits_per_dim: dims is missing; give a whole number of at "

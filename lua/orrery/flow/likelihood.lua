@@ -11,15 +11,25 @@ local Bijector = require "orrery.flow.bijector"
 local blame = require "orrery.blame"
 local nn = require "orrery.nn"
 local options = require "orrery.options"
+local program = require("orrery.core").program
 
 local likelihood = {}
 
--- Whole levels 0 .. levels - 1 of greys in [0, 1], or of bytes.
+-- Whole levels 0 .. levels - 1 of greys in [0, 1], or of bytes. What lies
+-- outside would be NaN after the logit; a recorded step looks at no numbers.
 local function whole(who, x, levels)
   options.tensor(who, "x", x)
-  if x.dtype == "uint8" then return x:float() end
-  options.tensor(who, "x", x, "float")
-  return (x * (levels - 1)):round()
+  local bytes = x.dtype == "uint8"
+  if not bytes then options.tensor(who, "x", x, "float") end
+  local k = bytes and x:float() or (x * (levels - 1)):round()
+  if x:numel() == 0 or program.recording() then return k end
+  local low, high = k:min():item(), k:max():item()
+  if low < 0 or high > levels - 1 then
+    local unit = bytes and 1 or levels - 1
+    blame("%s: x goes from %g to %g; give greys from 0 to 1, or bytes below "
+      .. "%d", who, low / unit, high / unit, levels)
+  end
+  return k
 end
 
 local function levels_of(who, opts, more)
