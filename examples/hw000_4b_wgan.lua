@@ -89,13 +89,6 @@ local function modes(game) return metrics.modes(game:sample(2500), ring) end
 -- Medians of three seeds.
 
 -- %% Clipped, and penalised
-local function correlation(a, b)
-  local x = orrery.tensor({ a, b }, { dtype = "float64" })
-  x = x - x:mean(2):unsqueeze(2)
-  local c = x:matmul(x:transpose(1, 2))
-  return (c[{ 1, 2 }] / (c[{ 1, 1 }] * c[{ 2, 2 }]):sqrt()):item()
-end
-
 -- Plays one game; its critic's values and the distances, from step to step.
 local function followed(o)
   local seen = { estimates = {}, distances = {}, steps = {} }
@@ -122,7 +115,7 @@ for i, row in ipairs {
     local m, d = modes(seen.game), seen.distances
     print(("%-8s  seed %d: W1 %.3f, %d of 8 modes covered, good %.0f %%")
       :format(name, seed, d[#d], m.modes20, 100 * m.quality))
-    return { correlation = correlation(seen.estimates, d),
+    return { correlation = metrics.correlation(seen.estimates, d),
       fallen = d[#d] / d[1] }
   end)
   replay.check(name .. ": correlation with W1", median.correlation, 0.9,

@@ -16,9 +16,9 @@ than a half. From noise it ends in a like place. Eight seconds, one core:
 The classifier is the small one for digits and clothes that comes with Orrery;
 it looks at grey pictures. So of a picture in colour the brightness is painted
 and the colours stay the content's (Gatys et al. 2017, section 5.2). Style can
-be any picture with a pattern: paint, cloth, wood. A photograph in the manner of a
-painting wants tv=5: with less its sky is chequered, which the classifier does
-not see (the style loss is no lower for it).
+be any picture with a pattern: paint, cloth, wood. A photograph in the manner of
+a painting wants tv=5: with less its sky is chequered, which the classifier
+does not see (the style loss is no lower for it).
 
 Measured (style=stripes,bricks,rings,dots; content loss, style loss and
 correlation, see the report for what they are):

@@ -172,14 +172,6 @@ local function game_of(k, stream)
     optimizers = { generator = each, discriminator = each } }, wgan
 end
 
--- Pearson's correlation.
-local function correlation(a, b)
-  local x = orrery.tensor({ a, b }, { dtype = "float64" })
-  x = x - x:mean(2):unsqueeze(2)
-  local c = x:matmul(x:transpose(1, 2))
-  return (c[{ 1, 2 }] / (c[{ 1, 1 }] * c[{ 2, 2 }]):sqrt()):item()
-end
-
 local function estimate_of(game, real, fake)
   return orrery.no_grad(ot.dual, game.discriminator, real, fake):item()
 end
@@ -238,7 +230,8 @@ local function learn(k, log)
   log:image("D and its gradient", gan.pictures.field(game, law,
     { title = k.method, samples = (game:sample(200)) }))
   return { w1 = seen.w1[#seen.w1], modes = m.modes, quality = m.quality,
-    correlation = wgan and correlation(seen.estimate, seen.w1) or nil,
+    correlation = wgan and #seen.w1 > 1
+      and metrics.correlation(seen.estimate, seen.w1) or nil,
     bound = k.method == "clip" and at_bounds(game.discriminator, k.clip)
       or nil }
 end

@@ -7,13 +7,7 @@ local f64 = { dtype = "float64" }
 local function randn(...) return orrery.randn({ ... }, f64) end
 
 local function jacobian(fn, x)
-  x = x:detach():requires_grad_()
-  local y, rows = fn(x), {}
-  for i = 1, y:size(2) do
-    rows[i] = orrery.grad(y:narrow(2, i, 1):sum(), { x },
-      { retain_graph = true })[1]
-  end
-  return orrery.cat(rows, 1)
+  return orrery.jacobian(fn, x):squeeze(3):squeeze(1)
 end
 
 -- ---- mixtures

@@ -7,13 +7,8 @@ local f64 = { dtype = "float64" }
 local function randn(...) return orrery.randn({ ... }, f64) end
 
 local function jacobian(b, x)
-  x = x:detach():requires_grad_()
-  local z, rows = b(x), {}
-  for i = 1, z:size(2) do
-    rows[i] = orrery.grad(z:narrow(2, i, 1):sum(), { x },
-      { retain_graph = true })[1]
-  end
-  return orrery.cat(rows, 1)
+  return orrery.jacobian(function(v) return (b(v)) end, x):squeeze(3)
+    :squeeze(1)
 end
 
 local function det_at(kind, net, x)

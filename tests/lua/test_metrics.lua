@@ -344,6 +344,25 @@ t.test("votes name the factor that was fixed when each has a code of its own",
 
 -- ---- the course of a loss
 
+t.test("correlation by hand, of lines, of noise, and as a cosine", function()
+  local correlation = metrics.correlation
+  t.near(correlation({ 1, 2, 3 }, { 5, 7, 9 }), 1, 1e-12)
+  t.near(correlation({ 1, 2, 3 }, { 9, 7, 5 }), -1, 1e-12)
+  -- Deviations -1, 0, 1 and -1, 2, -1: at right angles; then 1 / sqrt(2 * 6).
+  t.near(correlation({ 1, 2, 3 }, { 1, 4, 1 }), 0, 1e-12)
+  t.near(correlation({ 1, 2, 3 }, { 1, 5, 3 }), 2 / math.sqrt(2 * 8), 1e-12)
+  local draw = { dtype = "float64", generator = orrery.Generator(3) }
+  local x, y = orrery.randn({ 400 }, draw) + 7, orrery.randn({ 400 }, draw)
+  t.ok(math.abs(correlation(x, y)) < 5 / 20)
+  local z = x + y
+  local a, b = x - x:mean(), z - z:mean()
+  t.near(correlation(x, z), (a * b):sum() / (a:norm() * b:norm()), 1e-12)
+  local flat = correlation({ 1, 2, 3 }, { 4, 4, 4 })
+  t.ok(flat ~= flat)
+  t.fails("correlation: a has 3 values, b 4; give as many of each",
+    correlation, { 1, 2, 3 }, { 1, 2, 3, 4 })
+end)
+
 t.test("stability is that of a ramp, of a swing and of noise", function()
   -- 1 .. n: mean (n + 1) / 2, variance n (n + 1) / 12; the products of
   -- neighbours' deviations sum to (n - 1) (n - 3) (n + 1) / 12.

@@ -127,24 +127,8 @@ t.test("two layers for each side from 4: 18 at 1024, six for 28", function()
   t.equal(style.Generator({ size = 28 }).layers, 6)
 end)
 
-local small = { size = 8, channel_base = 32, channel_max = 6, latent = 5,
-  style_dim = 4, mapping = 2, dtype = "float64" }
-
-local function generator(more)
-  local o = { generator = stream(7) }
-  for k, v in pairs(small) do o[k] = v end
-  for k, v in pairs(more or {}) do o[k] = v end
-  local G = style.Generator(o)
-  orrery.no_grad(function()
-    for name, p in G:named_parameters() do
-      if name:find "strength" or name:find "bias" then
-        p:copy_(orrery.randn({ p:shape() }, { dtype = "float64",
-          generator = stream(8) }) * 0.3 + 0.5)
-      end
-    end
-  end)
-  return G
-end
+local generator = dofile((os.getenv "ORRERY_SOURCE_DIR" or ".")
+  .. "/tests/lua/small_generator.lua")
 
 for version = 1, 2 do
   local name = "version " .. version .. ": "

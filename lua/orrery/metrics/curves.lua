@@ -1,22 +1,29 @@
---- What the course of a loss tells: does it settle, drift, or swing?
+--- What the course of a loss tells: does it settle, drift, or swing? Does
+--- another number go with it?
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local curves = {}
 
-local function numbers(who, values)
+local function numbers(who, values, name, least)
   if options.is_tensor(values) then values = values:reshape(-1):tolist() end
   if type(values) ~= "table" then
-    blame("%s: values is %s; give a list of numbers", who,
+    blame("%s: %s is %s; give a list of numbers", who, name,
       options.shown(values))
   end
   for i, v in ipairs(values) do
-    options.number(who, ("values[%d]"):format(i), v)
+    options.number(who, ("%s[%d]"):format(name, i), v)
   end
-  if #values < 3 then
-    blame("%s: there are %d values; give at least 3", who, #values)
+  if #values < least then
+    blame("%s: there are %d values; give at least %d", who, #values, least)
   end
   return values
+end
+
+local function mean(values)
+  local sum = 0
+  for _, v in ipairs(values) do sum = sum + v end
+  return sum / #values
 end
 
 -- How often it turns from rising to falling or back; level parts do not count.
@@ -44,16 +51,33 @@ end
 ---  where all are equal; turns: changes of sign of the slope, about 2/3 (N - 2)
 ---  for noise
 function curves.stability(values)
-  values = numbers("stability", values)
-  local n, sum = #values, 0
-  for _, v in ipairs(values) do sum = sum + v end
-  local mean, square, lagged = sum / n, 0, 0
+  values = numbers("stability", values, "values", 3)
+  local n, level, square, lagged = #values, mean(values), 0, 0
   for i, v in ipairs(values) do
-    square = square + (v - mean) ^ 2
-    if i > 1 then lagged = lagged + (v - mean) * (values[i - 1] - mean) end
+    square = square + (v - level) ^ 2
+    if i > 1 then lagged = lagged + (v - level) * (values[i - 1] - level) end
   end
-  return { mean = mean, sd = math.sqrt(square / (n - 1)),
+  return { mean = level, sd = math.sqrt(square / (n - 1)),
     lag1 = lagged / square, turns = turns(values), n = n }
+end
+
+--- Pearson's correlation of two curves, -1 to 1: whether a critic's estimate
+--- goes with the distance, say. nan where one of them is constant.
+---@param a number[]|orrery.Tensor  [N], N at least 2
+---@param b number[]|orrery.Tensor  [N]
+---@return number
+function curves.correlation(a, b)
+  a = numbers("correlation", a, "a", 2)
+  b = numbers("correlation", b, "b", 2)
+  if #a ~= #b then
+    blame("correlation: a has %d values, b %d; give as many of each", #a, #b)
+  end
+  local of_a, of_b, aa, ab, bb = mean(a), mean(b), 0, 0, 0
+  for i, v in ipairs(a) do
+    local x, y = v - of_a, b[i] - of_b
+    aa, ab, bb = aa + x * x, ab + x * y, bb + y * y
+  end
+  return ab / math.sqrt(aa * bb)
 end
 
 return curves
