@@ -293,9 +293,11 @@ with_pictures("pictures of no step are laid out by the settings", function()
   local html
   function run.report(_, page)
     page:image_matrix { image = "dots" }
+    page:image_matrix { images = { "dots" }, rows = "a" }
     html = page:html()
   end
   run:main { "out=" .. out }
+  t.ok(html:find("<th>a=2 b=4</th>", 1, true))  -- a alone does not tell
   local spec = orrery.json.decode(html:match "class='matrix'>(.-)</script>")
   t.equal({ spec.axes[1], spec.axes[2] }, { { name = "a",
     values = { "1", "2" } }, { name = "b", values = { "3", "4", "5" } } })

@@ -124,15 +124,26 @@ local function with_sliders(page, trials, options)
     table.concat(hidden), assets.guard(json.encode(spec)))
 end
 
--- "beta 4", and the seed where several trials have that beta.
+local function how_many(trials, fits)
+  local n = 0
+  for _, trial in ipairs(trials) do
+    if fits(trial) then n = n + 1 end
+  end
+  return n
+end
+
+-- "beta 4"; with the seed where several trials have that beta; with all that
+-- differs where that does not tell them apart either.
 local function row_label(trials, trial, setting)
   if not setting then return trial.label end
-  local same = 0
-  for _, other in ipairs(trials) do
-    if other[setting] == trial[setting] then same = same + 1 end
-  end
+  local function alike(other) return other[setting] == trial[setting] end
   local label = ("%s %s"):format(setting, columns.show(trial[setting]))
-  if same == 1 or not trial.seed then return label end
+  if how_many(trials, alike) == 1 then return label end
+  if not trial.seed or how_many(trials, function(other)
+    return alike(other) and other.seed == trial.seed
+  end) > 1 then
+    return trial.label or label
+  end
   return ("%s, seed %s"):format(label, columns.show(trial.seed))
 end
 
