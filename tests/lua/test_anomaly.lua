@@ -147,6 +147,11 @@ t.test("the histogram has both kinds and the cut", function()
     { "normal", "anomalous", "cut" })
   t.equal({ chart.series[1].y[2], chart.series[2].y[1] }, { 0, 0 })
   t.equal(#anomaly.histogram(s, y).series, 2)
+  -- 0 to 1 with one far off: the frame ends 5 widths of the middle half on.
+  local far = orrery.cat({ orrery.linspace(0, 1, 101), orrery.full({ 9 },
+    1000) }, 1):double()
+  local x = anomaly.histogram(far, far:gt(0.5)).series[1].x
+  t.ok(x[#x] < 5, x[#x])
 end)
 
 t.test("extremes are the lowest and the highest of each kind", function()

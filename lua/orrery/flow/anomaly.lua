@@ -202,7 +202,20 @@ local function kind(scores, labels, label)
   return scores:index_select(1, at), at
 end
 
---- Both kinds' scores as densities in one frame, over the middle 98 % of all.
+-- Where most scores are: the middle 98 %, no further from the middle half than
+-- five times its width (a flow's scores of strangers have no bounds).
+local function middle(s)
+  local sorted, n = s:sort(), s:size(1)
+  local function at(share)
+    return sorted[1 + math.floor(share * (n - 1) + 0.5)]:item()
+  end
+  local q1, q3 = at(0.25), at(0.75)
+  local reach = q3 > q1 and 5 * (q3 - q1) or math.huge
+  return math.max(at(0.01), q1 - reach), math.min(at(0.99), q3 + reach)
+end
+
+--- Both kinds' scores as densities in one frame, over the middle 98 % of all
+--- or less, where a few are far off.
 ---@param scores orrery.Tensor  [N]
 ---@param labels orrery.Tensor  [N] of 0 and 1
 ---@param given? table  title, bins = 40, cut (a score, as an upright line)
@@ -212,10 +225,7 @@ function anomaly.histogram(scores, labels, given)
   local o = options.take(who, given, { bins = 40 }, { "title", "cut" })
   local s = column(who, "scores", scores)
   options.tensor(who, "labels", labels)
-  local sorted = s:sort()
-  local n = s:size(1)
-  local low = sorted[1 + (n - 1) // 100]:item()
-  local high = sorted[n - (n - 1) // 100]:item()
+  local low, high = middle(s)
   local frame = { bins = o.bins, density = true, title = o.title,
     xlabel = "score", ylabel = "density", range = low < high and { low, high }
       or nil,
