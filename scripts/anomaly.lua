@@ -159,6 +159,10 @@ end
 -- Good pictures to train on, good ones held out, others by folder.
 local function of_folder(k)
   local root = k.folder
+  if k.patch > k.side then
+    error(("anomaly: patches of %d do not fit into pictures of %d; lower patch "
+      .. "or raise side"):format(k.patch, k.side), 0)
+  end
   local train = read_folder(root .. "/train/good", k.side)
   local test = train and root .. "/test" or root
   local good = read_folder(test .. "/good", k.side)

@@ -179,8 +179,16 @@ local function measure(model, law, n, seed)
     paired_error = paired_error }
 end
 
+local function law_of(k)
+  if k.std > 0 and (k.data == "checkerboard" or k.data == "pinwheel") then
+    error(("density2d: std is %g but a %s has none; leave it out"):format(
+      k.std, k.data), 0)
+  end
+  return laws[k.data](k.std > 0 and { std = k.std } or {})
+end
+
 function run.trial(k, log)
-  local law, use = laws[k.data](k.std > 0 and { std = k.std } or {}), {}
+  local law, use = law_of(k), {}
   for name, value in pairs(usual[k.model]) do use[name] = value end
   use.random = log:generator "weights"
   local steps = k.steps > 0 and k.steps or use.steps
