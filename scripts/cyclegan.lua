@@ -1,8 +1,9 @@
 --[[ What does a CycleGAN make of two collections of pictures without pairs?
 
 data: emoji (two styles of drawing; the same emoji are held out as true pairs),
-striped (plain and striped shapes), or a folder with trainA, trainB, testA and
-testB (horse2zebra, monet2photo, summer2winter). The page has a sheet for each
+striped (plain and striped shapes), night, winter, brush (drawn landscapes by
+day and changed so), fruit (apples and oranges), or a folder with trainA,
+trainB, testA and testB (horse2zebra, monet2photo, summer2winter). The page has a sheet for each
 mark, with a slider: inputs, translations, what comes back, what the other
 generator makes of an image that is its own already; and the curves of all six
 terms.
@@ -42,7 +43,8 @@ local nn, plot, translate = orrery.nn, orrery.plot, orrery.translate
 local run = orrery.experiment {
   name = "cyclegan",
   knobs = {
-    data = { "emoji", "emoji, striped, or a folder with trainA, trainB ..." },
+    data = { "emoji", "emoji, striped, night, winter, brush, fruit, or a "
+      .. "folder with trainA, trainB ..." },
     method = { { "identity", "adversarial", "cyclegan", "pix2pix" },
       "what translates", one_of = { "identity", "adversarial", "cyclegan",
         "pix2pix" } },
@@ -89,6 +91,16 @@ local sources = {
   end,
   emoji = function(k) return data.emoji { size = k.size } end,
 }
+
+-- Drawn landscapes by night or in winter, or as a painter sees them; apples
+-- and oranges.
+for _, name in ipairs { "night", "winter", "brush", "fruit" } do
+  sources[name] = function(k)
+    local drawn = name == "fruit" and data.known.fruit or data.known.landscape
+    return drawn { size = k.size, held = k.held, images = k.images > 0
+      and k.images or 1000, change = name ~= "fruit" and name or nil }
+  end
+end
 
 local function some(set, n) return set:subset(1, math.min(n, #set)) end
 
