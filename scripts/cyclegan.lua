@@ -3,7 +3,8 @@
 data: emoji (two styles of drawing; the same emoji are held out as true pairs),
 striped (plain and striped shapes), night, winter, brush (drawn landscapes by
 day and changed so), fruit (apples and oranges), or a folder with trainA,
-trainB, testA and testB (horse2zebra, monet2photo, summer2winter). The page has a sheet for each
+trainB, testA and testB (horse2zebra, monet2photo, summer2winter).
+The page has a sheet for each
 mark, with a slider: inputs, translations, what comes back, what the other
 generator makes of an image that is its own already; and the curves of all six
 terms.
