@@ -142,19 +142,20 @@ function workloads.maf(batch)
 end
 
 --- Draws 100 images of 784 pixels from five layers of 1024 units. Beside it, to
---- put it in training steps, one of a batch of 100.
+--- put it in training steps, what builds one of a batch of 100.
 function workloads.maf_sample(images)
   local n, d = images or 100, 784
   local law = orrery.flow.Model { shape = { d },
     bijector = orrery.flow.maf(d, { layers = 5, hidden = { 1024 },
       last_scale = 0.05 }) }
-  local opt, x = optim.Adam(law, { lr = 1e-4 }), orrery.randn(n, d)
-  local function step()
-    local loss = -law:log_prob(x):mean()
-    opt:minimize(loss)
-    return loss
+  return function() return law:sample(n) end, function()
+    local opt, x = optim.Adam(law, { lr = 1e-4 }), orrery.randn(n, d)
+    return function()
+      local loss = -law:log_prob(x):mean()
+      opt:minimize(loss)
+      return loss
+    end
   end
-  return function() return law:sample(n) end, step
 end
 
 return workloads

@@ -30,7 +30,6 @@ local function cases_of(name)
   local build = require("bench.mlp")[name] or require("bench.images")[name]
   local step, training = build()
   if compiled then step = orrery.compile(step) end
-  if compiled and training then training = orrery.compile(training) end
   return { [name] = { step, 1 } }, training
 end
 
@@ -66,11 +65,16 @@ local cases, training = cases_of(workload)
 local names = {}
 for name in pairs(cases) do names[#names + 1] = name end
 table.sort(names)
-cases.training = training and { training, 1 }  -- what a drawing is a share of
 local function answer(value) print(json.encode(value)) io.stdout:flush() end
 answer { cases = names }
 for line in io.lines() do
   local what, number, name = line:match "^(%l+) (%S+) (.+)$"
+  -- What drawing is a share of; built when asked for, its memory is not that
+  -- of drawing.
+  if name == "training" and not cases.training then
+    local step = training()
+    cases.training = { compiled and orrery.compile(step) or step, 1 }
+  end
   if what == "run" then
     answer(run(cases[name], tonumber(number)))
   elseif what == "steps" then

@@ -28,8 +28,8 @@ end
 
 t.test("maf_sample draws, and takes steps beside", function()
   orrery.manual_seed(1)
-  local draw, step = require("bench.mlp").maf_sample(2)
-  local x = draw()
+  local draw, training = require("bench.mlp").maf_sample(2)
+  local x, step = draw(), training()
   t.equal({ x:shape() }, { 2, 784 })
   t.ok(x:isfinite():all():item() == 1 and x:std():item() > 0.5)
   t.ok(step():item() ~= step():item())
