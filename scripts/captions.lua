@@ -15,6 +15,7 @@ by chance it is 1 in 36. A minute for each, one core:
 
   orrery scripts/captions.lua
   orrery scripts/captions.lua text=near seed=1..3
+  orrery scripts/captions.lua text=near ask="a blue cross; red; right left"
 
 Measured (text=near, seed 1; the judge reads all true pictures right):
 
@@ -38,6 +39,7 @@ local run = orrery.experiment {
     words = { 32, "numbers of a word's vector", min = 1 },
     channels = { 32, "of the players' largest maps", min = 1 },
     images = { 4000, "pictures to learn from", min = 36 },
+    ask = { "", "captions of one's own to draw at the end, by semicolons" },
     asked = { 20, "pictures for each caption, when measured", min = 1 },
     marks = { 6, "along the way", min = 1 },
   },
@@ -175,6 +177,29 @@ local function measure(k, set, game)
     y:reshape(#set.seen, k.asked, 3, set.size, set.size) / 2 + 0.5
 end
 
+-- Eight pictures for each caption of one's own, and what the judge reads.
+local function answer(k, set, game, log)
+  local texts, rows = {}, {}
+  for text in k.ask:gmatch "[^;]+" do
+    texts[#texts + 1] = text:match "^%s*(.-)%s*$"
+    rows[#rows + 1] = set.spell(text)
+  end
+  if #texts == 0 then return end
+  local y = game.draw(orrery.stack(rows, 1):repeat_interleave(8, 1),
+    orrery.Generator(2))
+  log:image("asked for", y / 2 + 0.5, { columns = 8, scale = 3 })
+  local read, list = set.read(y):tolist(), {}
+  for i, text in ipairs(texts) do
+    local first = {}
+    for part, of in ipairs(set.parts) do
+      first[part] = of[read[8 * i - 7][part]]
+    end
+    list[i] = { caption = text, ["the first shows"] = table.concat(first, " ") }
+  end
+  log:table { title = "asked for", rows = list, columns = { "caption",
+    "the first shows" } }
+end
+
 function run.trial(k, log)
   local set = data.known.captioned { images = k.images, seed = k.seed }
   local game = game_of(k, set, log:generator "noise")
@@ -204,6 +229,7 @@ function run.trial(k, log)
     :amin(2):mean():item()
   log:image("by caption", plot.grid(pictures:select(2, 1), { columns = 9,
     scale = 3 }))
+  answer(k, set, game, log)
   local rows = {}
   for i, seen in ipairs(set.seen) do
     rows[i] = { caption = set.say(i), seen = seen and "yes" or "no" }

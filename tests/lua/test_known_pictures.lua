@@ -216,6 +216,10 @@ t.test("captioned: captions say the scene, near ones differ in one word",
     end
     t.fails("captioned: images is 0; give a whole number of at least 1",
       known.captioned, { images = 0 })
+    t.equal(set.spell "On the right is a yellow cross.", set.captions[36][2])
+    t.fails("spell: \"mauve\" is not among the words; there are "
+      .. table.concat(set.words, " ", 2), set.spell, "a mauve disc")
+    t.fails("spell: \"?\" has 0 words; give 1 to 11", set.spell, "?")
     t.fails("say: scene is 37; give its number, 1 to 36", set.say, 37)
     t.fails("say: way is 4; give 1, 2 or 3", set.say, 36, 4)
   end)

@@ -1,6 +1,7 @@
 --- Drawn shapes and what is said of them: pictures of 36 scenes, a colour, a
 --- shape and a place each, with captions, and a judge that reads a picture.
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local domains = require "orrery.data.known.domains"
 local options = require "orrery.options"
 
@@ -38,25 +39,43 @@ local function all_scenes()
   return list, seen
 end
 
--- Captions as words' numbers, [36, 3, longest], and the words; 1 is no word.
-local function tokens(list)
-  local words, number, rows = { "" }, {}, {}
-  for i, scene in ipairs(list) do
-    rows[i] = {}
+-- All words that occur, and the numbers they have; 1 is no word.
+local function vocabulary(list)
+  local words, number = { "" }, {}
+  for _, scene in ipairs(list) do
     for way = 1, #sayings do
-      local row = {}
       for word in said(scene, way):gmatch "%a+" do
         if not number[word] then
           words[#words + 1] = word
           number[word] = #words
         end
-        row[#row + 1] = number[word]
       end
-      for k = #row + 1, longest do row[k] = 1 end
-      rows[i][way] = row
     end
   end
-  return orrery.tensor(rows, i64), words
+  return words, number
+end
+
+-- A caption as words' numbers, or nil and a word that has none.
+local function spelt(text, number)
+  local row = {}
+  for word in text:lower():gmatch "%a+" do
+    if not number[word] then return nil, word end
+    row[#row + 1] = number[word]
+  end
+  for k = #row + 1, longest do row[k] = 1 end
+  return row
+end
+
+-- [36, 3, longest]
+local function captions(list, number)
+  local rows = {}
+  for i, scene in ipairs(list) do
+    rows[i] = {}
+    for way = 1, #sayings do
+      rows[i][way] = spelt(said(scene, way), number)
+    end
+  end
+  return orrery.tensor(rows, i64)
 end
 
 -- Numbers of the seen scenes that differ from each in one part. There are
@@ -145,11 +164,13 @@ end
 ---   size: integer, scenes: orrery.Tensor, seen: boolean[],
 ---   parts: string[][], words: string[], captions: orrery.Tensor,
 ---   near: orrery.Tensor, say: (fun(scene: integer, way?: integer): string),
+---   spell: (fun(text: string): orrery.Tensor),
 ---   read: fun(x: orrery.Tensor): orrery.Tensor } set  scenes: int64 [36, 3],
 ---   the numbers of colour, shape and place among `parts`; seen: whether it is
 ---   trained on; captions: int64 [36, 3, 11], the words of three sayings by
 ---   their numbers in `words`, filled up with 1, which is no word; near: int64
 ---   [36, 7], seen scenes that differ in one part; say: a caption as text;
+---   spell: a text of those words as their numbers, int64 [11];
 ---   read: what is in pictures [n, 3, H, W], as rows of `scenes`
 return function(opts)
   local o = domains.options("captioned", opts, { size = 20, images = 4000,
@@ -165,11 +186,12 @@ return function(opts)
         which
     end
   end
-  local captions, words = tokens(list)
+  local words, number = vocabulary(list)
   local every = orrery.range(1, #list, i64):tolist()
   local generator = orrery.Generator(o.seed)
   return { size = o.size, scenes = scenes, seen = seen, parts = parts,
-    words = words, captions = captions, near = neighbours(list, seen),
+    words = words, captions = captions(list, number),
+    near = neighbours(list, seen),
     train = domains.many(o.images, of(known), o, generator),
     test = domains.many(o.held, of(every), o, generator),
     say = function(scene, way)
@@ -178,6 +200,18 @@ return function(opts)
       options.number("say", "way", way or 1, function(v) return sayings[v] end,
         "1, 2 or 3")
       return said(list[scene], way or 1)
+    end,
+    spell = function(text)
+      options.text("spell", "text", text)
+      local row, strange = spelt(text, number)
+      if strange then
+        blame("spell: %q is not among the words; there are %s", strange,
+          table.concat(words, " ", 2))
+      elseif #row > longest or row[1] == 1 then
+        blame("spell: %q has %d words; give 1 to %d", text,
+          row[1] == 1 and 0 or #row, longest)
+      end
+      return orrery.tensor(row, i64)
     end,
     read = function(x)
       options.tensor("read", "x", x, "float")
