@@ -305,6 +305,33 @@ with_pictures("pictures of no step are laid out by the settings", function()
   drop(out)
 end)
 
+with_pictures("pictures lie by what they were drawn by, once at its end",
+  function()
+    local out = folder()
+    local run = quiet({ name = "both", step = "step", knobs = {
+      a = { { 1, 2 }, "" } } }, function(k, log)
+        for step = 1, k.a == 1 and 3 or 0 do
+          log:image("dots", orrery.rand(3, 3), { step = step })
+        end
+        if k.a == 2 then log:image("dots", orrery.rand(3, 3)) end
+        return {}
+      end)
+    local html
+    function run.report(_, page)
+      page:image_matrix { image = "dots" }
+      html = page:html()
+    end
+    run:main { "out=" .. out }
+    local spec = orrery.json.decode(html:match "class='matrix'>(.-)</script>")
+    t.equal(spec.axes[2], { name = "step", values = { "1", "2", "3" } })
+    local of_two = {}
+    for _, cell in ipairs(spec.cells) do
+      if cell.at[1] == 1 then of_two[#of_two + 1] = cell.at[2] end
+    end
+    t.equal({ #spec.cells, of_two }, { 4, { 2 } })
+    drop(out)
+  end)
+
 t.test("a report that fails does not lose the trials", function()
   local out = folder()
   local run, said = quiet({ name = "poor", knobs = {} },

@@ -151,8 +151,9 @@ end
 --- settings, seed and step (if it was drawn at steps): two of them are its
 --- rows and columns, each other has a slider, and so have the samples of a
 --- grid. With `images`, a plain table: a row per trial, a column per name.
----@param options table  image, step = "epoch", rows?, columns? (what to lay
----  out); or images = { "samples", ... }, rows? = "beta" (what names a row)
+---@param options table  image, step? ("epoch": what they were drawn by), rows?,
+---  columns? (what to lay out); or images = { "samples", ... }, rows? = "beta"
+---  (what names a row)
 function Page:image_matrix(options)
   local trials = options.trials or self.trials or {}
   if options.image then return with_sliders(self, trials, options) end

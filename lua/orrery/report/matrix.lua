@@ -67,27 +67,34 @@ function matrix.stepped(trials)
   return list
 end
 
--- { trial=, step=, path=, tiles= } of every picture of that name; of those
--- drawn once, at no step, where there are no others.
+-- What the pictures of that name were drawn by: "epoch" where by nothing.
+local function step_of(trials, image)
+  for _, one in ipairs(matrix.stepped(trials)) do
+    if one.name == image then return one.step end
+  end
+  return "epoch"
+end
+
+-- { trial=, step=, path=, tiles= } of every picture of that name. One that a
+-- trial drew at no step stands at the last step of the others.
 local function found(trials, image, step)
-  local list, start = {}, ("%s, %s "):format(image, step)
+  local list, start, once, last = {}, ("%s, %s "):format(image, step), {}, 0
+  local function add(trial, full, n)
+    list[#list + 1] = { trial = trial, step = n, path = trial.images[full],
+      tiles = (trial.image_tiles or {})[full] }
+  end
   for _, t in ipairs(trials) do
-    for full, path in pairs(t.images or {}) do
+    local had = #list
+    for full in pairs(t.images or {}) do
       local n = full:sub(1, #start) == start and tonumber(full:sub(#start + 1))
       if n then
-        list[#list + 1] = { trial = t, step = n, path = path,
-          tiles = (t.image_tiles or {})[full] }
+        add(t, full, n)
+        last = math.max(last, n)
       end
     end
+    if #list == had and (t.images or {})[image] then once[#once + 1] = t end
   end
-  if #list > 0 then return list end
-  for _, t in ipairs(trials) do
-    local path = (t.images or {})[image]
-    if path then
-      list[#list + 1] = { trial = t, step = 0, path = path,
-        tiles = (t.image_tiles or {})[image] }
-    end
-  end
+  for _, t in ipairs(once) do add(t, image, last) end
   return list
 end
 
@@ -147,11 +154,12 @@ end
 
 --- What pictures.js lays out; nil when there is no such picture.
 ---@param trials table[]  runs
----@param options table  image, step = "epoch", rows?, columns? (names of axes)
+---@param options table  image, step? (what they were drawn by), rows?, columns?
+---  (names of axes)
 ---@param id_of fun(path: string): string?  ids of the pictures in the page
 ---@return table? spec
 function matrix.spec(trials, options, id_of)
-  local step = options.step or "epoch"
+  local step = options.step or step_of(trials, options.image)
   local list = found(trials, options.image, step)
   if #list == 0 then return nil end
   local axes = axes_of(list, trials, step)
