@@ -5,7 +5,7 @@
 ---     local G = style.Generator { size = 32, latent = 64 }
 ---     local D = style.Discriminator { size = 32 }
 ---     local game = orrery.gan.Game { generator = G, discriminator = D,
----       latent = 64, ema = 0.995, parts = { orrery.gan.penalty("r1", 1) } }
+---       latent = 64, ema = 0.995, parts = { orrery.gan.penalty("r1", 10) } }
 ---     for x in images do game:step(x) end            -- x in [-1, 1]
 ---     local x = G(orrery.randn(16, 64), { psi = 0.7 })
 local style = {}

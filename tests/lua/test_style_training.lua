@@ -124,6 +124,22 @@ t.test("a game with lazy R1 and path lengths: recorded, the same bits",
     t.equal(kept[2]["part 2 paths"].mean_length, mean)
   end)
 
+t.test("each replay of a recorded step draws its codes anew",
+  function()
+    orrery.manual_seed(5)
+    local still = { lr = 0 }
+    local g = game { compile = true, parts = {}, optimizers = {
+      generator = still, discriminator = still } }
+    local before = orrery.clone(g.generator.constant)
+    local x, seen = orrery.rand({ 4, 1, 8, 8 }, { low = -1 }), {}
+    for _ = 1, 4 do
+      local said = g:step(x).discriminator:item()
+      t.equal(seen[said], nil)
+      seen[said] = true
+    end
+    t.equal(g.generator.constant, before)
+  end)
+
 t.test("a game that was kept goes on with the same bits", function()
   orrery.manual_seed(4)
   local one = game { compile = true }

@@ -87,10 +87,10 @@ function Generator:init(given)
   if not o.constant then
     like.gain = math.sqrt(2) / 4
     self.first = layers.EqualLinear(o.style_dim, c * side * side, like)
-  elseif o.version == 1 then
-    self.constant = orrery.ones({ 1, c, side, side }, { dtype = o.dtype })
-      :requires_grad_()
   else
+    -- Drawn, as StyleGAN2's is. StyleGAN's program begins with ones, which
+    -- instance norm turns into nothing: the first layer then is all noise as
+    -- soon as its strength leaves 0.
     self.constant = orrery.randn({ 1, c, side, side }, like):requires_grad_()
   end
   self.synthesis, self.heads = nn.ModuleList {}, nn.ModuleDict {}
