@@ -258,7 +258,8 @@ class Chart {
       gridLineColor: 'rgba(128,128,128,.25)',
       axisLineColor: 'rgba(128,128,128,.6)', interactionModel: interaction(),
       axes: { y: { axisLabelWidth: 56, axisLabelFormatter: show },
-        x: spec.ticks ? { axisLabelWidth: 68, ticker: () => spec.ticks.map(
+        x: spec.ticks ? { axisLabelWidth: Math.max(68,
+          Math.floor(440 / spec.ticks.length)), ticker: () => spec.ticks.map(
           (label, i) => ({ v: i + 1, label })) } : { axisLabelFormatter: (v) =>
           (Number.isInteger(v) ? v.toLocaleString('en')
             : whole ? '' : show(v)) } },
