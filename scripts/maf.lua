@@ -30,13 +30,13 @@ The last of the commands above, threads=1, on a machine busy with other things
 (medians; the naive ways once): five nets of 784-1024-1568, 100 images
 
   model   what            way             ms   training steps      MB
-  MAF     training step   recorded       208              1.0     2.7
-  MAF     density         one pass        74              0.4    21.7
-  MAF     sampling        by degrees      96              0.5    22.2
-  MAF     sampling        naive        45291            217.4   132.5
-  IAF     density         by degrees      63              0.3    21.9
-  IAF     density         naive        30478            146.3    27.7
-  IAF     sampling        one pass        40              0.2    10.2
+  MAF     training step   recorded       145              1.0     2.7
+  MAF     density         one pass        49              0.3    21.7
+  MAF     sampling        by degrees      59              0.4    22.2
+  MAF     sampling        naive        24480            168.7   132.5
+  IAF     density         by degrees      25              0.2    21.9
+  IAF     density         naive        22678            156.3    40.8
+  IAF     sampling        one pass        21              0.1    13.8
 
 The usual argument, that one must choose between a fast density (MAF) and fast
 draws (IAF), is about the naive loop. By degrees either costs about a pass both
