@@ -25,11 +25,11 @@ Emoji, mean +- standard deviation of 3 seeds on all 132 held-out pairs
   adversarial  0.335 +- 0.145  0.754 +- 0.335  0.008 +- 0.000  0.334  0.066
 
 A CycleGAN keeps what is drawn and its colours, smooths the shading away or
-puts it on, and comes 5 % nearer to the truth; found is better one way, no
-better the other. Most of the distance is another drawing of the same thing,
-which pairs do not tell either (11 %). pix2pix hedges between drawings, so that
-its pictures are found less often. The adversarial loss alone gives one pattern
-for all, or white.
+puts it on (half are taken for the other style), and comes 5 % nearer to the
+truth; found is better one way, no better the other. Most of the distance is
+another drawing of the same thing, which pairs do not tell either (11 %).
+pix2pix hedges between drawings, so that its pictures are found less often. The
+adversarial loss alone gives one pattern for all, or white.
 
 Most of an emoji is white, where the generator's tanh saturates: with two
 halvings and rate 1e-3 both generators gave plain white and stayed there (L1
@@ -231,9 +231,17 @@ end
 
 -- ------------------------------------------------------------------ measured
 
--- Curves in the order of the page: six of a CycleGAN, three of pix2pix.
-local terms = { "G, A to B", "G, B to A", "D of B", "D of A", "cycle",
-  "identity", "G_GAN", "G_L1", "D" }
+-- Curves in the order of the page: six terms of a CycleGAN, three of pix2pix,
+-- what is measured.
+local curves = { "G, A to B", "G, B to A", "D of B", "D of A", "cycle",
+  "identity", "G_GAN", "G_L1", "D", "l1", "l1_A", "feature", "found",
+  "found_A", "strict", "domain_B", "domain_A", "returned", "moved" }
+
+local function plotted(log, step, numbers)
+  for _, name in ipairs(curves) do
+    if numbers[name] then log:scalar(name, step, numbers[name]) end
+  end
+end
 
 local function in_pieces(fn, x)
   local list = {}
@@ -308,12 +316,10 @@ function run.trial(k, log)
   local result
   local sheets = math.max(1, k.steps // k.marks)
   local function mark(step, means)
-    for _, name in ipairs(terms) do
-      if means[name] then log:scalar(name, step, means[name]) end
-    end
+    plotted(log, step, means)
     if step % sheets == 0 or step == k.steps then
       result = measured(game, d)
-      for name, value in pairs(result) do log:scalar(name, step, value) end
+      plotted(log, step, result)
       draw(k, log, game, d, step)
     end
   end
