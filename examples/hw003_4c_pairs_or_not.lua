@@ -10,7 +10,7 @@
 --
 -- Pairs: colourisation, drawings to photographs, repair of damaged pictures
 -- (scripts colorize.lua, restore.lua). No pairs: the style of a painter, day
--- and night, summer and winter.
+-- and night, summer and winter (inventory_day_night.lua).
 
 -- %%
 local orrery = require "orrery"
