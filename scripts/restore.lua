@@ -8,17 +8,18 @@ by decibels, gan the sharpest. Ten seconds for each, one core:
 
   orrery scripts/restore.lua
   orrery scripts/restore.lua damage=edges data=digits seed=1..3
+  orrery scripts/restore.lua data=emoji
   orrery scripts/restore.lua data=FOLDER size=64 steps=4000
 
-Measured on digits (steps=1000, seed 1; decibels before are 15.6, 13.0, 8.0):
+Measured on digits (seed=1..3, mean +- sd; decibels before are 15.6, 13.0, 8.0):
 
-  damage      loss    PSNR     SSIM   L1, damaged   sharpness
-  hole        l1     22.56   0.8607        0.1526       0.852
-  hole        gan    21.03   0.8446        0.1724       1.116
-  scratches   l1     23.13   0.9049        0.0747       1.047
-  scratches   gan    22.56   0.8913        0.0757       1.244
-  edges       l1     22.38   0.9086        0.0294       0.924
-  edges       gan    22.24   0.9107        0.0294       1.088
+  damage     loss          PSNR            SSIM     L1, damaged      sharpness
+  hole       l1    22.7 +- 0.21  0.863 +- 0.005  0.150 +- 0.006  0.86 +- 0.009
+  hole       gan   21.1 +- 0.34  0.847 +- 0.004  0.172 +- 0.006  1.08 +- 0.036
+  scratches  l1    23.5 +- 0.36  0.908 +- 0.003  0.071 +- 0.003  1.04 +- 0.014
+  scratches  gan   23.0 +- 0.39  0.903 +- 0.010  0.071 +- 0.005  1.19 +- 0.054
+  edges      l1    23.1 +- 0.61  0.922 +- 0.011  0.027 +- 0.002  0.89 +- 0.033
+  edges      gan   22.5 +- 0.25  0.916 +- 0.006  0.028 +- 0.001  1.06 +- 0.036
 ]]
 local orrery = require "orrery"
 local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn

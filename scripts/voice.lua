@@ -15,14 +15,14 @@ for cycle, one core:
   orrery scripts/voice.lua
   orrery scripts/voice.lua method=cycle,adv seed=1..3
 
-Measured (no options, seed 1; dB): adv finds a law like the spoken one, but
+Measured (seed=1..3, mean +- sd; dB): adv finds a law like the spoken one, but
 other words.
 
-  method     to spoken   to whispered
-  identity       24.18          24.18
-  offset          3.92           3.92
-  adv            10.13           4.39
-  cycle           3.44           3.49
+  method        to spoken   to whispered
+  identity          24.18          24.18
+  offset     3.92 +- 0.03   3.92 +- 0.03
+  adv       10.71 +- 1.11   5.04 +- 0.68
+  cycle      3.41 +- 0.06   3.47 +- 0.01
 ]]
 local orrery = require "orrery"
 local data, nn, plot = orrery.data, orrery.nn, orrery.plot
