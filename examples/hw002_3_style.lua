@@ -6,7 +6,8 @@
 -- noise, scaled by a learned number for each channel, and adaptive instance
 -- normalisation by the style. Discriminator, loss and training are as before,
 -- but for styles that are mixed in training. Two measures came with it, path
--- length and separability, and photographs of faces (FFHQ).
+-- length and separability, and photographs of faces (FFHQ). Small ones are
+-- trained and looked into in hw002_3_trained.lua.
 
 -- %%
 local orrery = require "orrery"
