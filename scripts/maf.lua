@@ -15,14 +15,14 @@ mirror image IAF, by degrees and the naive way, one whole pass for each pixel.
   orrery scripts/maf.lua conditional=true seed=1..3
   orrery scripts/maf.lua table=times size=28 hidden=1024 hidden_layers=1
 
-Measured (threads=1): nats held out, standard error 0.6 (1.6 at size=28), mean
-+- standard deviation over two seeds; told the class, one seed, and how many
-held-out digits Bayes' rule names:
+Measured (threads=1): nats held out over four draws of the noise, standard
+error 0.5 (1.5 at size=28), mean +- standard deviation over five seeds; told the
+class, one seed and one draw, and how many held-out digits Bayes' rule names:
 
   size  model       nats              told     named
-  14    made        -349.6 +- 0.7
-  14    maf         -327.8 +- 0.1     -324.9   0.94
-  14    made_mog    -293.5 +- 0.2     -289.0   0.92
+  14    made        -349.5 +- 0.5
+  14    maf         -327.5 +- 0.2     -324.9   0.94
+  14    made_mog    -293.1 +- 0.6     -289.0   0.92
   14    gaussian    -355.0
   28    gaussian    -1370
 
