@@ -11,15 +11,16 @@ mse has more decibels than bicubic interpolation; gan is the sharpest (sharpness
 for a method and seed, on one core:
 
   orrery scripts/superres.lua
-  orrery scripts/superres.lua method=bicubic,mse,gan seed=1..3
+  orrery scripts/superres.lua method=bicubic,mse,gan seed=1..3 steps=2000
+  orrery scripts/superres.lua data=emoji size=32
   orrery scripts/superres.lua data=FOLDER size=64 steps=4000
 
-Measured on digits (steps=2000 method=bicubic,mse,gan, seed 1):
+Measured on digits (steps=2000 seed=1..3, mean +- sd):
 
-  method     PSNR     SSIM   sharpness
-  bicubic   14.74   0.4432      0.0198
-  mse       20.75   0.8580      0.4385
-  gan       19.96   0.8228      0.7504
+  method              PSNR              SSIM         sharpness
+  bicubic            14.74             0.443              0.02
+  mse       20.62 +- 0.135   0.847 +- 0.0166   0.42 +- 0.014
+  gan       20.10 +- 0.127   0.827 +- 0.0034   0.75 +- 0.014
 ]]
 local orrery = require "orrery"
 local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn
