@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,12 +134,32 @@ static int clear_interrupt(lua_State *L) {
   return 0;
 }
 
-// clock(): seconds that never go back, from an arbitrary start.
-static int monotonic(lua_State *L) {
+static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
-  lua_pushnumber(L, (double)t.tv_sec + 1e-9 * (double)t.tv_nsec);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// clock(): seconds that never go back, from an arbitrary start.
+static int monotonic(lua_State *L) {
+  lua_pushnumber(L, now());
   return 1;
+}
+
+// Waits until a signal or the end, with SIGINT let in only while it waits: one
+// that came between a look at the flag and a sleep would be slept through.
+static void wait_until(double end) {
+  sigset_t held, before;
+  sigemptyset(&held);
+  sigaddset(&held, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &held, &before);
+  double left = end - now();
+  if (left > 0 && !orr_interrupted()) {
+    struct timespec t = {(time_t)left, 0};
+    t.tv_nsec = (long)((left - (double)t.tv_sec) * 1e9);
+    pselect(0, NULL, NULL, NULL, &t, &before);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 // sleep(seconds): cut short by an interrupt.
@@ -146,10 +167,11 @@ static int sleep_for(lua_State *L) {
   double seconds = orr_check_number(L, 1, "seconds");
   if (!(seconds >= 0 && seconds < 1e9))
     return orr_raisef(L, "sleep: seconds is %g; pass 0 or more", seconds);
-  struct timespec t = {(time_t)seconds, 0};
-  t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
-  while (nanosleep(&t, &t) != 0)
+  double end = now() + seconds;
+  while (now() < end) {
     if (orr_interrupted()) return orr_raisef(L, "interrupted");
+    wait_until(end);
+  }
   return 0;
 }
 

@@ -95,6 +95,13 @@ t.test("the clock does not go back", function()
   t.fails_like("^sleep: seconds is", orrery.sleep, -1)
 end)
 
+t.test("a sleep does not begin once one is asked to stop", function()
+  orrery.interrupt()
+  local ok, why = pcall(orrery.sleep, 5)
+  orrery.clear_interrupt()
+  t.ok(not ok and tostring(why):find "interrupted", tostring(why))
+end)
+
 t.test("folders are made, listed and removed; failing is nil and why",
   function()
     local fs = orrery.fs
