@@ -42,7 +42,9 @@ local function tidied(svg, fig)
     'font-family="DejaVu Sans, Verdana, sans-serif"'))
 end
 
--- Runs gnuplot on a script; what it draws comes back through a pipe.
+-- Runs gnuplot on a script; what it draws comes back through a pipe. It must
+-- not have the terminal to read from: stopped by a Ctrl-C it may go on as its
+-- own prompt and take what is typed at ours.
 local function run(text)
   local name = os.tmpname()
   local log = name .. ".log"
@@ -53,7 +55,7 @@ local function run(text)
   local file, why = io.open(name, "w")
   if not file then return nil, why end
   file:write(text):close()
-  local child = io.popen(("'%s' -d '%s' 2>'%s'"):format(
+  local child = io.popen(("'%s' -d '%s' </dev/null 2>'%s'"):format(
     found:gsub("'", "'\\''"), name, log), "r")
   if not child then return nil, "it cannot be started" end
   local bytes = child:read "a"
