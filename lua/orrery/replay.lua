@@ -20,6 +20,7 @@
 local blame = require "orrery.blame"
 local figures = require "orrery.replay.figures"
 local options = require "orrery.options"
+local words = require "orrery.replay.given"
 
 local replay = {}
 
@@ -35,7 +36,21 @@ function replay.is_quick()
   return false
 end
 
---- The settings of a file, where `--quick` puts in its own small ones.
+-- Sets what words name, `draws=5000`, to what they say.
+local function change(set, texts)
+  for name, text in pairs(texts) do
+    if set[name] == nil then
+      options.unknown("replay.settings", name, set)
+    end
+    local value, why = words.value(name, set[name], text)
+    if why then blame("replay.settings: %s", why) end
+    set[name] = value
+  end
+end
+
+--- The settings of a file, where `--quick` puts in its own small ones and words
+--- like `draws=5000` (lists: `amounts=50,200`) what they say: `orrery replay
+--- FILE draws=5000`, or `orrery FILE draws=5000`.
 ---@param given table  name = value; quick = { name = value } for --quick
 ---@return table settings  without `quick`
 function replay.settings(given)
@@ -53,6 +68,8 @@ function replay.settings(given)
     end
     if replay.is_quick() then set[name] = value end
   end
+  change(set, running and running.changed
+    or words.among(rawget(_G, "arg") or {}))
   return set
 end
 
@@ -104,20 +121,26 @@ end
 --- Runs a file in percent format and keeps what it shows.
 ---@param path string
 ---@param given? table  quick = false, seed = 0 (what the default generator
----  begins with), on_cell (a function that is told the number of each cell)
+---  begins with), on_cell (a function that is told the number of each cell),
+---  changed (settings as texts, { draws = "5000" })
 ---@return orrery.replay.Result? result  nil when the file cannot be read
 ---@return string? message
 function replay.run(path, given)
   local o = options.take("replay.run", given, { quick = false, seed = 0 },
-    { "on_cell" })
+    { "on_cell", "changed" })
   local text, why = require("orrery.core")._io.read_file("replay", path)
   if not text then return nil, why end
+  if next(o.changed or {}) and not text:find("settings", 1, true) then
+    return nil, ("replay: %s has no settings; leave %s= out"):format(path,
+      (next(o.changed)))
+  end
   local document
   document, why = require "orrery.replay.percent".parse(text, path)
   if not document then return nil, why end
   require "orrery".manual_seed(o.seed)
   return require "orrery.replay.play"(document, path, { quick = o.quick,
-    on_cell = o.on_cell, current = function(result) running = result end })
+    changed = o.changed, on_cell = o.on_cell,
+    current = function(result) running = result end })
 end
 
 return replay

@@ -273,6 +273,33 @@ t.test("settings take the small ones only when asked", function()
     replay.settings, { steps = 1, quick = { stebs = 1 } })
 end)
 
+t.test("words change settings to values of their own kind", function()
+  local text = "-- %%\nlocal s = replay.settings { n = 9, rate = 0.5, on = "
+    .. "true, to = '', list = { 1, 2 }, none = {}, quick = { n = 2 } }\n"
+    .. "print(s.n, math.type(s.rate), s.on, s.to, table.concat(s.list, ' '))\n"
+  local result = run(text, { quick = true, changed = { n = "5", rate = "2",
+    on = "false", to = "a=b", list = "4,6..8" } })
+  t.equal(shown(result, 1), { "text 5\tfloat\tfalse\ta=b\t4 6 7 8\n" })
+  t.ok(page(result):find("Changed settings: list=4,6..8 n=5 on=false ", 1,
+    true))
+  for given, want in pairs {
+    ["n=five"] = "n is five; it must be a whole number",
+    ["on=2"] = "on is 2; it must be true or false",
+    ["list=1,1"] = "list has 1 twice; give each value once",
+    ["none=1"] = "none is a table; change it in the file",
+    ["rat=2"] = "unknown option rat; did you mean rate?" } do
+    local name, value = given:match "(.*)=(.*)"
+    result = run(text, { changed = { [name] = value } })
+    t.equal(result.status, "failed")
+    t.ok(result.message:find("replay.settings: " .. want, 1, true),
+      result.message)
+  end
+  local none, why = replay.run(write("bare.lua", "-- %%\nx()\n"),
+    { changed = { n = "1" } })
+  t.equal({ none, why:gsub(".*/", "") }, { nil,
+    "bare.lua has no settings; leave n= out", 1 })
+end)
+
 local pictured = t.needing "png"
 
 pictured("a figure and shown images become pictures in the page", function()

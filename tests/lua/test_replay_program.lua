@@ -67,6 +67,18 @@ t.test("a figure that does not hold, or an error, makes it fail", function()
   t.equal(orrery.fs.exists(folder .. "/worse"), false)
 end)
 
+t.test("a word changes a setting, in a replay and in a plain run", function()
+  write("set.lua", "-- %%\nlocal orrery = require 'orrery'\nlocal s = orrery"
+    .. ".replay.settings { n = 3 }\nprint('n is ' .. s.n)\n"
+    .. "orrery.replay.check('n', s.n, 5, { abs = 0 })\n")
+  local said, status = orr "replay set.lua n=5 -o set.html"
+  t.equal(status, 0, said)
+  t.ok(files.read(folder .. "/set.html"):find("n is 5", 1, true))
+  said, status = orr "set.lua n=5"
+  t.equal(status, 0, said)
+  t.ok(said:find("n is 5\n", 1, true), said)
+end)
+
 t.test("wrong words are refused with the right ones", function()
   local function refused(words, want)
     local said, status = orr(words)
@@ -77,6 +89,9 @@ t.test("wrong words are refused with the right ones", function()
     .. "--quick?")
   refused("replay a -o", "replay: -o has nothing after it; write -o FILE")
   refused("replay a b", "replay: b is a second file; give one")
+  refused("replay a n=3 --check", "replay: --check is of the file's own "
+    .. "settings; leave n= out")
+  refused("notebook a n=3", "notebook: n=3 is a second file; give one")
   refused("replay a --seed x", "replay: seed is x; give a whole number")
   local said, status = orr "replay none.lua"
   t.equal(status, 1)

@@ -3,6 +3,7 @@
 local columns = require "orrery.report.columns"
 local core = require "orrery.core"
 local figures = require "orrery.replay.figures"
+local given = require "orrery.replay.given"
 local recorded = require "orrery.replay.recorded"
 local replay = require "orrery.replay"
 
@@ -18,6 +19,7 @@ orrery replay FILE [options]    runs a file in percent format, cell by cell
   --check           also compares figures and pictures with those recorded
   --record          records them, beside the file, as NAME.figures.json
   --seed N          what the default generator begins with; 0
+  name=value        changes one of the file's settings; lists: name=1,2,3
 The figures are printed; one that does not hold makes the command fail.
 orrery notebook IN.ipynb -o OUT.lua    a notebook as a file to replay: code
                                 that is not Lua becomes comments to port
@@ -31,10 +33,11 @@ local notebook_options = { ["-o"] = "to" }
 
 -- Words as { file =, name = value }; nil and a sentence.
 local function read_words(who, words, known)
-  local read, i = {}, 1
+  local read, i = { changed = {} }, 1
   while i <= #words do
     local word = words[i]
     local name = known[word]
+    local setting, text = given.split(word)
     if name == true then
       read[word:match "%a+"] = true
     elseif name then
@@ -50,6 +53,8 @@ local function read_words(who, words, known)
       local near = require "orrery.nearest"(word, names)
       return nil, ("%s: %s is no option; %s"):format(who, word,
         near and "did you mean " .. near .. "?" or "--help lists them")
+    elseif setting and known["--quick"] then
+      read.changed[setting] = text
     elseif read.file then
       return nil, ("%s: %s is a second file; give one"):format(who, word)
     else
@@ -178,10 +183,14 @@ function command.replay(words, say)
     return misused, ("replay: seed is %s; give a whole number"):format(
       read.seed)
   end
+  if next(read.changed) and (read.record or read.check) then
+    return misused, ("replay: %s is of the file's own settings; leave %s= out")
+      :format(read.record and "--record" or "--check", (next(read.changed)))
+  end
   local on_cell, clear = progress(read.file)
   local result
   result, why = replay.run(read.file, { quick = read.quick or false,
-    seed = seed, on_cell = on_cell })
+    changed = read.changed, seed = seed, on_cell = on_cell })
   clear()
   if not result then return failed, why end
   local page

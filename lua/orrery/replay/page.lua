@@ -209,6 +209,15 @@ end
 local function note(result, has_formulas)
   local words = {}
   if result.quick then words[1] = "Small settings (--quick)." end
+  local changed = {}
+  for name, text in pairs(result.changed) do
+    changed[#changed + 1] = name .. "=" .. text
+  end
+  if changed[1] then
+    table.sort(changed)
+    words[#words + 1] = ("Changed settings: %s."):format(text_html(
+      table.concat(changed, " ")))
+  end
   words[#words + 1] = ends[result.status]
   if not core._markdown "" then
     words[#words + 1] = "Text is as written: this build has no md4c."

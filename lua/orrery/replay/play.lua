@@ -24,6 +24,7 @@ local has_host, host = pcall(require, "orrery.host")
 ---@field status "done"|"failed"|"interrupted"
 ---@field message? string  why it is not done
 ---@field quick boolean
+---@field changed table<string, string>  settings that were given as words
 local Result = {}
 Result.__index = Result
 
@@ -127,9 +128,10 @@ end
 -- everything of orrery is.
 local function environment() return session.environment() end
 
-local function new(document, path, quick)
+local function new(document, path, o)
   local self = setmetatable({ document = document, path = path, outputs = {},
-    reached = 0, figures = {}, status = "done", quick = quick }, Result)
+    reached = 0, figures = {}, status = "done", quick = o.quick,
+    changed = o.changed or {} }, Result)
   for i = 1, #document.cells do self.outputs[i] = {} end
   return self
 end
@@ -147,11 +149,12 @@ end
 --- Runs a document.
 ---@param document orrery.replay.Document
 ---@param path string  as messages name it
----@param options table  quick, on_cell? (called with each cell's number),
----  current? (called with the result as cells begin: what replay.check tells)
+---@param options table  quick, changed?, on_cell? (called with each cell's
+---  number), current? (called with the result as cells begin: what replay.check
+---  tells)
 ---@return orrery.replay.Result
 return function(document, path, options)
-  local self = new(document, path, options.quick)
+  local self = new(document, path, options)
   local run, why = chunk.load(document, path, environment())
   if not run then return refuse(self, why) end
   options.current(self)
