@@ -84,12 +84,10 @@ local judge = translate.domain_classifier(striped.train.A:everything(),
   striped.train.B:everything(), { steps = set.judged })
 
 local function generator()
-  return translate.UNet { ngf = set.ngf, num_downs = 2, norm = false,
-    dropout_levels = 0, init_gain = false }
+  return translate.generator("unet_small", { ngf = set.ngf })
 end
 local function discriminator()
-  return translate.PatchGAN { ndf = set.ndf, n_layers = 2, norm = false,
-    init_gain = false }
+  return translate.discriminator("small", { ndf = set.ndf })
 end
 local function distance(x, y) return (x - y):abs():mean():item() end
 local function cycle_of(game)

@@ -19,14 +19,13 @@ local set = replay.settings { few = 30, all = 1000, held = 200, steps = 600,
 
 -- %% Discriminators and what they see
 local function plain()
-  return translate.PatchGAN { ndf = set.ndf, n_layers = 2, norm = false,
-    init_gain = false }, {}
+  return translate.discriminator("small", { ndf = set.ndf }), {}
 end
 local kinds = { none = plain, ["more images"] = plain }
 function kinds.DiffAugment() return plain(), { gan.augment() } end
 function kinds.DAG()
-  local trunk = translate.PatchGAN { ndf = set.ndf, n_layers = 2,
-    norm = false, init_gain = false, head = false }
+  local trunk = translate.discriminator("small", { ndf = set.ndf,
+    head = false })
   local heads = {}
   for i = 1, 4 do
     heads[i] = nn.Conv2d(trunk.features, 1, 4, { padding = 1 })
@@ -42,8 +41,7 @@ local function play(kind)
   local striped = data.known.striped { images = images, held = set.held }
   a, b, mask = striped.test.pairs:everything()
   local function generator()
-    return translate.UNet { ngf = set.ngf, num_downs = 2, norm = false,
-      dropout_levels = 0, init_gain = false }
+    return translate.generator("unet_small", { ngf = set.ngf })
   end
   local netD_A, parts_A = kinds[kind]()
   local netD_B, parts_B = kinds[kind]()

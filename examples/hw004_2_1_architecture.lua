@@ -93,12 +93,10 @@ plot.hist { age[age:gt(0)], bins = 60, title = "age of a stored image",
 local striped = data.known.striped { images = set.images, held = set.held }
 local a, b, mask = striped.test.pairs:everything()
 local function generator()
-  return translate.UNet { ngf = set.ngf, num_downs = 2, norm = false,
-    dropout_levels = 0, init_gain = false }
+  return translate.generator("unet_small", { ngf = set.ngf })
 end
 local function discriminator()
-  return translate.PatchGAN { ndf = set.ndf, n_layers = 2, norm = false,
-    init_gain = false }
+  return translate.discriminator("small", { ndf = set.ndf })
 end
 
 local function swing(losses)

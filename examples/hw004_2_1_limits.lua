@@ -66,8 +66,7 @@ plot.grid((orrery.cat(rows, 1) + 1) / 2, { columns = 12, scale = 3,
 
 -- %% The window of one output pixel
 local function generator()
-  return translate.UNet { ngf = set.ngf, num_downs = 2, norm = false,
-    dropout_levels = 0, init_gain = false }
+  return translate.generator("unet_small", { ngf = set.ngf })
 end
 orrery.manual_seed(1)
 local net, reach = generator(), 0
@@ -93,8 +92,7 @@ local function play(what)
   local judge = translate.domain_classifier(first.plain, second[what],
     { steps = set.judged })
   local function discriminator()
-    return translate.PatchGAN { ndf = set.ndf, n_layers = 2, norm = false,
-      init_gain = false }
+    return translate.discriminator("small", { ndf = set.ndf })
   end
   local game = translate.CycleGAN { netG_A = generator(),
     netG_B = generator(), netD_A = discriminator(),

@@ -39,12 +39,10 @@ end
 local sheets = {}
 local function play(pool_size, identity)
   local function generator()
-    return translate.UNet { ngf = set.ngf, num_downs = 3, norm = false,
-      dropout_levels = 0, init_gain = false }
+    return translate.generator("unet_small", { ngf = set.ngf, num_downs = 3 })
   end
   local function discriminator()
-    return translate.PatchGAN { ndf = set.ndf, n_layers = 2, norm = false,
-      init_gain = false }
+    return translate.discriminator("small", { ndf = set.ndf })
   end
   local game = translate.CycleGAN { netG_A = generator(),
     netG_B = generator(), netD_A = discriminator(),

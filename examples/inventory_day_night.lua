@@ -17,12 +17,10 @@ local set = replay.settings { images = 500, held = 100, side = 32, steps = 800,
 
 -- %% Both
 local function generator()
-  return translate.UNet { ngf = set.ngf, num_downs = 3, norm = false,
-    dropout_levels = 0, init_gain = false }
+  return translate.generator("unet_small", { ngf = set.ngf, num_downs = 3 })
 end
 local function discriminator()
-  return translate.PatchGAN { ndf = set.ndf, n_layers = 2, norm = false,
-    init_gain = false }
+  return translate.discriminator("small", { ndf = set.ndf })
 end
 local function off(x, y) return (x - y):abs():mean():item() end
 

@@ -182,6 +182,23 @@ t.test("nets come by their published names", function()
     .receptive_field, 34)
 end)
 
+t.test("small nets have no norm, and take what they are told", function()
+  -- 4 x 4 convolutions with biases: 3 to c, c to 2 c, 2 c to c, 2 c to 3.
+  local c = 5
+  local net = translate.generator("unet_small", { ngf = c })
+  t.equal(net:num_parameters(), 16 * (3 * c + 2 * c * c + 2 * c * c + 6 * c)
+    + c + 2 * c + c + 3)
+  t.equal(net.multiple, 4)
+  t.equal(translate.generator("unet_small", { num_downs = 3 }).multiple, 8)
+  local judge = translate.discriminator("small", { ndf = c })
+  t.equal(judge:num_parameters(), 16 * (3 * c + 2 * c * c + 8 * c * c + 4 * c)
+    + c + 2 * c + 4 * c + 1)
+  t.equal(judge.receptive_field, 34)
+  local given = { ndf = c, head = false }
+  t.equal(translate.discriminator("small", given).features, 4 * c)
+  t.equal(given, { ndf = c, head = false })  -- the table stays as it was
+end)
+
 t.test("wrong sizes and names are said with what would do", function()
   t.fails("resnet: x is [1, 3, 30, 32]; give [B, C, H, W] with H and W "
     .. "multiples of 4", function()
@@ -192,9 +209,10 @@ t.test("wrong sizes and names are said with what would do", function()
   t.fails('translate.UNet: use_dropout is 0.5; give true, false or "noise"',
     translate.UNet, { use_dropout = 0.5 })
   t.fails('translate.generator: netG is "resnet"; give resnet_9blocks, '
-    .. "resnet_6blocks, unet_256 or unet_128", translate.generator, "resnet")
+    .. "resnet_6blocks, unet_256, unet_128 or unet_small",
+    translate.generator, "resnet")
   t.fails('translate.discriminator: netD is "patch"; give basic, n_layers, '
-    .. "pixel or multi_scale", translate.discriminator, "patch")
+    .. "pixel, multi_scale or small", translate.discriminator, "patch")
   t.fails("translate.receptive_field: ConvTranspose2d makes maps larger; give "
     .. "a net of convolutions and pooling", receptive_field,
     translate.ResNet { ngf = 2 })

@@ -152,22 +152,28 @@ end
 
 -- ------------------------------------------------------------------ by name
 
+-- What stands beside the generator of that name.
+local small = { n_layers = 2, norm = false, init_gain = false }
+
 local known = {
   basic = function(o) o.n_layers = 3 return PatchGAN(o) end,
   n_layers = PatchGAN,
   pixel = PixelGAN,
   multi_scale = MultiScale,
+  small = function(o) return PatchGAN(layers.fill(o, small)) end,
 }
 
---- A discriminator by the name it was published under.
----@param netD string  basic (70 x 70), n_layers, pixel or multi_scale
+--- A discriminator by the name it was published under, or "small": a PatchGAN
+--- that sees 34 x 34 pixels, without norm (n_layers = 2, norm = false,
+--- init_gain = false, unless told), to play against generator "unet_small".
+---@param netD string  basic (70 x 70), n_layers, pixel, multi_scale or small
 ---@param given? table  its options
 ---@return orrery.nn.Module
 function discriminators.discriminator(netD, given)
   local make = known[netD]
   if not make then
-    blame("translate.discriminator: netD is %s; give basic, n_layers, pixel "
-      .. "or multi_scale", options.shown(netD))
+    blame("translate.discriminator: netD is %s; give basic, n_layers, "
+      .. "pixel, multi_scale or small", options.shown(netD))
   end
   local o = {}
   for name, value in pairs(given or {}) do o[name] = value end

@@ -222,22 +222,33 @@ end
 
 -- ------------------------------------------------------------------ by name
 
+-- For pictures of 16 to 32 pixels: no norm, which would take brightness away,
+-- and layers begun in their own way, from which few steps go a long way.
+local small = { num_downs = 2, norm = false, dropout_levels = 0,
+  init_gain = false }
+
 local known = {
   resnet_6blocks = function(o) o.n_blocks = 6 return ResNet(o) end,
   resnet_9blocks = function(o) o.n_blocks = 9 return ResNet(o) end,
   unet_128 = function(o) o.num_downs = 7 return UNet(o) end,
   unet_256 = function(o) o.num_downs = 8 return UNet(o) end,
+  unet_small = function(o) return UNet(layers.fill(o, small)) end,
 }
 
---- A generator by the name it was published under.
----@param netG string  resnet_9blocks, resnet_6blocks, unet_256 or unet_128
+--- A generator by the name it was published under, or "unet_small": a U-Net
+--- of two levels without norm or dropout (num_downs = 2, norm = false,
+--- dropout_levels = 0, init_gain = false, unless told), which learns in seconds
+--- what pictures of 16 to 32 pixels ask for.
+---@param netG string  resnet_9blocks, resnet_6blocks, unet_256, unet_128 or
+---  unet_small
 ---@param given? table  options of ResNet or UNet
 ---@return orrery.nn.Module
 function generators.generator(netG, given)
   local make = known[netG]
   if not make then
     blame("translate.generator: netG is %s; give resnet_9blocks, "
-      .. "resnet_6blocks, unet_256 or unet_128", options.shown(netG))
+      .. "resnet_6blocks, unet_256, unet_128 or unet_small",
+      options.shown(netG))
   end
   local o = {}
   for name, value in pairs(given or {}) do o[name] = value end

@@ -5,6 +5,14 @@ local options = require "orrery.options"
 
 local layers = {}
 
+--- Options with what is not given taken from `defaults`; o itself.
+function layers.fill(o, defaults)
+  for name, value in pairs(defaults) do
+    if o[name] == nil then o[name] = value end
+  end
+  return o
+end
+
 --- Appends to a list.
 function layers.add(list, ...)
   for _, layer in ipairs { ... } do list[#list + 1] = layer end
