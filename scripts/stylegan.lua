@@ -137,8 +137,7 @@ local function build(k, colours)
     rate = gan.halfway(k.steps),
     optimizers = { generator = of_g, discriminator = of_d } }
   local growth = k.grow and style.growth { nets = { G, D,
-    game.average.model }, fade = math.max(1, k.steps // 8),
-    steady = math.max(1, k.steps // 8) }
+    game.average.model }, steps = k.steps }
   return game, growth
 end
 
@@ -160,20 +159,14 @@ local function kinds(k)
   return k.data == "digits" and "digits" or k.data == "fashion" and "clothes"
 end
 
--- exp of the entropies that hyperplanes leave in Z and in W, of attributes and
--- classes.
+-- Of attributes and classes.
 local function separability(k, d)
-  local list = {}
-  for i = 1, #style.attribute_names do
-    list[i] = style.above(d.values:select(2, i))
-  end
+  local classes = {}
   if kinds(k) then
     local said = metrics.extractor():classify(d.x, kinds(k))
-    for c = 1, 10 do list[#list + 1] = said:eq(c):double() end
+    for c = 1, 10 do classes[c] = said:eq(c):double() end
   end
-  local y, none = orrery.stack(list, 2), { resamples = 0 }
-  return metrics.separability(d.z, y, none).value,
-    metrics.separability(d.w, y, none).value
+  return style.separability(d, classes)
 end
 
 -- Edits along the direction of an attribute.
@@ -189,7 +182,7 @@ local function edits(k, G, d, real, log)
     style.above(style.read_attributes(real):select(2, which)),
     math.min(2000, real:size(1) * 4 // 5))
   local low, high = plain.images[1], plain.images[9]
-  log:image("edits of " .. k.attribute, style.pictures.edits(G,
+  log:image("edits", style.pictures.edits(G,
     G:spliced({ d.w:narrow(1, 1, 8) }, {}), found.plain[which],
     plain.amounts, false))
   local before = d.x:narrow(1, 1, low:size(1))
@@ -217,18 +210,11 @@ local function noise_facts(k, G)
   local o = { draws = k.quick and 3 or 20, generator = random }
   local all = style.noise_effect(G, ws, o)
   o.layers = { #G.synthesis - 1, #G.synthesis }
-  local last, values = style.noise_effect(G, ws, o), {}
-  for i = 1, o.draws do
-    values[i] = orrery.no_grad(function()
-      return style.read_attributes(style.pictures.shown(G:synthesize(ws,
-        G:noise(n, random))))
-    end)
-  end
-  local x = orrery.stack(values, 1)
-  local share = x:var(1):mean(1) / x:mean(1):var(1)
+  local last = style.noise_effect(G, ws, o)
+  o.layers = nil
   return { noise_share = all.share, noise_detail = all.detail,
     fine_share = last.share, fine_detail = last.detail,
-    noise_on_attributes = share:amax():item() }
+    noise_on_attributes = style.noise_on_attributes(G, ws, o):amax():item() }
 end
 
 -- ------------------------------------------------------------------ pictures
@@ -242,12 +228,9 @@ local function draw(k, log, G, held)
   end
   local p, few = style.pictures, k.quick and 2 or 6
   local noise = G:noise(1, random)
-  local a, b, per = some(few), some(few), G.layers / 3
-  local cuts = { 0, math.max(1, math.floor(per + 0.5)),
-    math.max(2, math.floor(2 * per + 0.5)), G.layers }
-  for i, name in ipairs { "coarse", "middle", "fine" } do
-    log:image("mixing, " .. name, p.mixing(G, a, b, cuts[i] + 1, cuts[i + 1],
-      noise))
+  local a, b = some(few), some(few)
+  for name, sheet in pairs(p.thirds(G, a, b, noise)) do
+    log:image("mixing, " .. name, sheet)
   end
   log:image("truncation", p.truncation(G, some(few), nil, noise))
   log:image("interpolation", p.interpolation(G, some(4),
@@ -311,6 +294,8 @@ function run.trial(k, log)
     mark = function(step, means)
       local G = game.average.model
       log:scalar("FID", step, fid_of(real, samples(G, k.made, 1)).value)
+      log:scalar("loss of G", step, means.loss)
+      log:scalar("loss of D", step, means.D)
       log:monitor(step, { d_accuracy = means["D is right"] })
       film:add(step, samples(G, 50, 1))
     end,
@@ -360,17 +345,21 @@ function run.report(trials, page)
     .. "to the others' directions. Kept: the class, by a classifier; features: "
     .. "squared distance over that of two different images. PSNR: of held-out "
     .. "images projected.")
-  page:table(trials, { "mixing", "probe", "follows", { "less", "less" },
-    { "more", "more" }, "judged", { "edited", "moved" }, "others",
+  page:table(trials, { "mixing", "attribute", "probe", "follows", "less",
+    "more", "judged" })
+  page:table(trials, { "mixing", { "edited", "moved" }, "others",
     { "others_alone", "orthogonal" }, "kept", "features", { "psnr", "PSNR" } })
   page:heading "Pictures"
+  page:text("Mixing: the left column's images with the coarse, middle or fine "
+    .. "styles of those above. Truncation: psi = 1, 0.7, 0.5, 0.3, 0. Noise: "
+    .. "none, four draws, where it matters. Edits: less of the attribute on "
+    .. "the left, more on the right. Projected: held-out images above.")
   page:image_matrix { rows = "mixing", images = { "samples", "film" } }
   page:image_matrix { rows = "mixing", images = { "mixing, coarse",
     "mixing, middle", "mixing, fine" } }
-  page:image_matrix { rows = "mixing", images = { "truncation", "noise",
-    "interpolation", "projected" } }
-  page:image_matrix { rows = "mixing", images = { "edits of slant",
-    "edits of ink", "edits of width", "edits of light" } }
+  page:image_matrix { rows = "mixing", images = { "truncation", "noise" } }
+  page:image_matrix { rows = "mixing", images = { "edits", "projected",
+    "interpolation" } }
 end
 
 return run(...)

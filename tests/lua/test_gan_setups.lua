@@ -75,6 +75,15 @@ t.test("pictures are drawn of a game with and without a joint D", function()
   end
 end)
 
+t.test("a film of images that grow shows the small ones enlarged", function()
+  local film = gan.pictures.ImageFilm()
+  local tiny = orrery.tensor({ 0, 1, 1, 0 }):reshape(1, 1, 2, 2)
+  film:add(1, tiny)
+  film:add(2, orrery.nn.functional.upsample_nearest2d(tiny, 3))
+  local frames = film:figure({ columns = 1 }).frames
+  t.equal(frames[1].pixels, frames[2].pixels)
+end)
+
 -- On a plane D the arrows are its slope, everywhere.
 t.test("arrows are D's gradient", function()
   local s = small "C"

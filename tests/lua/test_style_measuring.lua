@@ -107,6 +107,41 @@ t.test("directions of attributes are found where they are", function()
   t.near(edit.edited, 4, 0.3)
 end)
 
+t.test("separability is 1 where labels are linear, 2 for each that is not",
+  function()
+    local random = stream(5)
+    local function normal(n) return orrery.randn({ 2000, n },
+      { generator = random }) end
+    local z, w = normal(2), normal(2)
+    local survey = { z = z, w = w, values = w }
+    local in_z, in_w = style.separability(survey)
+    t.near(in_z, 4, 0.05)
+    t.near(in_w, 1, 0.05)
+    in_z, in_w = style.separability(survey, { style.above(z:select(2, 1)) })
+    t.near(in_z, 4, 0.1)
+    t.near(in_w, 2, 0.1)
+  end)
+
+t.test("noise on an attribute is its variance over that of styles", function()
+  -- Flat images of brightness (1 + 0.1 w + 0.05 e) / 2, w of the style.
+  local G = {}
+  function G.noise(_, n, random)
+    return orrery.randn({ n, 1, 1, 1 }, { generator = random })
+  end
+  function G.synthesize(_, ws, noise)
+    return (ws:reshape { -1, 1, 1, 1 } * 0.1 + noise * 0.05)
+      :expand { ws:size(1), 1, 3, 3 }
+  end
+  local random = stream(6)
+  local ws = orrery.randn({ 500, 1, 1 }, { generator = random })
+  local shares = style.noise_on_attributes(G, ws, { draws = 50,
+    generator = random })
+  t.equal(shares:shape_str(), "[4]")
+  t.near(shares[2], 0.25 / (1 + 0.25 / 50), 0.03)
+  t.fails("style.noise_on_attributes: draws is 1; give a whole number of at "
+    .. "least 2", style.noise_on_attributes, G, ws, { draws = 1 })
+end)
+
 t.test("path lengths of a linear generator are 2 |A|^2 in W", function()
   -- PPL of x = A w, w from N(0, I), on straight ways (F209); images are halved
   -- on the way to [0, 1].
@@ -145,6 +180,15 @@ t.test("pictures: a row for each style, a column for each of the others",
     end
     local a, b = G:styles(orrery.randn(2, 5)), G:styles(orrery.randn(3, 5))
     t.equal({ tiles(p.mixing(G, a, b, 1, 2, noise)) }, { 4.0, 3.0 })
+    local thirds = p.thirds(G, a, b, noise)
+    for name, title in pairs { coarse = "layers 1 to 1 from above",
+      middle = "layers 2 to 3 from above", fine = "layers 4 to 4 from above" }
+    do
+      t.equal(thirds[name].title, title)
+      t.equal({ tiles(thirds[name]) }, { 4.0, 3.0 })
+    end
+    t.fails("pictures.thirds: the generator has 2 layers; it takes 3",
+      p.thirds, { layers = 2 }, a, b)
     t.equal(#p.interpolation(G, b, { frames = 4 }).frames, 12)
     local e = style.noise_effect(G, a, { draws = 3 })
     t.ok(p.noise(G, a, e.map, 2).pixels)

@@ -186,6 +186,12 @@ t.test("growth: steady, then each side faded in and steady", function()
   local later = style.growth { nets = { G, D }, from = 8, fade = 0, steady = 2 }
   t.equal({ later:at(2) }, { 8, 1 })
   t.equal({ later:at(3) }, { 16, 1 })
+  local whole = style.growth { nets = { G, D }, steps = 80 }
+  t.equal({ whole.fade, whole.steady }, { 10, 10 })
+  t.equal({ whole:at(39) }, { 16, 0.9 })
+  t.equal({ whole:at(40) }, { 16, 1 })
+  t.fails("style.growth: steps is 0; give a whole number of at least 1",
+    style.growth, { nets = { G, D }, steps = 0 })
   t.fails("style.growth: from is 5; give one of the sides 4, 8, 16",
     style.growth, { nets = { G, D }, from = 5 })
 end)

@@ -1,5 +1,5 @@
---- Pictures of a game in the plane: samples against the data, what D says of
---- each place and where it would push a sample, a film of the training.
+--- Pictures of a game: in the plane samples against the data, what D says of
+--- each place and where it would push a sample; films of the training.
 local orrery = require "orrery"
 local plot = require "orrery.plot"
 local pictures = {}
@@ -105,7 +105,16 @@ end
 local ImageFilm = setmetatable({}, { __index = Film })
 ImageFilm.__index = ImageFilm
 
---- The film of what was kept: each frame a sheet of images.
+-- Images enlarged by a whole number, to a side or just below it: what a growing
+-- generator made early is as large as what it makes at last.
+local function enlarged(x, side)
+  local times = side // x:size(-1)
+  if times < 2 then return x end
+  return orrery.nn.functional.upsample_nearest2d(x, times)
+end
+
+--- The film of what was kept: each frame a sheet of images, small ones enlarged
+--- to the largest.
 ---@param opts? table  delay = 0.4 seconds between frames; the rest is for
 ---  plot.grid
 ---@return orrery.plot.Figure
@@ -113,7 +122,11 @@ function ImageFilm:figure(opts)
   local of_grid, frames = {}, {}
   for key, value in pairs(opts or {}) do of_grid[key] = value end
   of_grid.delay = nil
-  for i, shot in ipairs(self.shots) do frames[i] = plot.grid(shot, of_grid) end
+  local side = 0
+  for _, shot in ipairs(self.shots) do side = math.max(side, shot:size(-1)) end
+  for i, shot in ipairs(self.shots) do
+    frames[i] = plot.grid(enlarged(shot, side), of_grid)
+  end
   return plot.animation(frames, { delay = opts and opts.delay or 0.4,
     hold = 1 })
 end

@@ -57,12 +57,13 @@ end
 ---
 --- It has no state: what the nets are set to follows from the step.
 ---@param given table  nets made with progressive = true, alike in their sides;
----  from, a side; fade = 1000 and steady = 1000 steps for each side
+---  from, a side; fade = 1000 and steady = 1000 steps for each side, or steps,
+---  of a whole training: its phases last alike, four of them at the last side
 ---@return orrery.style.Growth
 return function(given)
   local who = "style.growth"
   local o = options.take(who, given, { fade = 1000, steady = 1000 },
-    { "nets", "from" })
+    { "nets", "from", "steps" })
   options.count(who, "fade", o.fade, 0)
   options.count(who, "steady", o.steady)
   if type(o.nets) ~= "table" or not o.nets[1] or not o.nets[1].sides then
@@ -77,6 +78,10 @@ return function(given)
   if o.from and sides[1] ~= o.from then
     blame("%s: from is %s; give one of the sides %s", who,
       options.shown(o.from), table.concat(known, ", "))
+  end
+  if o.steps then
+    local phase = options.count(who, "steps", o.steps) // (2 * #sides + 2)
+    o.fade, o.steady = math.max(1, phase), math.max(1, phase)
   end
   return setmetatable({ nets = o.nets, sides = sides, fade = o.fade,
     steady = o.steady }, Growth)

@@ -88,6 +88,43 @@ function measuring.survey(G, n, generator)
   return { z = z, w = w, x = x, values = attributes.read_attributes(x) }
 end
 
+--- How well hyperplanes part attributes in codes and in styles (Karras et al.
+--- 2019, section 4.2): exp of the sum of the entropies they leave.
+---@param survey table  of style.survey
+---@param more? orrery.Tensor[]  other labels of its images, [n] of 0 and 1 each
+---@return number z
+---@return number w  1: all of them are known
+function measuring.separability(survey, more)
+  local labels = {}
+  for i = 1, survey.values:size(2) do
+    labels[i] = attributes.above(survey.values:select(2, i))
+  end
+  for _, label in ipairs(more or {}) do labels[#labels + 1] = label end
+  local y, plain = orrery.stack(labels, 2), { resamples = 0 }
+  return orrery.metrics.separability(survey.z, y, plain).value,
+    orrery.metrics.separability(survey.w, y, plain).value
+end
+
+--- What noise makes of the attributes: their variance over draws of noise, over
+--- the variance that styles make.
+---@param G orrery.style.Generator
+---@param ws orrery.Tensor  [N, layers, style_dim]
+---@param given? { draws?: integer, generator?: orrery.Generator }  20
+---@return orrery.Tensor shares  float64 [4]: see style.read_attributes
+function measuring.noise_on_attributes(G, ws, given)
+  local who = "style.noise_on_attributes"
+  local o = options.take(who, given, { draws = 20 }, { "generator" })
+  local values = {}
+  for i = 1, options.count(who, "draws", o.draws, 2) do
+    values[i] = orrery.no_grad(function()
+      return attributes.read_attributes(shown(G:synthesize(ws,
+        G:noise(ws:size(1), o.generator))))
+    end)
+  end
+  local x = orrery.stack(values, 1)
+  return x:var(1):mean(1) / x:mean(1):var(1)
+end
+
 -- How far all attributes moved, in their own deviations, and the most that
 -- another moved, as part of the edited one's.
 local function change(values, sd, which)

@@ -1,6 +1,7 @@
 --- Pictures of a style-based generator: what mixing, truncation, noise and the
 --- way between two styles look like.
 local orrery = require "orrery"
+local blame = require "orrery.blame"
 local options = require "orrery.options"
 local plot = require "orrery.plot"
 local crossed = require("orrery.style.editing").crossed
@@ -38,6 +39,27 @@ function pictures.mixing(G, a, b, first, last, noise)
   end
   return plot.grid(orrery.cat(rows, 1), { columns = b:size(1) + 1,
     title = ("layers %d to %d from above"):format(first, last) })
+end
+
+--- Style mixing in three sheets: coarse layers from above, middle ones, fine
+--- ones, a third of all each.
+---@param G orrery.style.Generator
+---@param a orrery.Tensor  styles of the rows, [R, layers, style_dim]
+---@param b orrery.Tensor  of the columns, [K, layers, style_dim]
+---@param noise? orrery.Tensor[]|false
+---@return { coarse: orrery.plot.Figure, middle: orrery.plot.Figure, fine:
+---  orrery.plot.Figure }
+function pictures.thirds(G, a, b, noise)
+  local n, sheets = G.layers, {}
+  if n < 3 then
+    blame("pictures.thirds: the generator has %d layers; it takes 3", n)
+  end
+  local cuts = { 0, math.max(1, (2 * n + 3) // 6), math.max(2, (4 * n + 3)
+    // 6), n }
+  for i, name in ipairs { "coarse", "middle", "fine" } do
+    sheets[name] = pictures.mixing(G, a, b, cuts[i] + 1, cuts[i + 1], noise)
+  end
+  return sheets
 end
 
 --- Truncation: a column for each psi, from everything to the mean alone.
