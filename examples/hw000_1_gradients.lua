@@ -264,15 +264,12 @@ local models, elbos, curves = {}, {}, {}
 for i, estimator in ipairs(by) do
   orrery.manual_seed(1)
   local model = vae.mlp { latent = 10, hidden = set.hidden }
-  local opt, shown, done = optim.Adam(model, { lr = 1e-3 }), {}, 0
-  while done < set.steps do
-    for images in digits.train:batches(100, { shuffle = true, seed = done }) do
-      if done == set.steps then break end
-      local loss = bound(model, images, estimator)
-      opt:minimize(loss)
-      done = done + 1
-      shown[done] = -loss:item()
-    end
+  local opt, shown = optim.Adam(model, { lr = 1e-3 }), {}
+  for step, images in digits.train:steps(set.steps, 100,
+    { shuffle = true, seed = 0 }) do
+    local loss = bound(model, images, estimator)
+    opt:minimize(loss)
+    shown[step] = -loss:item()
   end
   models[i], elbos[i] = model, vae.measure(model, held).elbo
   curves[i] = { y = shown, name = ways[i] }

@@ -86,15 +86,12 @@ for _, name in ipairs(losses) do
   orrery.manual_seed(1)
   local model = vae.mlp { latent = 10, hidden = set.hidden,
     likelihood = "gaussian", sigma = math.sqrt(noise[name]) }
-  local opt, done, kl = optim.Adam(model, { lr = 2e-3 }), 0, {}
-  while done < set.steps do
-    for images in digits.train:batches(100, { shuffle = true, seed = done }) do
-      if done == set.steps then break end
-      local loss, terms = model:loss(images)
-      opt:minimize(loss)
-      done = done + 1
-      kl[done] = terms.kl:item()
-    end
+  local opt, kl = optim.Adam(model, { lr = 2e-3 }), {}
+  for step, images in digits.train:steps(set.steps, 100,
+    { shuffle = true, seed = 0 }) do
+    local loss, terms = model:loss(images)
+    opt:minimize(loss)
+    kl[step] = terms.kl:item()
   end
   models[name], measured[name] = model, vae.measure(model, held)
   curves[#curves + 1] = { y = kl, name = name }

@@ -208,15 +208,12 @@ replay.check("loss, by hand", rec + kl(mean, logvar):sum() / 100, loss,
   { rel = 1e-5 })
 
 -- %% Trained
-local opt, curve, done = optim.Adam(model, { lr = 2e-3 }), {}, 0
-while done < set.steps do
-  for images in digits.train:batches(100, { shuffle = true, seed = done }) do
-    if done == set.steps then break end
-    local cost = model:loss(images)
-    opt:minimize(cost)
-    done = done + 1
-    curve[done] = cost:item()
-  end
+local opt, curve = optim.Adam(model, { lr = 2e-3 }), {}
+for step, images in digits.train:steps(set.steps, 100,
+  { shuffle = true, seed = 0 }) do
+  local cost = model:loss(images)
+  opt:minimize(cost)
+  curve[step] = cost:item()
 end
 local measured = vae.measure(model, held)
 replay.check("BCE of held-out digits, above the floor", measured.rec,

@@ -152,16 +152,13 @@ local function train(seed, first_weight)
   orrery.manual_seed(seed)
   local model = vae.Categorical { variables = 1, classes = 10,
     hidden = set.hidden }
-  local relaxed, done = estimators.gumbel_softmax(), 0
+  local relaxed = estimators.gumbel_softmax()
   local opt = optim.Adam(model, { lr = 2e-3 })
-  while done < set.steps do
-    for x in digits.train:batches(100, { shuffle = true, seed = done }) do
-      if done == set.steps then break end
-      relaxed.temperature = math.max(0.5, math.exp(-1.5e-3 * done))
-      opt:minimize((model:loss(x, { estimator = relaxed, beta = math.max(1,
-        first_weight * (1 - 2 * done / set.steps)) })))
-      done = done + 1
-    end
+  for step, x in digits.train:steps(set.steps, 100,
+    { shuffle = true, seed = 0 }) do
+    relaxed.temperature = math.max(0.5, math.exp(-1.5e-3 * (step - 1)))
+    opt:minimize((model:loss(x, { estimator = relaxed, beta = math.max(1,
+      first_weight * (1 - 2 * (step - 1) / set.steps)) })))
   end
   return model, model:measure(held)
 end

@@ -142,19 +142,15 @@ local function train(beta, seed)
   orrery.manual_seed(seed)
   local model = vae.mlp { latent = 6, features = 16 * 16,
     hidden = { set.hidden, set.hidden } }
-  local opt, done = optim.Adam(model, { lr = 1e-3 }), 0
+  local opt = optim.Adam(model, { lr = 1e-3 })
   local step = orrery.compile(function(batch)
     local loss = model:loss(batch, { beta = beta })
     opt:minimize(loss)
     return loss
   end)
-  while done < set.steps do
-    for batch in shapes:batches(64, { shuffle = true, seed = done,
-      drop_last = true }) do
-      if done == set.steps then break end
-      step(batch)
-      done = done + 1
-    end
+  for _, batch in shapes:steps(set.steps, 64,
+    { shuffle = true, seed = 0, drop_last = true }) do
+    step(batch)
   end
   return model
 end

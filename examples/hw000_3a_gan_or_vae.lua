@@ -150,14 +150,9 @@ replay.check("parameters, GAN over VAE", numbers(sized.generator,
 
 -- %% Trained
 local function each_batch(size, steps, act)
-  local done = 0
-  while done < steps do
-    for x in digits.train:batches(size, { shuffle = true, seed = done,
-      drop_last = true }) do
-      if done == steps then return end
-      act(x)
-      done = done + 1
-    end
+  for _, x in digits.train:steps(steps, size,
+    { shuffle = true, seed = 0, drop_last = true }) do
+    act(x)
   end
 end
 

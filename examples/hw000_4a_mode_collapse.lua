@@ -250,14 +250,9 @@ local function images(d_rate)
       activation = "leaky_relu" }), optimizers = {
       generator = { lr = 1e-3, betas = { 0.5, 0.999 } },
       discriminator = { lr = d_rate, betas = { 0.5, 0.999 } } } }
-  local done = 0
-  while done < set.digits do
-    for x in digits.train:batches(64, { shuffle = true, seed = done,
-      drop_last = true }) do
-      if done == set.digits then break end
-      game:step(x:flatten(2))
-      done = done + 1
-    end
+  for _, x in digits.train:steps(set.digits, 64,
+    { shuffle = true, seed = 0, drop_last = true }) do
+    game:step(x:flatten(2))
   end
   local x = game:sample(2500):reshape(2500, 1, 28, 28)
   local named = namer:classify(x, "digits")

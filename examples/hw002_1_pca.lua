@@ -21,15 +21,11 @@ local double = { dtype = "float64" }
 
 -- net trained on what loss_of(net, x) gives of each batch.
 local function trained(net, images, loss_of, rate, batch)
-  local opt, done = optim.Adam(net, { lr = rate }), 0
+  local opt = optim.Adam(net, { lr = rate })
   local rates = optim.CosineAnnealingLR(opt, { T_max = set.steps })
-  while done < set.steps do
-    for x in images:batches(batch, { shuffle = true, seed = done }) do
-      if done == set.steps then break end
-      opt:minimize(loss_of(net, x:flatten(2)))
-      rates:step()
-      done = done + 1
-    end
+  for _, x in images:steps(set.steps, batch, { shuffle = true, seed = 0 }) do
+    opt:minimize(loss_of(net, x:flatten(2)))
+    rates:step()
   end
   return net
 end

@@ -203,15 +203,11 @@ replay.check("KL at mean 1/2, s = -1", one_kl(0.5, -1), 0.308939721,
 local function other(latent, beta)
   orrery.manual_seed(2)
   local net = vae.mlp { latent = latent, hidden = 200 }
-  local adam, done = optim.Adam(net, { lr = 3e-3 }), 0
+  local adam = optim.Adam(net, { lr = 3e-3 })
   local falling = optim.CosineAnnealingLR(adam, { T_max = set.others })
-  while done < set.others do
-    for x in train:batches(100, { shuffle = true, seed = done }) do
-      if done == set.others then break end
-      adam:minimize((net:loss(x, { beta = beta })))
-      falling:step()
-      done = done + 1
-    end
+  for _, x in train:steps(set.others, 100, { shuffle = true, seed = 0 }) do
+    adam:minimize((net:loss(x, { beta = beta })))
+    falling:step()
   end
   return net
 end

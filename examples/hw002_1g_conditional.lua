@@ -71,17 +71,13 @@ end
 local function trained(make, options, seed)
   orrery.manual_seed(seed or 1)
   local model = make(options)
-  local opt, done, losses = optim.Adam(model, { lr = 3e-3 }), 0, {}
+  local opt, losses = optim.Adam(model, { lr = 3e-3 }), {}
   local rates = optim.CosineAnnealingLR(opt, { T_max = set.steps })
-  while done < set.steps do
-    for x, y in train:batches(100, { shuffle = true, seed = done }) do
-      if done == set.steps then break end
-      local loss = given(model, y):loss(x)
-      opt:minimize(loss)
-      rates:step()
-      done = done + 1
-      losses[done] = loss:item()
-    end
+  for step, x, y in train:steps(set.steps, 100, { shuffle = true, seed = 0 }) do
+    local loss = given(model, y):loss(x)
+    opt:minimize(loss)
+    rates:step()
+    losses[step] = loss:item()
   end
   return { model = model, losses = losses,
     held = vae.measure(given(model, labels), held, { batch = set.held }) }

@@ -137,15 +137,12 @@ local features = judge:features(held)
 local function trained(objective, options)
   orrery.manual_seed(1)
   local model = vae.mlp(options)
-  local opt, done = optim.Adam(model, { lr = 2e-3 }), 0
+  local opt = optim.Adam(model, { lr = 2e-3 })
   local rates = optim.CosineAnnealingLR(opt, { T_max = set.steps })
-  while done < set.steps do
-    for x in digits.train:batches(100, { shuffle = true, seed = done }) do
-      if done == set.steps then break end
-      opt:minimize((model:loss(x, { objective = objective })))
-      rates:step()
-      done = done + 1
-    end
+  for _, x in digits.train:steps(set.steps, 100,
+    { shuffle = true, seed = 0 }) do
+    opt:minimize((model:loss(x, { objective = objective })))
+    rates:step()
   end
   return model
 end

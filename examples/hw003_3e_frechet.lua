@@ -169,13 +169,9 @@ plot.grid(orrery.cat(rows, 1), { columns = 24 })
 
 -- %% A VAE of ten latents
 local model = vae.mlp { latent = 10, hidden = set.hidden }
-local opt, done = optim.Adam(model, { lr = 2e-3 }), 0
-while done < set.steps do
-  for x in images:batches(100, { shuffle = true, seed = done }) do
-    if done == set.steps then break end
-    opt:minimize((model:loss(x)))
-    done = done + 1
-  end
+local opt = optim.Adam(model, { lr = 2e-3 })
+for _, x in images:steps(set.steps, 100, { shuffle = true, seed = 0 }) do
+  opt:minimize((model:loss(x)))
 end
 local codes = of(function(x) return model:posterior(x):sample():double() end,
   images:everything())

@@ -125,14 +125,9 @@ local game = gan.Game {
   optimizers = { generator = rates, discriminator = rates }, compile = true,
   rate = gan.halfway(set.image_steps),
 }
-local done = 0
-while done < set.image_steps do
-  for x, y in images:batches(64, { drop_last = true, shuffle = true,
-    seed = done }) do
-    if done == set.image_steps then break end
-    game:step(x:flatten(2) * 2 - 1, y)
-    done = done + 1
-  end
+for _, x, y in images:steps(set.image_steps, 64,
+  { drop_last = true, shuffle = true, seed = 0 }) do
+  game:step(x:flatten(2) * 2 - 1, y)
 end
 
 -- %% A row for each code, a column for each digit

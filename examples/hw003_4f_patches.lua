@@ -135,14 +135,9 @@ local function trained(netD)
   local game = translate.Pix2Pix { netD = netD, lambda_L1 = 0, lr = 5e-4,
     netG = translate.UNet { num_downs = 4, ngf = set.ngf,
       dropout_levels = 0 }, compile = true }
-  local done = 0
-  while done < set.steps do
-    for x, y in pairs_of.train.pairs:batches(set.batch, { shuffle = true,
-      drop_last = true }) do
-      if done == set.steps then break end
-      game:step(x, y)
-      done = done + 1
-    end
+  for _, x, y in pairs_of.train.pairs:steps(set.steps, set.batch,
+    { shuffle = true, drop_last = true }) do
+    game:step(x, y)
   end
   return game:to_B(a)
 end

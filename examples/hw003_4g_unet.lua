@@ -68,14 +68,9 @@ local a, b = pairs_of.test.pairs:everything()
 local function trained(netG, given)
   given.netG, given.compile, given.lr = netG, true, 1e-3
   local game = translate.Pix2Pix(given)
-  local done = 0
-  while done < set.steps do
-    for x, y in pairs_of.train.pairs:batches(set.batch, { shuffle = true,
-      drop_last = true }) do
-      if done == set.steps then break end
-      game:step(x, y)
-      done = done + 1
-    end
+  for _, x, y in pairs_of.train.pairs:steps(set.steps, set.batch,
+    { shuffle = true, drop_last = true }) do
+    game:step(x, y)
   end
   return game
 end

@@ -31,14 +31,9 @@ orrery.manual_seed(config.seed)
 local game = translate.Pix2Pix { netG = generator(config), lr = 5e-4,
   netD = translate.PatchGAN { input_nc = 6, ndf = set.ndf, n_layers = 1 },
   compile = true }
-local done = 0
-while done < set.steps do
-  for x, y in striped.train.pairs:batches(set.batch, { shuffle = true,
-    drop_last = true }) do
-    if done == set.steps then break end
-    game:step(x, y)
-    done = done + 1
-  end
+for _, x, y in striped.train.pairs:steps(set.steps, set.batch,
+  { shuffle = true, drop_last = true }) do
+  game:step(x, y)
 end
 local inputs = striped.test.pairs:everything():narrow(1, 1, config.samples)
 local sheet = game:to_B(inputs)

@@ -72,6 +72,57 @@ t.test("a seed fixes the order, and so does manual_seed", function()
   t.ok(table.concat(seeded(1), " ") ~= table.concat(seeded(2), " "))
 end)
 
+-- What steps() gives, each step's examples in a list of their own.
+local function stepped(set, ...)
+  local rows, at = {}, 0
+  for step, x, y in set:steps(...) do
+    at = at + 1
+    t.equal(step, at)
+    t.near(x, y:float())
+    rows[step] = x:tolist()
+  end
+  return rows
+end
+
+t.test("steps go on from epoch to epoch, and stop where they are told",
+  function()
+    t.equal(stepped(numbers(5), 5, 2), { { 1, 2 }, { 3, 4 }, { 5 }, { 1, 2 },
+      { 3, 4 } })
+    t.equal(stepped(numbers(5), 3, 2, { drop_last = true }), { { 1, 2 },
+      { 3, 4 }, { 1, 2 } })
+    t.equal(stepped(numbers(5), 0, 2), {})
+  end)
+
+t.test("each epoch of steps has the order of its seed, plus steps before it",
+  function()
+    local function epoch(seed)
+      local rows = {}
+      for x in numbers(9):batches(3, { shuffle = true, seed = seed }) do
+        rows[#rows + 1] = x:tolist()
+      end
+      return rows
+    end
+    local rows, opts = {}, { shuffle = true, seed = 4 }
+    for _, seed in ipairs { 4, 7, 10 } do
+      table.move(epoch(seed), 1, 3, #rows + 1, rows)
+    end
+    t.equal(stepped(numbers(9), 9, 3, opts), rows)
+    t.equal(opts, { shuffle = true, seed = 4 })
+    t.ok(orrery.json.encode(epoch(4)) ~= orrery.json.encode(epoch(7)))
+  end)
+
+t.test("steps that can give no batch are said at once", function()
+  local set = numbers(5)
+  t.fails("steps: 5 examples make no batch of 6; lower size or leave out "
+    .. "drop_last", set.steps, set, 10, 6, { drop_last = true })
+  t.fails("steps: n is -1; give a whole number of at least 0", set.steps, set,
+    -1, 2)
+  t.fails("batches: size is 0; give a whole number of at least 1", set.steps,
+    set, 1, 0)
+  t.fails("batches: unknown option suffle; did you mean shuffle?", set.steps,
+    set, 1, 2, { suffle = true })
+end)
+
 t.test("shuffling draws nothing from the default stream but a seed", function()
   orrery.manual_seed(4)
   local loader = numbers(30):batches(4, { shuffle = true })

@@ -1,6 +1,6 @@
 --- Examples by position: tensors side by side, sets of images with classes,
 --- and parts of either. A dataset has `#d`, `d:get(indices)`, `d:batches()`,
---- `d:subset()` and `d:split()`.
+--- `d:steps()`, `d:subset()` and `d:split()`.
 local orrery = require "orrery"
 local Loader = require "orrery.data.loader"
 local blame = require "orrery.blame"
@@ -19,6 +19,45 @@ Dataset.__index = Dataset
 ---   generator?: orrery.Generator, flat?: boolean, dtype?: string }
 ---@return orrery.data.Loader
 function Dataset:batches(size, opts) return Loader.new(self, size, opts) end
+
+-- The seed of the epoch that begins after `done` steps: one of its own.
+local function later(opts, done)
+  if not opts or not opts.seed or done == 0 then return opts end
+  local o = {}
+  for name, value in pairs(opts) do o[name] = value end
+  o.seed = opts.seed + done
+  return o
+end
+
+--- So many batches, whatever epochs they make, each with its number:
+---
+---     for step, x, y in digits.train:steps(2000, 128, { shuffle = true }) do
+---
+--- Every epoch has an order of its own. A `seed` gives the first one; that of
+--- an epoch that begins after n steps has seed + n. What is to be interrupted
+--- and resumed goes through batches() and train.loop or log:steps.
+---@param n integer  batches
+---@param size integer  examples a batch
+---@param opts? table  as of batches()
+---@return fun(): integer?, ...  step from 1, then what batches() gives
+function Dataset:steps(n, size, opts)
+  options.count("steps", "n", n, 0)
+  local done, batches = 0, Loader.new(self, size, opts)
+  if #batches == 0 then
+    blame("steps: %d examples make no batch of %d; lower size%s", #self, size,
+      #self > 0 and " or leave out drop_last" or "")
+  end
+  return function()
+    if done == n then return nil end
+    local batch = table.pack(batches())
+    if batch[1] == nil then
+      batches = Loader.new(self, size, later(opts, done))
+      batch = table.pack(batches())
+    end
+    done = done + 1
+    return done, table.unpack(batch, 1, batch.n)
+  end
+end
 
 --- Some of the examples: positions first to last, or those listed.
 ---@param first integer|integer[]|orrery.Tensor
