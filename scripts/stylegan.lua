@@ -60,18 +60,20 @@ local run = orrery.experiment {
     mixing = { { 0.5 }, "share of examples with two styles", min = 0,
       max = 1 },
     path_length = { 0.0, "weight of path-length regularisation", min = 0 },
-    judge = { "dcgan", "D: a plain one without batch norm, or StyleGAN's",
+    judge = { "dcgan", "D: a plain one without batch norm, or StyleGAN's, "
+      .. "which takes other sides than 28, 32 and 64",
       one_of = { "dcgan", "style" } },
     r1 = { 10.0, "weight of R1", min = 0 },
     lazy = { 1, "R1 at every so many steps, as often as much", min = 1 },
-    grow = { false, "train on smaller images first, fade larger ones in" },
+    grow = { false, "train on smaller images first, fade larger ones in; "
+      .. "version 1, and judge=style whatever it is" },
     channels = { 32, "of the smallest map, at most", min = 1 },
     base = { 224, "a map of side s has base / s channels", min = 1 },
     latent = { 64, "numbers of a code and of a style", min = 2 },
     mapping = { 2, "layers from codes to styles", min = 1 },
     mapping_rate = { 0.01, "of their learning rate", min = 0 },
     steps = { 4000, "of both players", min = 1 },
-    batch = { 16, "images, a multiple of 4", min = 4 },
+    batch = { 16, "images; for judge=style a multiple of 4", min = 4 },
     lr = { 5e-3, "of Adam, the generator's", min = 0 },
     judge_lr = { 3e-3, "D's; both fall to 0 over the last half", min = 0 },
     attribute = { "slant", "to edit", one_of = style.attribute_names },
@@ -94,11 +96,18 @@ local function load(k)
     local set, why = (k.data == "digits" and data.mnist or data.fashion) {
       images = k.images, held = k.made }
     if not set then error(why, 0) end
-    return (set.train:everything()), (set.test:everything())
+    local x = set.train:everything()
+    if x:size(-1) ~= k.size then
+      error(("stylegan: size is %d, but %s have %d; leave it out"):format(
+        k.size, k.data, x:size(-1)), 0)
+    end
+    return x, (set.test:everything())
   end
   local set, why = data.images(k.data, { size = k.size, range = { 0, 1 },
     classes = false, damaged = "skip" })
-  if not set then error(why, 0) end
+  if not set then
+    error(("data is neither digits nor fashion; %s"):format(why), 0)
+  end
   local all = set:get(orrery.range(1, math.min(#set, k.images + k.made),
     { dtype = "int64" }))
   local held = math.min(k.made, all:size(1) // 5)
