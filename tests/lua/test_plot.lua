@@ -116,6 +116,16 @@ t.test("ticks are round and within the axis", function()
   t.equal(ranges.tick_text(0.1 + 0.2), "0.3")
 end)
 
+t.test("a line over whole numbers has ticks at whole numbers only", function()
+  local function ticks(x)
+    return require("orrery.plot.script").of(plot.line { x = x, y = x },
+      "svg"):match "set xtics %((.-)%)"
+  end
+  t.equal(ticks { 1, 2, 3, 4 }, "'1' 1, '2' 2, '3' 3, '4' 4")
+  t.ok(ticks { 1, 2.5, 3, 4 }:find("'1.5' 1.5", 1, true))
+  t.ok(ticks { 0, 4000 }:find("'1000' 1000", 1, true))
+end)
+
 t.test("axes hold what is drawn, and nothing makes them collapse", function()
   local x, y, empty = ranges.of(plot.line { x = { 1, 9 }, y = { 5, 5 } })
   t.equal({ x[1], x[2], empty }, { 1, 9, false })

@@ -69,11 +69,15 @@ local function map_palette(fig, add)
   add "set colorbox"
 end
 
--- Ticks at numbers, few enough that their texts stay apart.
-local function numbered(axis, range, log, most, add)
+-- Ticks at numbers, few enough that their texts stay apart; of things that are
+-- counted at whole ones.
+local function numbered(axis, range, log, most, add, whole)
   local ticks = {}
-  for i, v in ipairs(ranges.ticks(range, most, log)) do
-    ticks[i] = ("%s %s"):format(quote(ranges.tick_text(v, log)), number(v))
+  for _, v in ipairs(ranges.ticks(range, most, log)) do
+    if not whole or v == math.floor(v) then
+      ticks[#ticks + 1] = ("%s %s"):format(quote(ranges.tick_text(v, log)),
+        number(v))
+    end
   end
   if log and range[2] / range[1] < 1e6 then  -- and small ones between
     for e = math.floor(math.log(range[1], 10)), math.log(range[2], 10) do
@@ -105,8 +109,22 @@ local function named(axis, names, places, room, add)
     turned and "rotate by 35 right" or "", table.concat(ticks, ", ")))
 end
 
+-- Whether all points of lines are at whole numbers of x, two at least.
+local function counted(fig)
+  local some = false
+  for _, s in ipairs(fig.series) do
+    if s.kind ~= "line" then return false end
+    for _, v in ipairs(s.x) do
+      if v ~= math.floor(v) then return false end
+      some = some or v ~= s.x[1]
+    end
+  end
+  return some
+end
+
 local function ticks(fig, x, y, add, width, height)
-  numbered("x", x, fig.log_x, width // 75, add)
+  numbered("x", x, fig.log_x, width // 75, add,
+    not fig.log_x and counted(fig))
   numbered("y", y, fig.log_y, height // 50, add)
   for _, s in ipairs(fig.series) do
     if s.kind == "bar" then
