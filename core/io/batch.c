@@ -26,6 +26,7 @@ struct orr_batch {
   orr_plan plan;
   orr_archive *archive;
   orr_tensor *part[2];
+  float *to[2];  // their numbers; threads see no tensors
   int64_t n;
   task *tasks;
   char *names;
@@ -55,8 +56,7 @@ static void work_on(orr_batch *b, int64_t i) {
   size_t size = 0;
   float *to[2] = {NULL, NULL};
   const int64_t each = b->plan.channels * b->plan.height * b->plan.width;
-  for (int p = 0; p < b->plan.parts; p++)
-    to[p] = (float *)orr_data(b->part[p]) + i * each;
+  for (int p = 0; p < b->plan.parts; p++) to[p] = b->to[p] + i * each;
   t->why[0] = 0;
   t->good =
       (b->archive ? orr_archive_read(b->archive, t->entry, &data, &size, t->why,
@@ -166,8 +166,10 @@ orr_batch *orr_batch_start(const orr_plan *plan, int64_t n,
   orr_archive_retain(archive);
   bool ok = copy_tasks(b, paths, entries, changes);
   const int64_t size[] = {n, plan->channels, plan->height, plan->width};
-  for (int p = 0; ok && p < plan->parts; p++)
+  for (int p = 0; ok && p < plan->parts; p++) {
     ok = (b->part[p] = orr_empty(ORR_F32, 4, size)) != NULL;
+    if (ok) b->to[p] = orr_data(b->part[p]);
+  }
   if (!ok) {
     b->next = b->n;
     orr_batch_free(b);

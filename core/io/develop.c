@@ -267,7 +267,7 @@ bool orr_develop(const uint8_t *data, size_t size, const orr_plan *plan,
   orr_picture p;
   bool ok = decoded(data, size, &p, why, room);
   if (ok && p.width % plan->parts) {
-    snprintf(why, room, "is %lld wide, which has no two halves",
+    snprintf(why, room, "is %lld wide, which has no two halves; cut it",
              (long long)p.width);
     ok = false;
   }

@@ -99,6 +99,7 @@ bool orr_pixels_fit(const char *who, const orr_tensor *t, const char *counts,
 }
 
 bool orr_decode_image(const void *data, size_t size, orr_picture *p) {
+  if (size == 0) return orr_picture_fail(p, "is empty; copy it again");
   if (size >= 2 && !memcmp(data, "\xff\xd8", 2))
     return orr_decode_jpeg(data, size, p);
   if (size >= 4 && !memcmp(data, "\x89PNG", 4))

@@ -148,8 +148,7 @@ static void what_is_no_jpeg_is_refused(void **state) {
           "load: it is not a JPEG picture; convert it to JPEG");
   refused(read_image, "GIF89a", 6,
           "load: it is neither a PNG nor a JPEG picture; convert it");
-  refused(read_image, "", 0,
-          "load: it is neither a PNG nor a JPEG picture; convert it");
+  refused(read_image, "", 0, "load: it is empty; copy it again");
   // 65500 x 65500 pixels in 282 bytes: the sizes stand after SOF2 (ffc2).
   size_t n = from_hex(PROG, file);
   uint8_t *sof = memmem(file, n, "\xff\xc2", 2);

@@ -197,8 +197,7 @@ static void what_cannot_be_read_is_said_of_its_picture(void **state) {
   assert_null(orr_batch_why(b, 0));
   assert_string_equal(orr_batch_why(b, 1),
                       "cannot be read: No such file or directory");
-  assert_string_equal(orr_batch_why(b, 2),
-                      "is neither a PNG nor a JPEG picture; convert it");
+  assert_string_equal(orr_batch_why(b, 2), "is empty; copy it again");
   assert_string_equal(orr_batch_why(b, 3), "is no file; give a picture");
   assert_null(orr_batch_why(b, 4));
   orr_batch_free(b);

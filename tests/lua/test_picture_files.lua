@@ -300,6 +300,20 @@ t.test("a step's scope may free its batch, not those to come", function()
   for i = 1, 4 do t.equal(again:next():mean():item(), means[i]) end
 end)
 
+t.test("a step can be recorded while a worker reads", function()
+  local batch = open(folder_of { ["1.png"] = places(200, 200, 9) },
+    { workers = 1 })
+  local many = orrery.full({ 300 }, 1, { dtype = "int64" })
+  local coming = batch:begin(many)
+  local step = orrery.compile(function(x)
+    local stop = os.clock() + 0.05
+    while os.clock() < stop do end
+    return x + 1
+  end)
+  t.equal(step(orrery.ones(2)), orrery.full({ 2 }, 2))
+  t.equal((batch:finish(coming)):size(1), 300)
+end)
+
 t.test("an interrupt stops a read, and the next one gives the batch",
   function()
     local root = numbered(6)
@@ -364,6 +378,17 @@ t.test("a truncated JPEG or PNG is an error that names it", function()
     function() set:subset(4, 4):everything() end)
   local bad = set:check()
   t.equal({ #bad, bad[1].name, bad[2].name }, { 2, "2.jpg", "4.png" })
+end)
+
+t.test("what has a picture's name and is none is told", function()
+  local root = folder_of { ["3.png"] = grey(9) }
+  assert(orrery.io.write_file(root .. "/1.jpg", ""))
+  assert(orrery.io.write_file(root .. "/2.png", "a few words"))
+  t.equal(open(root):check(), {
+    { name = "1.jpg", why = "is empty; copy it again" },
+    { name = "2.png", why = "is neither a PNG nor a JPEG picture; convert it" },
+  })
+  t.equal({ open(root, as_bytes).plan.width }, { 6 })
 end)
 
 t.test("skipped pictures are named once, and the next ones stand in",
@@ -515,7 +540,7 @@ t.test("pix2pix: halves are a pair, changed alike; A is the half asked for",
     t.equal(tostring(turned.test.pairs),
       ("1 pairs of pictures of 6 x 6 in %s"):format(root))
     assert(orrery.write_image(root .. "/train/1.png", places(4, 5, 0)))
-    t.fails_like("is 5 wide, which has no two halves", function()
+    t.fails_like("is 5 wide, which has no two halves; cut", function()
       set.train.pairs:everything()
     end)
   end)

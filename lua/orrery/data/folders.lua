@@ -189,6 +189,8 @@ end
 --- same. Decoding runs in threads of its own, ahead of the batch asked for.
 --- A file that is damaged raises an error that names it; with damaged = "skip"
 --- it is named on stderr and in `damaged`, and the next one takes its place.
+--- A camera's note of how it was held (EXIF) is passed over, as by PyTorch's
+--- ImageFolder.
 ---@param path string  a folder, with folders in it, or a zip file
 ---@param opts? { size?: integer|integer[], resize?: integer|integer[],
 ---   fit?: "cover"|"stretch", filter?: "nearest"|"area"|"bilinear"|"bicubic"
