@@ -35,7 +35,7 @@ local scripts = {
     "feature distance" } },
   { "lambda_cycle", "lambda_identity=5 steps=40 marks=4", { "strict A to B",
     "moved" } },
-  { "stylegan", "steps=60 frames=4 path_length=1", { "PPL W",
+  { "stylegan", "steps=60 frames=4 path_length=1 grow=true", { "PPL W",
     "separability" } },
   { "style_transfer", "steps=60 weight=5 start=noise", { "style loss",
     "correlation" } },
