@@ -180,15 +180,20 @@ local function measure(k, set, game)
     y:reshape(#set.seen, k.asked, 3, set.size, set.size) / 2 + 0.5
 end
 
--- Eight pictures for each caption of one's own, and what the judge reads.
-local function answer(k, set, game, log)
+-- One's own captions, and their words as numbers.
+local function asked(k, set)
   local texts, rows = {}, {}
   for text in k.ask:gmatch "[^;]+" do
     texts[#texts + 1] = text:match "^%s*(.-)%s*$"
     rows[#rows + 1] = set.spell(text)
   end
+  return texts, rows
+end
+
+-- Eight pictures for each of them, and what the judge reads.
+local function answer(texts, words, set, game, log)
   if #texts == 0 then return end
-  local y = game.draw(orrery.stack(rows, 1):repeat_interleave(8, 1),
+  local y = game.draw(orrery.stack(words, 1):repeat_interleave(8, 1),
     orrery.Generator(2))
   log:image("asked for", y / 2 + 0.5, { columns = 8, scale = 3 })
   local read, list = set.read(y):tolist(), {}
@@ -205,6 +210,7 @@ end
 
 function run.trial(k, log)
   local set = data.known.captioned { images = k.images, seed = k.seed }
+  local texts, words = asked(k, set)
   local game = game_of(k, set, log:generator "noise")
   local random = log:generator "sayings"
   local result, pictures
@@ -232,7 +238,7 @@ function run.trial(k, log)
     :amin(2):mean():item()
   log:image("by caption", plot.grid(pictures:select(2, 1), { columns = 9,
     scale = 3 }))
-  answer(k, set, game, log)
+  answer(texts, words, set, game, log)
   local rows = {}
   for i, seen in ipairs(set.seen) do
     rows[i] = { caption = set.say(i), seen = seen and "yes" or "no" }

@@ -39,7 +39,9 @@ local run = orrery.experiment {
     marks = { 6, "along the way", min = 1 },
     data = { "shapes", "shapes, emoji, faces, or a folder of pictures" },
     images = { 2000, "pictures to learn from; 0: all there are", min = 0 },
-    size = { 16, "pixels of a side: 16, 32, 64 ...", min = 16, max = 256 },
+    size = { 16, "pixels of a side", one_of = { 16, 32, 64, 128, 256 } },
+    damaged = { "error", "what files that cannot be decoded are",
+      one_of = { "error", "skip" } },
     held = { 200, "pictures to measure on", min = 4 },
   },
   step = "step",
@@ -89,8 +91,11 @@ end
 
 function run.trial(k, log)
   local train, held = data.whole(k.data, { size = k.size, held = k.held,
-    images = k.images })
+    images = k.images, damaged = k.damaged })
   if not train then error(held, 0) end
+  if held:size(2) == 1 then
+    error(("colorize: %s are grey; give pictures in colour"):format(k.data), 0)
+  end
   local game = game_of(k, log)
   local grey, true_colour = parted(held)
   local result, made
@@ -101,8 +106,8 @@ function run.trial(k, log)
       l1 = (colour - true_colour):abs():mean():item(),
       psnr = metrics.psnr(made, held) }
     for name, value in pairs(result) do log:scalar(name, step, value) end
-    log:image("coloured", made:narrow(1, 1, 4), { step = step, columns = 4,
-      scale = 2 })
+    log:image("coloured", made:narrow(1, 1, math.min(4, made:size(1))),
+      { step = step, columns = 4, scale = 2 })
   end
   log:steps { steps = k.steps, every = math.max(1, k.steps // k.marks),
     objects = { game = game },

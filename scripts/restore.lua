@@ -41,7 +41,9 @@ local run = orrery.experiment {
     marks = { 6, "along the way", min = 1 },
     data = { "digits", "digits, stripes, emoji, faces, or a folder" },
     images = { 0, "pictures to learn from; 0: all there are", min = 0 },
-    size = { 32, "pixels of a side: 16, 32, 64 ...", min = 16, max = 256 },
+    size = { 32, "pixels of a side", one_of = { 16, 32, 64, 128, 256 } },
+    damaged = { "error", "what files that cannot be decoded are",
+      one_of = { "error", "skip" } },
     held = { 200, "pictures to measure on", min = 4 },
   },
   step = "step",
@@ -128,7 +130,7 @@ end
 
 function run.trial(k, log)
   local train, held = data.whole(k.data, { size = k.size, held = k.held,
-    images = k.images, range = { -1, 1 } })
+    images = k.images, range = { -1, 1 }, damaged = k.damaged })
   if not train then error(held, 0) end
   local spoil, random = damages[k.damage], log:generator "damage"
   local damaged, gone = spoil(held, orrery.Generator(1))
@@ -138,7 +140,8 @@ function run.trial(k, log)
     made = mended(game, damaged, gone)
     result = measured(made, held, gone)
     for name, value in pairs(result) do log:scalar(name, step, value) end
-    log:image("mended", made:narrow(1, 1, 4) / 2 + 0.5, { step = step,
+    log:image("mended", made:narrow(1, 1, math.min(4, made:size(1))) / 2
+      + 0.5, { step = step,
       columns = 4 })
   end
   log:steps { steps = k.steps, every = math.max(1, k.steps // k.marks),

@@ -43,7 +43,9 @@ local run = orrery.experiment {
     held = { 500, "pictures to measure on", min = 4 },
     data = { "digits", "digits, emoji, faces, or a folder of pictures" },
     images = { 0, "pictures to learn from; 0: all there are", min = 0 },
-    size = { 64, "pixels of a side but for digits, a multiple of 16",
+    damaged = { "error", "what files that cannot be decoded are",
+      one_of = { "error", "skip" } },
+    size = { 64, "pixels of a side but for digits, a multiple of 4",
       min = 16 },
   },
   step = "step",
@@ -98,8 +100,11 @@ end
 
 -- Pictures to learn from and to measure on, [N, C, S, S], 0 to 1.
 local function load(k)
+  if k.size % 4 > 0 then
+    error(("superres: size is %d; give a multiple of 4"):format(k.size), 0)
+  end
   local train, held = data.whole(k.data, { size = k.data == "digits" and 28
-    or k.size, images = k.images, held = k.held })
+    or k.size, images = k.images, held = k.held, damaged = k.damaged })
   if not train then error(held, 0) end
   return train, held
 end
@@ -184,7 +189,8 @@ local function learn(k, log, train, held)
       for name, value in pairs(measured(y, held:narrow(1, 1, y:size(1)))) do
         log:scalar(name, step, value)
       end
-      log:image("enlarged", y:narrow(1, 1, 4), { step = step, columns = 4 })
+      log:image("enlarged", y:narrow(1, 1, math.min(4, y:size(1))),
+        { step = step, columns = 4 })
     end }
   return enlarged(t, held)
 end
@@ -198,9 +204,10 @@ function run.trial(k, log)
   else
     y = learn(k, log, train, held)
   end
-  log:image("given", small(held:narrow(1, 1, 8)), { columns = 8, scale = 8 })
-  log:image("enlarged", y:narrow(1, 1, 8), { columns = 8, scale = 2 })
-  log:image("truth", held:narrow(1, 1, 8), { columns = 8, scale = 2 })
+  local n = math.min(8, held:size(1))
+  log:image("given", small(held:narrow(1, 1, n)), { columns = 8, scale = 8 })
+  log:image("enlarged", y:narrow(1, 1, n), { columns = 8, scale = 2 })
+  log:image("truth", held:narrow(1, 1, n), { columns = 8, scale = 2 })
   return measured(y, held)
 end
 

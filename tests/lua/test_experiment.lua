@@ -113,6 +113,19 @@ t.test("a number that is no number ends a trial as diverged", function()
   drop(out)
 end)
 
+t.test("steps with batches larger than the data say so", function()
+  local out = folder()
+  local run, said = quiet({ name = "thin", knobs = {} }, function(_, log)
+    log:steps { steps = 2, objects = {}, update = function() return {} end,
+      batches = orrery.data.TensorDataset(orrery.zeros(3, 1)):batches(4,
+        { drop_last = true }) }
+  end)
+  t.equal(run:main { "out=" .. out }, nil)
+  t.ok(said():find("failed: steps: there are fewer examples than a batch "
+    .. "takes; lower batch, or give more", 1, true), said())
+  drop(out)
+end)
+
 t.test("nan and infinity survive in a result", function()
   local out = folder()
   local run = quiet({ name = "limits", knobs = {} }, function()

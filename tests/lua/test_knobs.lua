@@ -102,6 +102,9 @@ t.test("a value of the wrong type, range or choice says what is right",
     refuses("sweep: model is cnv; did you mean conv?", "model=cnv")
     refuses("sweep: flip is maybe; it must be true or false", "flip=maybe")
     refuses("sweep: seed is 3..1; write the smaller end first", "seed=3..1")
+    local _, why = knobs.parse({ name = "square", knobs = {
+      side = { 16, "pixels", one_of = { 16, 32, 64 } } } }, { "side=24" })
+    t.equal(why, "square: side is 24; it is one of 16, 32, 64")
   end)
 
 t.test("a value or knob given twice is refused", function()

@@ -244,8 +244,13 @@ t.test("whole: by a word, to learn from and to measure on, in a range",
     local plain, striped = whole "shapes", whole "stripes"
     t.equal(plain:size(1), 2000)
     t.ok(orrery.metrics.sharpness(striped, plain) > 1)
-    train, held = whole("nowhere at all")
-    t.ok(train == nil and held:find("nowhere at all", 1, true), held)
+    t.equal({ whole "nowhere at all" }, { nil, "whole: there is no folder "
+      .. "nowhere at all; give digits, emoji, faces, fashion, shapes, stripes, "
+      .. "or the path of a folder of pictures" })
+    t.equal({ whole "digit" }, { nil,
+      "whole: there is no folder digit; did you mean digits?" })
+    t.fails("whole: damaged is \"no\"; give \"error\" or \"skip\"", whole,
+      "digits", { damaged = "no" })
     t.fails("whole: range is 1; give two numbers that differ, as { -1, 1 }",
       whole, "digits", { range = 1 })
     t.fails("whole: name is missing; give digits, emoji, ..., or the path of a "
@@ -263,6 +268,15 @@ t.test("whole: a folder's first are held out, at most a quarter", function()
     { "[6, 3, 8, 8]", "[2, 3, 8, 8]" })
   t.near(held:mean { axis = { 2, 3, 4 } }, { 1 / 8, 2 / 8 }, 0.5 / 255)
   t.equal((whole(folder, { size = 8, images = 3, held = 1 })):size(1), 3)
+  local file <close> = assert(io.open(folder .. "/2.png", "w"))
+  file:write "no picture"
+  file:flush()
+  train, held = whole(folder, { size = 8 })
+  t.equal(train, nil)
+  t.ok(held:find(("^images: %s/2.png is "):format(folder)), held)
+  train, held = whole(folder, { size = 8, damaged = "skip" })
+  t.near(orrery.cat({ held, train }, 1):mean { axis = { 2, 3, 4 } } * 8,
+    { 1, 3, 4, 5, 6, 7, 8 }, 4 / 255)
   for i = 3, 8 do os.remove(("%s/%d.png"):format(folder, i)) end
   train, held = whole(folder, { size = 8 })
   t.equal({ train == nil, held }, { true, ("whole: %q holds 2 pictures; give "

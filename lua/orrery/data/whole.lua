@@ -57,12 +57,40 @@ function sources.emoji(o)
   return x, (set.test.A:everything() + 1) / 2
 end
 
+-- Neither a word nor a path.
+local function unknown(name)
+  local names = {}
+  for word in pairs(sources) do names[#names + 1] = word end
+  table.sort(names)
+  local near = require "orrery.nearest"(name, names)
+  return ("whole: there is no folder %s; %s"):format(name, near
+    and ("did you mean %s?"):format(near)
+    or ("give %s, or the path of a folder of pictures"):format(
+      table.concat(names, ", ")))
+end
+
+-- Those that can be decoded; the others are named on stderr.
+local function undamaged(set)
+  local bad, good = {}, {}
+  for _, one in ipairs(set:check()) do
+    bad[one.name] = true
+    io.stderr:write(("whole: %s %s; it is left out\n"):format(
+      set.place:called(one.name), one.why))
+  end
+  for i, name in ipairs(set.names) do
+    if not bad[name] then good[#good + 1] = i end
+  end
+  return set:pick(orrery.tensor(good, { dtype = "int64" }))
+end
+
 -- The first are held out: not more than a quarter.
 local function folder(path, o)
+  if not orrery.fs.stat(path) then return nil, unknown(path) end
   local set, why = require("orrery.data.folders").images(path, {
     size = o.size, resize = o.size, fit = "stretch", filter = "area",
     channels = 3, range = { 0, 1 }, classes = false })
   if not set then return nil, why end
+  if o.damaged == "skip" then set = undamaged(set) end
   local held = math.min(o.held, #set // 4)
   if held == 0 then
     return nil, ("whole: %q holds %d pictures; give at least 4"):format(path,
@@ -70,7 +98,11 @@ local function folder(path, o)
   end
   local n = #set - held
   if o.images > 0 then n = math.min(n, o.images) end
-  local all = set:get(orrery.range(1, held + n, { dtype = "int64" }))
+  local read, all = pcall(set.get, set,
+    orrery.range(1, held + n, { dtype = "int64" }))
+  if not read then  -- what a file lacks is no misuse: no line is to blame
+    return nil, (tostring(all):gsub("^.-:%d+: ", ""))
+  end
   return all:narrow(1, held + 1, n), all:narrow(1, 1, held)
 end
 
@@ -82,16 +114,22 @@ end
 --- held out, at most a quarter.
 ---@param name string  a word, or a path
 ---@param opts? { size?: integer, images?: integer, held?: integer,
----   range?: number[] }  28; how many to learn from (0: all there are, 1,000
----   where they are drawn); how many to measure on, 200; { 0, 1 }: what black
----   and white become
+---   range?: number[], damaged?: "error"|"skip" }  28; how many to learn from
+---   (0: all there are; of drawn faces 1,000, of shapes 2,000); how many to
+---   measure on, 200; { 0, 1 }: what black and white become; whether a file
+---   that cannot be decoded makes it fail ("error"), or is named on stderr and
+---   left out
 ---@return orrery.Tensor? train
 ---@return orrery.Tensor|string held  or why there is none: files are missing,
 ---   damaged or too few
 return function(name, opts)
   local who = "whole"
   local o = options.take(who, opts, { size = 28, images = 0, held = 200,
-    range = { 0, 1 } })
+    range = { 0, 1 }, damaged = "error" })
+  if o.damaged ~= "error" and o.damaged ~= "skip" then
+    blame("%s: damaged is %s; give \"error\" or \"skip\"", who,
+      options.shown(o.damaged))
+  end
   if type(name) ~= "string" then
     blame("%s: name is %s; give digits, emoji, ..., or the path of a folder",
       who, options.shown(name))

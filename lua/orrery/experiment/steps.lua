@@ -41,6 +41,10 @@ end
 local function next_batch(batches)
   local batch = table.pack(batches())
   if batch[1] == nil then batch = table.pack(batches()) end
+  if batch[1] == nil then
+    error("steps: there are fewer examples than a batch takes; lower batch, "
+      .. "or give more", 0)
+  end
   return batch
 end
 

@@ -62,9 +62,10 @@ function values.show_list(list)
   return table.concat(out, ",")
 end
 
---- What to say after a word that is none of `names`.
+--- What to say after a word that is none of `names`. A number is no slip of the
+--- pen: all are named.
 function values.did_you_mean(word, names)
-  local near = nearest(word, names)
+  local near = not tonumber(word) and nearest(word, names)
   if near then return "did you mean " .. near .. "?" end
   return "it is one of " .. table.concat(names, ", ")
 end
