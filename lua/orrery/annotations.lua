@@ -2,6 +2,7 @@
 --- record, the rest from orrery.reference. The build writes the file.
 local orrery = require "orrery.core"
 local reference = require "orrery.reference"
+local sorted_keys = require "orrery.sorted_keys"
 
 local T = "orrery.Tensor"
 
@@ -99,16 +100,9 @@ local function entry_text(out, owner, name, entry)
     table.concat(names, ", "))
 end
 
-local function sorted(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 local function tensor_class(out)
   out[#out + 1] = "---@class " .. T
-  for _, name in ipairs(sorted(reference.fields)) do
+  for _, name in ipairs(sorted_keys(reference.fields)) do
     out[#out + 1] = ("---@field %s %s"):format(name, reference.fields[name])
   end
   for _, event in ipairs { "add", "sub", "mul", "div", "pow", "mod",
@@ -120,7 +114,7 @@ local function tensor_class(out)
   end
   out[#out + 1] = "---@operator len: integer"
   out[#out + 1] = "local Tensor = {}\n"
-  for _, name in ipairs(sorted(reference.methods)) do
+  for _, name in ipairs(sorted_keys(reference.methods)) do
     entry_text(out, "Tensor:", name, reference.methods[name])
   end
 end
@@ -128,7 +122,7 @@ end
 -- Second names of ops: fields with the same value.
 local function alias_text(out)
   local aliases = require "orrery.aliases"
-  for _, second in ipairs(sorted(aliases)) do
+  for _, second in ipairs(sorted_keys(aliases)) do
     local first = aliases[second]
     local record = orrery.record(first)
     if record then
@@ -151,7 +145,7 @@ function annotations.text()
   tensor_class(out)
   out[#out + 1] = "---@class orrery\nlocal orrery = {}\n"
   out[#out + 1] = "orrery.functional = {}\n"
-  for _, name in ipairs(sorted(reference.functions)) do
+  for _, name in ipairs(sorted_keys(reference.functions)) do
     entry_text(out, "orrery.", name, reference.functions[name])
   end
   for _, name in ipairs(orrery.op_names()) do

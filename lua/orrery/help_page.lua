@@ -2,6 +2,7 @@
 --- from its record, every public function and layer from its comment, PyTorch's
 --- names beside ours. `orrery help --html FILE` writes it.
 local orrery = require "orrery"
+local sorted_keys = require "orrery.sorted_keys"
 local escape = require("orrery.report").escape
 local help = require "orrery.help"
 local style = require "orrery.report.style"
@@ -94,13 +95,6 @@ local function is_callable(v)
   return type(v) == "function" or meta and meta.__call ~= nil
 end
 
-local function sorted(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 -- Names that are ops, or write in place what ops give, are told of there.
 local function is_op(name)
   return orrery.record(name)
@@ -109,7 +103,7 @@ end
 
 local function own_functions(map, holds_ops)
   local list = {}
-  for _, name in ipairs(sorted(map)) do
+  for _, name in ipairs(sorted_keys(map)) do
     if type(name) == "string" and name:find "^%a" and is_callable(map[name])
         and not (holds_ops and is_op(name)) then
       list[#list + 1] = name

@@ -27,6 +27,7 @@ local draws = require "orrery.knobs.draws"
 local grid = require "orrery.knobs.grid"
 local read_words = require "orrery.knobs.words"
 local values = require "orrery.knobs.values"
+local sorted_keys = require "orrery.sorted_keys"
 
 local knobs = {
   head_comment = as_text.head_comment,
@@ -62,7 +63,7 @@ function knobs.check(spec, level)
     error(("%s: %s"):format(spec.name or "knobs", (...):format(select(2, ...))),
       level + 1)
   end
-  for _, name in ipairs(values.keys(spec.knobs or {})) do
+  for _, name in ipairs(sorted_keys(spec.knobs or {})) do
     local knob = spec.knobs[name]
     if type(name) ~= "string" or not name:match "^%a[%w_]*$" then
       bad("knob %s: a knob's name is a word", tostring(name))
@@ -80,7 +81,7 @@ function knobs.check(spec, level)
       if ok == nil then bad("default of knob %s", why) end
     end
   end
-  for _, name in ipairs(values.keys(spec.quick or {})) do
+  for _, name in ipairs(sorted_keys(spec.quick or {})) do
     if not values.declared(spec, name) then
       bad("quick: %s is no knob", name)
     end

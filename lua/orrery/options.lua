@@ -1,6 +1,7 @@
 --- Checks of plain arguments: what layers, optimisers and loops are given.
 local blame = require "orrery.blame"
 local nearest = require "orrery.nearest"
+local sorted_keys = require "orrery.sorted_keys"
 
 local options = {}
 
@@ -32,9 +33,7 @@ end
 
 --- Raises for an option nobody asked for, naming the nearest one.
 function options.unknown(who, name, known)
-  local names = {}
-  for k in pairs(known) do names[#names + 1] = k end
-  table.sort(names)
+  local names = sorted_keys(known)
   local close = type(name) == "string" and nearest(name, names)
   blame("%s: unknown option %s; %s", who, tostring(name),
     close and "did you mean " .. close .. "?"

@@ -17,6 +17,7 @@ local monitors = require "orrery.train.monitors"
 local plot = require "orrery.plot"
 local packing = require "orrery.runs.packing"
 local steered = require "orrery.experiment.steered"
+local sorted_keys = require "orrery.sorted_keys"
 
 ---@class orrery.experiment.Log
 ---@field record orrery.runs.Record
@@ -118,12 +119,7 @@ end
 --- Rows that belong in the report and in a CSV file.
 ---@param options table  title, rows, columns (names of fields)
 function Log:table(options)
-  local names = options.columns
-  if not names then
-    names = {}
-    for name in pairs(options.rows[1] or {}) do names[#names + 1] = name end
-    table.sort(names)
-  end
+  local names = options.columns or sorted_keys(options.rows[1] or {})
   local title = options.title or "table"
   self.record:keep_table({ title = title, columns = names,
     rows = options.rows }, slug(title) .. ".csv")

@@ -4,6 +4,7 @@
 local orrery = require "orrery"
 local calm = require "orrery.experiment.calm"
 local packing = require "orrery.runs.packing"
+local sorted_keys = require "orrery.sorted_keys"
 
 local process = orrery._process
 
@@ -21,7 +22,7 @@ end
 
 local function command(pool, record)
   local words, options = program(), pool.parsed.options
-  for _, name in ipairs(packing.keys(record.knobs)) do
+  for _, name in ipairs(sorted_keys(record.knobs)) do
     if name ~= "quick" then
       words[#words + 1] = name .. "=" .. packing.show(record.knobs[name])
     end

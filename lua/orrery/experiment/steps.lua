@@ -1,6 +1,7 @@
 --- The loop of a trial that counts steps: batches round and round, means of
 --- what each step gave, marks every so often, checkpoints, exact resume.
 local orrery = require "orrery"
+local sorted_keys = require "orrery.sorted_keys"
 
 -- Adds a step's numbers to the sums.
 local function add(sums, numbers)
@@ -28,10 +29,8 @@ local function means_of(at)
 end
 
 local function shown(means)
-  local names, parts = {}, {}
-  for name in pairs(means) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do
+  local parts = {}
+  for i, name in ipairs(sorted_keys(means)) do
     parts[i] = ("%s %.4g"):format(name, means[name])
   end
   return table.concat(parts, "  ")

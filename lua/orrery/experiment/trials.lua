@@ -5,6 +5,7 @@ local knobs = require "orrery.knobs"
 local List = require "orrery.runs.list"
 local packing = require "orrery.runs.packing"
 local records = require "orrery.runs.record"
+local sorted_keys = require "orrery.sorted_keys"
 
 local trials = {}
 
@@ -20,7 +21,7 @@ end
 -- apart by eye; a hash tells them apart for certain.
 local function short(spec, k)
   local words = {}
-  for _, name in ipairs(packing.keys(k)) do
+  for _, name in ipairs(sorted_keys(k)) do
     local knob = (spec.knobs or {})[name]
     local default = knob and knob[1]
     if name == "quick" then default = false end

@@ -7,15 +7,14 @@ local nearest = require "orrery.nearest"
 local optim = require "orrery.optim"
 local options = require "orrery.options"
 local train = require "orrery.train"
+local sorted_keys = require "orrery.sorted_keys"
 
 local function check_loss(loss)
   if type(loss) == "table" and loss.discriminator and loss.generator then
     return
   end
   if not losses[loss] then
-    local names = {}
-    for name in pairs(losses) do names[#names + 1] = name end
-    table.sort(names)
+    local names = sorted_keys(losses)
     blame("gan: there is no loss %s; %s", options.shown(loss),
       type(loss) == "string" and nearest(loss, names)
         and "did you mean " .. nearest(loss, names) .. "?"
@@ -46,10 +45,9 @@ end
 local function joined(first, parts, kind)
   local list = { first }
   for _, part in ipairs(parts) do
-    local names = {}
-    for name in pairs(part[kind] or {}) do names[#names + 1] = name end
-    table.sort(names)
-    for _, name in ipairs(names) do list[#list + 1] = part[kind][name] end
+    for _, name in ipairs(sorted_keys(part[kind] or {})) do
+      list[#list + 1] = part[kind][name]
+    end
   end
   return list
 end

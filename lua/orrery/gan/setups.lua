@@ -15,6 +15,7 @@ local nets = require "orrery.gan.nets"
 local optim = require "orrery.optim"
 local options = require "orrery.options"
 local parts = require "orrery.gan.parts"
+local sorted_keys = require "orrery.sorted_keys"
 local halfway = require("orrery.gan.rates").halfway
 local unroll = require "orrery.gan.unroll"
 
@@ -118,13 +119,6 @@ local together = {
 
 local setups = { bases = bases, remedies = remedies }
 
-local function names(list)
-  local out = {}
-  for name in pairs(list) do out[#out + 1] = name end
-  table.sort(out)
-  return out
-end
-
 --- What a name stands for; blames a part of it that is unknown.
 ---@param name string
 ---@param dim? integer  numbers in an example, 2
@@ -134,12 +128,12 @@ function setups.read(name, dim)
   local base, remedy = name:match "^([^-]+)%-?(.*)$"
   if not bases[base] then
     blame("setup: there are no nets %s; they are %s", options.shown(base),
-      table.concat(names(bases), ", "))
+      table.concat(sorted_keys(bases), ", "))
   elseif remedy ~= "" and not remedies[remedy] then
-    local close = nearest(remedy, names(remedies))
+    local close = nearest(remedy, sorted_keys(remedies))
     blame("setup: there is no remedy %s; %s", options.shown(remedy),
       close and "did you mean " .. close .. "?"
-      or "they are " .. table.concat(names(remedies), ", "))
+      or "they are " .. table.concat(sorted_keys(remedies), ", "))
   end
   dim = dim or 2
   local o = { parts = {}, dim = dim, d_in = dim, critic_steps = 1,

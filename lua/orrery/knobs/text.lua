@@ -1,5 +1,6 @@
 --- Knobs as text: the help of a script, and the names of its trials.
 local values = require "orrery.knobs.values"
+local sorted_keys = require "orrery.sorted_keys"
 local text = {}
 
 --- Comment a script opens with, without its comment marks; "" when none.
@@ -71,7 +72,7 @@ end
 ---@return string label
 function text.label(parsed, trial)
   local names = parsed.swept
-  if #names == 0 then names = values.keys(trial) end
+  if #names == 0 then names = sorted_keys(trial) end
   local words = {}
   for _, name in ipairs(names) do
     if name ~= "quick" then

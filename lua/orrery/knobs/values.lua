@@ -1,6 +1,7 @@
 --- What knobs are made of: their types, the values a word stands for, and
 --- the knobs every script has.
 local nearest = require "orrery.nearest"
+local sorted_keys = require "orrery.sorted_keys"
 local values = {}
 
 -- Every script has these. All but the seed steer the run, not the trial.
@@ -15,14 +16,6 @@ values.builtin = {
 }
 local builtin_names = { "seed", "threads", "out", "samples", "halve", "by" }
 
---- Keys of a table, sorted.
-function values.keys(t)
-  local keys = {}
-  for k in pairs(t) do keys[#keys + 1] = k end
-  table.sort(keys)
-  return keys
-end
-
 --- A knob of the script, or one that every script has; nil when neither.
 function values.declared(spec, name)
   return (spec.knobs or {})[name] or values.builtin[name]
@@ -30,7 +23,7 @@ end
 
 --- Names of all knobs, the script's own first.
 function values.names(spec)
-  local names = values.keys(spec.knobs or {})
+  local names = sorted_keys(spec.knobs or {})
   for _, name in ipairs(builtin_names) do
     if not (spec.knobs or {})[name] then names[#names + 1] = name end
   end

@@ -7,6 +7,7 @@
 local orrery = require "orrery"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
+local sorted_keys = require "orrery.sorted_keys"
 
 ---@class orrery.metrics.Extractor
 ---@field name string
@@ -28,11 +29,8 @@ end
 
 -- The hash of a network's state: names in order, then numbers as doubles.
 local function fingerprint(network)
-  local state, names = network:state_dict(), {}
-  for name in pairs(state) do names[#names + 1] = name end
-  table.sort(names)
-  local h = 0xcbf29ce484222325
-  for _, name in ipairs(names) do
+  local state, h = network:state_dict(), 0xcbf29ce484222325
+  for _, name in ipairs(sorted_keys(state)) do
     h = mixed(h, name .. "\0")
     local list = state[name]:reshape(-1):tolist()
     for first = 1, #list, 128 do

@@ -6,6 +6,7 @@
 local orrery = require "orrery"
 local nn = require "orrery.nn"
 local options = require "orrery.options"
+local sorted_keys = require "orrery.sorted_keys"
 
 -- A convolution without bias, batch statistics, ReLU.
 local Unit = nn.Module:subclass "InceptionUnit"
@@ -27,10 +28,7 @@ local Block = nn.Module:subclass "InceptionBlock"
 ---  { a, { b, c } } ends in b and in c, side by side
 --- @param fid boolean
 function Block:init(units, routes, fid)
-  local names = {}
-  for name in pairs(units) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(units)) do
     self[name] = Unit(table.unpack(units[name]))
   end
   self.routes, self.fid = routes, fid

@@ -10,6 +10,7 @@ local instance_norm = require "orrery.nn.instance_norm"
 local norm_layers = require "orrery.nn.norm_layers"
 local options = require "orrery.options"
 local weight_norms = require "orrery.nn.weight_norms"
+local sorted_keys = require "orrery.sorted_keys"
 
 -- Layers by the name a user gives; each is called with the channels and dtype.
 local norms = {
@@ -31,11 +32,9 @@ local function choose(option, value, known, ...)
   local make = known[value]
   if type(value) == "function" then make = value end
   if not make then
-    local names = {}
-    for name in pairs(known) do names[#names + 1] = name end
-    table.sort(names)
     blame("convblock: %s is %s; use %s, none, a module or a function that "
-      .. "makes one", option, options.shown(value), table.concat(names, ", "))
+      .. "makes one", option, options.shown(value),
+      table.concat(sorted_keys(known), ", "))
   end
   local layer = make(...)
   if not Module.is_module(layer) then

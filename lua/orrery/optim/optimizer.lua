@@ -5,6 +5,7 @@ local orrery = require "orrery"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 local recording = require "orrery.recording"
+local sorted_keys = require "orrery.sorted_keys"
 local fused = require "orrery.core".fused_steps
 
 ---@class orrery.optim.Optimizer
@@ -183,15 +184,8 @@ function Optimizer:state_dict()
   return { optimizer = self.name, param_groups = groups }
 end
 
-local function sorted_names(record)
-  local names = {}
-  for name in pairs(record) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local function check_entry(who, where, own, saved)
-  for _, name in ipairs(sorted_names(own)) do
+  for _, name in ipairs(sorted_keys(own)) do
     local value = own[name]
     local other = type(saved) == "table" and saved[name]
     if is_tensor(value) then

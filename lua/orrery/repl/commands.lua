@@ -5,6 +5,7 @@ local failure = require "orrery.repl.failure"
 local inspect = require "orrery.repl.inspect"
 local paint = require "orrery.repl.paint"
 local reloading = require "orrery.repl.reloading"
+local sorted_keys = require "orrery.sorted_keys"
 local commands = {}
 
 --- Runs a script file as the program would, with `arg` set for it. An
@@ -39,10 +40,7 @@ named[":quit"] = function() return "quit" end
 
 named[":help"] = function(self)
   if self.commands then
-    local own = {}
-    for name in pairs(self.commands) do own[#own + 1] = name end
-    table.sort(own)
-    self:say("Here also: " .. table.concat(own, " "))
+    self:say("Here also: " .. table.concat(sorted_keys(self.commands), " "))
   end
   self:say [[
 An expression prints its value, and _ is the last one. Unfinished entries go

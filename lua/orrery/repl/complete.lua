@@ -3,6 +3,7 @@
 local inspect = require "orrery.repl.inspect"
 local knob_words = require "orrery.repl.knob_words"
 local receiver = require "orrery.repl.receiver"
+local sorted_keys = require "orrery.sorted_keys"
 local fs = require "orrery.core".fs
 local complete = {}
 
@@ -97,10 +98,7 @@ local function modules(typed)
       end
     end
   end
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return starting_with(names, folder .. prefix)
+  return starting_with(sorted_keys(set), folder .. prefix)
 end
 
 local function option_names(left, prefix, env)

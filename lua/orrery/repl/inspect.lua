@@ -2,6 +2,7 @@
 --- of them, and which can follow.
 local help = require "orrery.help"
 local luadoc = require "orrery.luadoc"
+local sorted_keys = require "orrery.sorted_keys"
 
 local inspect = {}
 
@@ -139,10 +140,7 @@ function inspect.names(value)
   if ok and (is_session or value == orrery) then
     for _, name in ipairs(orrery.modules()) do set[name] = true end
   end
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return names
+  return sorted_keys(set)
 end
 
 return inspect

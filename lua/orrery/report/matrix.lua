@@ -1,7 +1,7 @@
 --- The image matrix: one picture by settings, seed and step, laid out by two
 --- of them, with a slider for each other (pictures.js draws it).
 local columns = require "orrery.report.columns"
-local packing = require "orrery.runs.packing"
+local sorted_keys = require "orrery.sorted_keys"
 
 local matrix = {}
 
@@ -32,7 +32,7 @@ local function settings_of(trials)
       if (trials[1].knobs or {})[name] ~= v then names[name] = true end
     end
   end
-  local list = packing.keys(names)
+  local list = sorted_keys(names)
   table.sort(list, function(a, b)
     if (a == "seed") ~= (b == "seed") then return b == "seed" end
     return a < b

@@ -4,6 +4,7 @@ local columns = require "orrery.report.columns"
 local matrix = require "orrery.report.matrix"
 local packing = require "orrery.runs.packing"
 local thinning = require "orrery.report.thinning"
+local sorted_keys = require "orrery.sorted_keys"
 
 local parts = {}
 
@@ -68,7 +69,7 @@ local function charts_of(page, runs, most_lines, setting_of)
   end
   local kept, left = {}, {}
   for _, chart in ipairs(charts) do
-    local lines = #packing.keys(chart.lines)
+    local lines = #sorted_keys(chart.lines)
     local out = lines > most_lines and left or kept
     out[#out + 1] = chart
   end
@@ -143,7 +144,7 @@ end
 -- Names and values, sorted; tables within them with dotted names.
 local function rows_of(values, start, rows)
   rows = rows or {}
-  for _, name in ipairs(packing.keys(values)) do
+  for _, name in ipairs(sorted_keys(values)) do
     local v = values[name]
     if type(v) == "table" and type(next(v)) == "string" then
       rows_of(v, start .. name .. " ", rows)

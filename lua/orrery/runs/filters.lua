@@ -1,6 +1,7 @@
 --- Which runs are meant: `beta=4 status=done` and the like.
 local packing = require "orrery.runs.packing"
 local values = require "orrery.knobs.values"
+local sorted_keys = require "orrery.sorted_keys"
 
 local filters = {}
 
@@ -92,10 +93,10 @@ function filters.complaint(wanted, list)
   for _, run in ipairs(list) do
     for name in pairs(run.knobs) do known[name] = true end
   end
-  for _, name in ipairs(values.keys(wanted)) do
+  for _, name in ipairs(sorted_keys(wanted)) do
     if not known[name] then
       return ("runs: no run has a setting %s; %s"):format(name,
-        values.did_you_mean(name, values.keys(known)))
+        values.did_you_mean(name, sorted_keys(known)))
     end
   end
 end

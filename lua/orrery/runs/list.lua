@@ -2,6 +2,7 @@
 --- finished run's rate. What tables and pictures over many runs draw on.
 local columns = require "orrery.report.columns"
 local packing = require "orrery.runs.packing"
+local sorted_keys = require "orrery.sorted_keys"
 
 local methods = {}
 
@@ -206,7 +207,7 @@ end
 -- Settings without the seed: runs that agree here are one row of a table.
 local function group_of(experiment, k)
   local words = { experiment }
-  for _, name in ipairs(packing.keys(k)) do
+  for _, name in ipairs(sorted_keys(k)) do
     if name ~= "seed" then
       words[#words + 1] = name .. "=" .. packing.show(k[name])
     end

@@ -56,14 +56,4 @@ function packing.hash(text)
   return ("%016x"):format(h)
 end
 
---- Keys of a table, sorted.
----@param t table
----@return string[]
-function packing.keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 return packing

@@ -16,6 +16,7 @@ local Recorder = require "orrery.runs.recorder"
 local environment = require "orrery.runs.environment"
 local packing = require "orrery.runs.packing"
 local warnings = require "orrery.runs.warnings"
+local sorted_keys = require "orrery.sorted_keys"
 
 local records = {}
 
@@ -243,7 +244,7 @@ end
 -- Everything a run's identity hangs on, as text.
 local function canonical(experiment, k, code)
   local lines = { experiment }
-  for _, name in ipairs(packing.keys(k)) do
+  for _, name in ipairs(sorted_keys(k)) do
     local v = k[name]
     lines[#lines + 1] = ("%s=%s %s"):format(name, math.type(v) or type(v),
       packing.show(v))

@@ -1,6 +1,7 @@
 --- Runs as text for the terminal.
 local core = require "orrery.core"
 local columns = require "orrery.report.columns"
+local sorted_keys = require "orrery.sorted_keys"
 local duration = require("orrery.train.progress").duration
 local packing = require "orrery.runs.packing"
 
@@ -14,7 +15,7 @@ end
 local function outcome(run)
   if run.status == "done" then
     local words = {}
-    for _, name in ipairs(packing.keys(run.values)) do
+    for _, name in ipairs(sorted_keys(run.values)) do
       if type(run.values[name]) == "number" and #words < 4 then
         words[#words + 1] = name .. " " .. columns.show(run.values[name])
       end
@@ -63,7 +64,7 @@ end
 
 local function pairs_of(t)
   local rows = {}
-  for i, name in ipairs(packing.keys(t)) do
+  for i, name in ipairs(sorted_keys(t)) do
     rows[i] = { name, show(t[name]) }
   end
   return rows

@@ -10,6 +10,7 @@ local blame = require "orrery.blame"
 local current = require "orrery.runs.current"
 local nearest = require "orrery.nearest"
 local options = require "orrery.options"
+local sorted_keys = require "orrery.sorted_keys"
 
 local changes = {}
 
@@ -71,10 +72,7 @@ local function of_table(list, t)
 end
 
 local function of_optimizers(self, list)
-  local names = {}
-  for name in pairs(self.optimizers) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(self.optimizers)) do
     local optimizer = self.optimizers[name]
     list[#list + 1] = { name = name == "main" and "lr" or "lr." .. name,
       kept = true,

@@ -11,8 +11,8 @@ local orrery = require "orrery"
 local blame = require "orrery.blame"
 local checks = require "orrery.vae.checks"
 local options = require "orrery.options"
-local packing = require "orrery.runs.packing"
 local schedules = require "orrery.vae.schedules"
+local sorted_keys = require "orrery.sorted_keys"
 
 -- What a curve of a term is called.
 local names = { rec = "training reconstruction", kl = "training KL" }
@@ -85,7 +85,7 @@ return function(log, model, given)
       return numbers
     end,
     mark = function(at, means)
-      for _, name in ipairs(packing.keys(means)) do
+      for _, name in ipairs(sorted_keys(means)) do
         log:scalar(names[name] or "training " .. name, at, means[name])
       end
       if o.mark then o.mark(at, means) end

@@ -3,7 +3,7 @@
 local core = require "orrery.core"
 local Recorder = require "orrery.runs.recorder"
 local monitors = require "orrery.train.monitors"
-local packing = require "orrery.runs.packing"
+local sorted_keys = require "orrery.sorted_keys"
 
 local kept = {}
 
@@ -67,7 +67,7 @@ local function list_warnings(feed, run, generation)
   local list = {}
   if next(rules) then
     local by = histories(feed, run, rules, generation)
-    for _, name in ipairs(packing.keys(rules)) do
+    for _, name in ipairs(sorted_keys(rules)) do
       local w = by[name] and monitors.judge(name, rules[name], by[name])
       list[#list + 1] = w and w.text
     end

@@ -2,6 +2,8 @@
 --- sends the last one it had, and nobody has to remember pages.
 ---
 ---     LIST ; RUN : SEQ : GENERATION : KEPT ; ...
+local sorted_keys = require "orrery.sorted_keys"
+
 local position = {}
 
 --- The place before everything.
@@ -10,10 +12,8 @@ function position.start() return { list = 0, runs = {} } end
 ---@param at table  list, runs = { [id] = { seq, generation, kept } }
 ---@return string
 function position.text(at)
-  local ids, words = {}, { ("%d"):format(at.list) }
-  for id in pairs(at.runs) do ids[#ids + 1] = id end
-  table.sort(ids)
-  for _, id in ipairs(ids) do
+  local words = { ("%d"):format(at.list) }
+  for _, id in ipairs(sorted_keys(at.runs)) do
     local run = at.runs[id]
     words[#words + 1] = ("%d:%d:%s:%d"):format(id, run.seq, run.generation,
       run.kept)
