@@ -50,6 +50,23 @@ end
 
 -- ------------------------------------------------------------------ CycleGAN
 
+t.test("options not given have the published values", function()
+  local function alike(game, wanted)
+    local got = {}
+    for name in pairs(wanted) do got[name] = game[name] end
+    t.equal(got, wanted)
+  end
+  local nets = small(1)
+  nets.lr = nil
+  alike(translate.CycleGAN(nets), { gan_mode = "lsgan", lambda_A = 10,
+    lambda_B = 10, lambda_identity = 0.5, pool_size = 50, lr = 2e-4,
+    lr_D = 2e-4, beta1 = 0.5, beta2 = 0.999, n_epochs = 100,
+    n_epochs_decay = 100 })
+  alike(translate.Pix2Pix { netG = nets.netG_A, netD = nets.netD_A },
+    { gan_mode = "vanilla", lambda_L1 = 100, conditional = true, lr = 2e-4,
+      beta1 = 0.5, n_epochs = 100, n_epochs_decay = 100 })
+end)
+
 t.test("CycleGAN's terms are those of the paper", function()
   local a, b = images(2, 8, 1), images(2, 8, 2)
   local game = cyclegan()
