@@ -107,6 +107,8 @@ local run = orrery.experiment {
     n_layers = { 2, "of stride 2 in them; 3 sees 70 pixels", min = 1 },
     norm = { "none", "of all nets", one_of = { "none", "instance" } },
     size = { 32, "pixels", min = 16 },
+    load_size = { 0, "what a folder's pictures are scaled to before size is "
+      .. "cut out; 0: as published, 286/256 of it", min = 0 },
     mixed = { 1, "sizes in turn, each half the one before", min = 1 },
     images = { 0, "of each domain, 0 for all", min = 0 },
     steps = { 800, "of both players, the second half with a falling rate",
@@ -153,8 +155,30 @@ local function shown(set, n)
   return set:get(orrery.range(1, math.min(n, #set), { dtype = "int64" }))
 end
 
--- The least side that a discriminator of this depth has an output for.
+local function middle(x, size)
+  local off = (x:size(3) - size) // 2
+  return off == 0 and x or x:narrow(3, off + 1, size)
+    :narrow(4, off + 1, size):contiguous()
+end
+
+-- A folder to train on parts of `size`, its test pictures at the same scale.
+local function folder(k)
+  local large = k.load_size > 0 and k.load_size or nil
+  local set, why = data.cyclegan(k.data, { size = k.size, resize = large })
+  if set and large then
+    set.test = data.cyclegan(k.data, { size = large }).test
+  end
+  return set, why
+end
+
+-- Parts are cut out of pictures of a folder, at least as large; a
+-- discriminator of this depth has a least side that it has an output for.
 local function check_sizes(k)
+  if k.load_size > 0 and (sources[k.data] or k.load_size < k.size) then
+    error(("cyclegan: load_size=%d size=%d data=%s: pictures of a folder are "
+      .. "scaled to load_size, not less than size; leave load_size out"):format(
+      k.load_size, k.size, k.data), 0)
+  end
   local least, wants = k.size >> (k.mixed - 1), 3 << k.n_layers
   if least < wants then
     error(("cyclegan: size=%d mixed=%d goes down to %d pixels, but n_layers=%d "
@@ -169,7 +193,7 @@ local function load(k)
   if sources[k.data] then
     set = sources[k.data](k)
   else
-    set, why = data.cyclegan(k.data, { size = k.size })
+    set, why = folder(k)
     if not set then error(why, 0) end
   end
   local d = { A = set.train.A, B = set.train.B, pairs = set.train.pairs }
@@ -180,8 +204,8 @@ local function load(k)
     d.a, d.b, d.mask = shown(set.test.pairs, k.held)
     d.known, d.exact = true, k.data == "striped"
   else
-    d.a = shown(set.test.A or set.train.A, k.held)
-    d.b = shown(set.test.B or set.train.B, k.held)
+    d.a = middle(shown(set.test.A or set.train.A, k.held), k.size)
+    d.b = middle(shown(set.test.B or set.train.B, k.held), k.size)
   end
   d.judge = translate.domain_classifier(shown(set.train.A, 400),
     shown(set.train.B, 400), { steps = k.quick and 4 or 200 })

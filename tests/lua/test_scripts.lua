@@ -190,6 +190,26 @@ elseif only == "" or only == "anomaly" then
 end
 
 if missing then
+  t.skip("cyclegan trains on parts of a folder's pictures", missing)
+elseif only == "" or only == "cyclegan" then
+  t.test("cyclegan trains on parts of a folder's pictures", function()
+    local out, set = files.folder(), files.folder()
+    for _, part in ipairs { "trainA", "trainB", "testA", "testB" } do
+      waves(set .. "/" .. part, 6)
+    end
+    local words = ("data='%s' method=cyclegan netG=unet load_size="):format(set)
+    local said, ok = run(command("cyclegan", words .. 12, out))
+    t.ok(not ok and said:find("load_size=12 size=16 data=" .. set, 1, true),
+      said)
+    said, ok = run(command("cyclegan", words .. 24, out))
+    t.ok(ok, said)
+    t.ok(files.read(out .. "/cyclegan/summary.csv"):find "moved", said)
+    files.drop(set)
+    files.drop(out)
+  end)
+end
+
+if missing then
   t.skip("maf times both ways of both flows", missing)
 elseif only == "" or only == "maf" then
   t.test("maf times both ways of both flows", function()
