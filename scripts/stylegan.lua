@@ -330,7 +330,11 @@ function run.report(trials, page)
     { "separability_w", "W" }, "sharpness" })
   local rows, series = trials:by_setting(), {}
   for _, row in ipairs(rows) do
-    series[#series + 1] = { x = { 1, 2, 3, 4 }, name = "mixing " .. row.mixing,
+    local name = "mixing " .. row.mixing
+    if row.path_length > 0 then
+      name = name .. ", path length " .. row.path_length
+    end
+    series[#series + 1] = { x = { 1, 2, 3, 4 }, name = name,
       y = { row.fid, row.fid2, row.fid3, row.fid4 } }
   end
   page:plot(plot.line { series = series, title = "FID of mixed styles",
