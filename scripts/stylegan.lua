@@ -226,39 +226,6 @@ local function noise_facts(k, G)
     noise_on_attributes = style.noise_on_attributes(G, ws, o):amax():item() }
 end
 
--- ------------------------------------------------------------------ pictures
-
-local function draw(k, log, G, held)
-  local random = orrery.Generator(6)
-  local function some(n)
-    return orrery.no_grad(function()
-      return G:styles(orrery.randn({ n, G.latent }, { generator = random }))
-    end)
-  end
-  local p, few = style.pictures, k.quick and 2 or 6
-  local noise = G:noise(1, random)
-  local a, b = some(few), some(few)
-  for name, sheet in pairs(p.thirds(G, a, b, noise)) do
-    log:image("mixing, " .. name, sheet)
-  end
-  log:image("truncation", p.truncation(G, some(few), nil, noise))
-  log:image("interpolation", p.interpolation(G, some(4),
-    { frames = k.quick and 2 or 12, noise = noise }))
-  local ws = some(few)
-  local effect = style.noise_effect(G, ws, { draws = k.quick and 4 or 50,
-    generator = random })
-  log:image("noise", p.noise(G, ws, effect.map, 4, random))
-  local images = held:narrow(1, 1, few) * 2 - 1
-  local found, psnr = style.project(G, images, { steps = k.quick and 3
-    or 300 })
-  local again = orrery.no_grad(function()
-    return p.shown(G:synthesize(found, false))
-  end)
-  log:image("projected", plot.grid(orrery.cat({ p.shown(images), again }, 1),
-    { columns = few, title = "held-out images, and as projected" }))
-  return psnr:mean():item()
-end
-
 -- -------------------------------------------------------------------- trials
 
 local function results(k, log, game, real, held)
@@ -279,7 +246,13 @@ local function results(k, log, game, real, held)
   out.separability_z, out.separability_w = separability(k, d)
   for name, value in pairs(noise_facts(k, G)) do out[name] = value end
   for name, value in pairs(edits(k, G, d, held, log)) do out[name] = value end
-  out.psnr = draw(k, log, G, held)
+  local few = k.quick and 2 or 6
+  local sheets, psnr = style.pictures.gallery(G, { count = few,
+    frames = k.quick and 2 or 12, draws = k.quick and 4 or 50,
+    images = held:narrow(1, 1, few) * 2 - 1, steps = k.quick and 3 or 300,
+    generator = orrery.Generator(6) })
+  for name, sheet in pairs(sheets) do log:image(name, sheet) end
+  out.psnr = psnr
   return out
 end
 

@@ -194,4 +194,18 @@ t.test("pictures: a row for each style, a column for each of the others",
     t.ok(p.noise(G, a, e.map, 2).pixels)
     t.ok(p.truncation(G, a, { 1, 0 }, noise).pixels)
     t.ok(p.edits(G, a, orrery.ones { 4 }, { -1, 0, 1 }, false).pixels)
+    local o = { count = 2, frames = 1, draws = 2, steps = 2,
+      generator = stream(3) }
+    local sheets, psnr = p.gallery(G, o)
+    t.equal({ tiles(sheets["mixing, middle"]) }, { 3.0, 3.0 })
+    t.equal({ tiles(sheets.truncation) }, { 5.0, 2.0 })
+    t.equal({ tiles(sheets.noise) }, { 6.0, 2.0 })
+    t.equal(#sheets.interpolation.frames, 4)
+    t.equal({ sheets.projected, psnr }, {})
+    o.images = orrery.zeros { 3, 1, 8, 8 }
+    sheets, psnr = p.gallery(G, o)
+    t.equal({ tiles(sheets.projected) }, { 3.0, 2.0 })
+    t.ok(psnr > 0, psnr)
+    t.fails("pictures.gallery: draws is 1; give a whole number of at least 2",
+      p.gallery, G, { draws = 1 })
   end)

@@ -4,7 +4,7 @@ local orrery = require "orrery"
 local blame = require "orrery.blame"
 local options = require "orrery.options"
 local plot = require "orrery.plot"
-local crossed = require("orrery.style.editing").crossed
+local editing = require "orrery.style.editing"
 
 local pictures = {}
 
@@ -34,8 +34,8 @@ function pictures.mixing(G, a, b, first, last, noise)
   for r = 1, a:size(1) do
     local own = a:narrow(1, r, 1)
     rows[#rows + 1] = made(G, own, noise)
-    rows[#rows + 1] = made(G, crossed(own:expand(b:shape()), b, first, last),
-      noise)
+    rows[#rows + 1] = made(G, editing.crossed(own:expand(b:shape()), b,
+      first, last), noise)
   end
   return plot.grid(orrery.cat(rows, 1), { columns = b:size(1) + 1,
     title = ("layers %d to %d from above"):format(first, last) })
@@ -135,6 +135,55 @@ function pictures.noise(G, ws, map, draws, generator)
   return plot.grid(orrery.stack(columns, 2):flatten(1, 2),
     { columns = #columns,
       title = "no noise, draws of noise, deviation over draws" })
+end
+
+-- Images and what the generator makes of them at the nearest styles.
+local function projected(G, images, steps)
+  local found, psnr = editing.project(G, images, { steps = steps })
+  return plot.grid(orrery.cat({ pictures.shown(images),
+    made(G, found, false) }, 1), { columns = images:size(1),
+    title = "given images, and as projected" }), psnr:mean():item()
+end
+
+--- All of the pictures above but edits, of styles drawn at random: "mixing,
+--- coarse", "mixing, middle", "mixing, fine", "truncation", "interpolation",
+--- "noise", and of images "projected".
+---@param G orrery.style.Generator
+---@param given? table  count = 6 styles, in rows and in columns; frames = 12
+---  between two stops of the interpolation; draws = 50 of noise; images [N, C,
+---  size, size] as G makes them, to be projected in steps = 300; generator
+---@return table<string, orrery.plot.Figure> sheets
+---@return number? psnr  mean of the projected images, decibels
+function pictures.gallery(G, given)
+  local who = "pictures.gallery"
+  local o = options.take(who, given, { count = 6, frames = 12, draws = 50,
+    steps = 300 }, { "images", "generator" })
+  for _, name in ipairs { "count", "frames", "steps" } do
+    options.count(who, name, o[name])
+  end
+  options.count(who, "draws", o.draws, 2)
+  local random = o.generator
+  local function some(n)
+    return orrery.no_grad(function()
+      return G:styles(orrery.randn({ n, G.latent }, { generator = random }))
+    end)
+  end
+  local noise, sheets = G:noise(1, random), {}
+  for name, sheet in pairs(pictures.thirds(G, some(o.count), some(o.count),
+    noise)) do
+    sheets["mixing, " .. name] = sheet
+  end
+  sheets.truncation = pictures.truncation(G, some(o.count), nil, noise)
+  sheets.interpolation = pictures.interpolation(G, some(4),
+    { frames = o.frames, noise = noise })
+  local ws = some(o.count)
+  sheets.noise = pictures.noise(G, ws, editing.noise_effect(G, ws,
+    { draws = o.draws, generator = random }).map, 4, random)
+  local psnr
+  if o.images then
+    sheets.projected, psnr = projected(G, o.images, o.steps)
+  end
+  return sheets, psnr
 end
 
 return pictures
