@@ -14,6 +14,9 @@
 -- $$ L_D = -\tfrac12 \big( \mathbb E \log D(x, y) + \mathbb E \log(1 - D(x,
 -- G(x, z))) \big), \quad L_G = -\mathbb E \log D(x, G(x, z)) + \lambda\,
 -- \mathbb E \lVert y - G(x, z) \rVert_1. $$
+--
+-- The published width, batch and rate: `ngf=64 ndf=64 batch=1 lr=2e-4` behind
+-- the file's name.
 
 -- %%
 local orrery = require "orrery"
@@ -21,7 +24,7 @@ local data, gan, metrics = orrery.data, orrery.gan, orrery.metrics
 local F = orrery.nn.functional
 local plot, replay, translate = orrery.plot, orrery.replay, orrery.translate
 local set = replay.settings {
-  images = 1000, steps = 500, batch = 8, ngf = 16, ndf = 16,
+  images = 1000, steps = 500, batch = 8, ngf = 16, ndf = 16, lr = 5e-4,
   quick = { images = 16, steps = 2, batch = 2, ngf = 4, ndf = 4 },
 }
 
@@ -83,7 +86,7 @@ local function made(given, channels)
   given.netD = translate.PatchGAN {
     input_nc = conditional and 2 * channels or channels,
     ndf = set.ndf, n_layers = 1, norm = "batch" }
-  given.lr = given.lr or 5e-4
+  given.lr = given.lr or set.lr
   return translate.Pix2Pix(given)
 end
 local function values(net)
