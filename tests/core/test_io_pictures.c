@@ -167,6 +167,23 @@ static void batches_nobody_waits_for_are_dropped(void **state) {
   assert_int_equal(orr_memory_stats().live_blocks, before.live_blocks);
 }
 
+// Threads work on batches while the main one records a step; here it helps
+// them at such a time, so that it happens for sure.
+static void a_step_recorded_meanwhile_does_not_notice(void **state) {
+  (void)state;
+  write_many();
+  orr_batch *b = begin(0);
+  orr_tensor *x = orr_zeros(ORR_F32, 1, (int64_t[]){3});
+  assert_true(orr_program_begin(1, &x));
+  assert_true(orr_batch_wait(b));
+  orr_program *p = orr_program_end(1, &x);
+  if (!p) fail_msg("%s", orr_error());
+  orr_program_free(p);
+  assert_null(orr_batch_why(b, 0));
+  orr_batch_free(b);
+  orr_release(x);
+}
+
 static void an_interrupt_ends_the_wait_but_not_the_batch(void **state) {
   (void)state;
   write_many();
@@ -264,6 +281,7 @@ int main(void) {
       cmocka_unit_test(scaling_is_the_weighted_sum),
       cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
       cmocka_unit_test(batches_nobody_waits_for_are_dropped),
+      cmocka_unit_test(a_step_recorded_meanwhile_does_not_notice),
       cmocka_unit_test(an_interrupt_ends_the_wait_but_not_the_batch),
       cmocka_unit_test(what_cannot_be_read_is_said_of_its_picture),
       cmocka_unit_test(a_failed_allocation_leaves_nothing),
