@@ -45,7 +45,8 @@
 -- \big({-\log 4} + 2\, \mathrm{JS}(P_d \,\|\, P_g)\big), \end{aligned} $$
 --
 -- with the constant that the answer leaves out. Every head pulls $P_g$ to
--- $P_d$, and the trunk sees $K$ times as many images.
+-- $P_d$, and the trunk sees $K$ times as many images. (Slips of the pen there:
+-- IS and single bars for JS and double ones, clipping for cropping.)
 
 -- %%
 local orrery = require "orrery"

@@ -10,15 +10,20 @@
 -- some sets only. There is no number 2.2.2.)
 --
 -- The nets are built at their real size. Trained are small U-Nets, on plain and
--- striped shapes of 32 pixels; with `zebras = "FOLDER"` (trainA, trainB, testA,
--- testB) on photographs of 64. `scripts/cyclegan.lua` trains the real size.
+-- striped shapes of 32 pixels; or on photographs, in a folder with trainA,
+-- trainB, testA and testB; or all as published, 21,340 steps of 1.3 s:
+--
+--     orrery replay FILE zebras=FOLDER side=64 ngf=32
+--     orrery replay FILE zebras=FOLDER side=128 netG=resnet_6blocks \
+--       netD=basic ngf=64 ndf=64
 
 -- %%
 local orrery = require "orrery"
 local data, metrics, plot = orrery.data, orrery.metrics, orrery.plot
 local replay, translate = orrery.replay, orrery.translate
 local set = replay.settings { zebras = "", images = 100, held = 100,
-  side = 32, ngf = 16, ndf = 16, epochs = 20, wide = 64,
+  side = 32, netG = "unet_small", netD = "small", ngf = 16, ndf = 16,
+  epochs = 20, wide = 64,
   quick = { images = 3, held = 8, side = 16, ngf = 4, ndf = 4, epochs = 3,
     wide = 4 } }
 
@@ -39,7 +44,7 @@ orrery.show(data.sheet({ train = { A = wide.train.A, B = wide.train.B } },
   { count = 8, columns = 8 }))
 local domains
 if set.zebras ~= "" then
-  domains = assert(data.cyclegan(set.zebras, { size = 64 }))
+  domains = assert(data.cyclegan(set.zebras, { size = set.side }))
   print(data.describe(domains, { check = true }))
   orrery.show(data.sheet(domains, { count = 8, columns = 8 }))
 else
@@ -78,10 +83,11 @@ replay.check("parameters of a generator", parameters, 7837699, { abs = 0 })
 
 -- %% The game
 local function generator()
-  return translate.generator("unet_small", { ngf = set.ngf, num_downs = 3 })
+  return translate.generator(set.netG, { ngf = set.ngf,
+    num_downs = set.netG == "unet_small" and 3 or nil })
 end
 local function discriminator()
-  return translate.discriminator("small", { ndf = set.ndf })
+  return translate.discriminator(set.netD, { ndf = set.ndf })
 end
 orrery.manual_seed(1)
 local game = translate.CycleGAN { netG_A = generator(), netG_B = generator(),
@@ -97,7 +103,9 @@ end
 -- %% [markdown]
 -- ## Twenty epochs
 -- Batches of 1 at a constant rate. What is held out is measured after each
--- epoch: how far the background moved where its place is known.
+-- epoch: how far the background moved where its place is known. Below, how
+-- steady each player's loss was from epoch to epoch: that the two generators
+-- are not alike, and the two discriminators neither, shows there.
 
 -- %% Trained
 local function held(part)
@@ -141,7 +149,7 @@ for k = 1, set.epochs do
       curves.cycle_A[k] + curves.cycle_B[k], curves.D_A[k] + curves.D_B[k],
       background[k] and ("%.3f"):format(background[k]) or "-"))
     sheets[#sheets + 1] = translate.sheet(game:visuals(a:narrow(1, 1, 6),
-      b:narrow(1, 1, 6)), nil, 64 // a:size(4))
+      b:narrow(1, 1, 6)), nil, math.max(1, 64 // a:size(4)))
   end
 end
 
@@ -169,6 +177,11 @@ if mask then
   replay.check("background moved at the end, of that after a quarter",
     background[set.epochs] / background[math.max(1, set.epochs // 4)], 1,
     { relation = "<", quick = { wanted = 10 } })
+end
+for i = 1, 4 do
+  local s = metrics.stability(curves[names[i]])
+  print(("%s  mean %.3f, sd %.3f, lag 1 %5.2f, %d turns"):format(names[i],
+    s.mean, s.sd, s.lag1, s.turns))
 end
 local lines = { columns = 2 }
 for i, kind in ipairs { "G", "D", "cycle", "idt" } do
