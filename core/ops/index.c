@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../kernels/elementwise.h"
-#include "op.h"
+#include "places.h"
 
 #define ANY(NAME) \
   { NAME, .want = ORR_WANT_ANY }
@@ -92,21 +92,6 @@ static around split(const orr_tensor *x, int axis) {
   return a;
 }
 
-static bool check_positions(orr_call *c, const orr_tensor *index,
-                            const orr_tensor *x, int axis) {
-  const int64_t *p = orr_data(index);
-  char text[128];
-  for (int64_t i = 0; i < index->count; i++)
-    if (p[i] < 1 || p[i] > x->size[axis])
-      return orr_fail(c,
-                      "index holds %lld at element %lld but axis %d of %s "
-                      "has positions 1 to %lld",
-                      (long long)p[i], (long long)i + 1, axis + 1,
-                      orr_shape_text(x, text, sizeof text),
-                      (long long)x->size[axis]);
-  return true;
-}
-
 static bool index_select_shape(orr_call *c) {
   const orr_tensor *x = c->x[0];
   if (!orr_want_axis(c, 0, x->rank) || !orr_want_rank(c, 1, 1)) return false;
@@ -135,7 +120,7 @@ static void copy_rows(void *context, int64_t begin, int64_t end) {
 
 static bool index_select_forward(orr_call *c) {
   const int axis = (int)c->attr[0];
-  if (!check_positions(c, c->x[1], c->x[0], axis)) return false;
+  if (!orr_want_positions(c, c->x[0], c->x[1], axis)) return false;
   const around a = split(c->x[0], axis);
   rows_job j = {orr_data(c->x[0]),
                 orr_data(c->y[0]),
@@ -207,7 +192,7 @@ ADD_ROWS(uint8_t, add_rows_u8)
 static bool index_add_forward(orr_call *c) {
   orr_tensor *y = c->y[0];
   const int axis = (int)c->attr[0];
-  if (!check_positions(c, c->x[1], c->x[0], axis)) return false;
+  if (!orr_want_positions(c, c->x[0], c->x[1], axis)) return false;
   orr_copy_elements(y, c->x[0]);
   const around a = split(y, axis);
   const int64_t *index = orr_data(c->x[1]), m = c->x[1]->count;
@@ -257,42 +242,14 @@ ORR_DEFINE_OP(index_add,
 
 static bool check_gather(orr_call *c, const orr_tensor *x,
                          const orr_tensor *index) {
-  char a[128], b[128];
-  if (!orr_want_axis(c, 0, x->rank)) return false;
-  const int axis = (int)c->attr[0];
-  bool ok = index->rank == x->rank;
-  for (int i = 0; ok && i < x->rank; i++)
-    ok = i == axis || index->size[i] <= x->size[i];
-  return ok ||
-      orr_fail(c,
-               "x is %s but index is %s; index needs as many axes, "
-               "none longer than x's but axis %d",
-               orr_shape_text(x, a, sizeof a),
-               orr_shape_text(index, b, sizeof b), axis + 1);
+  return orr_want_axis(c, 0, x->rank) &&
+      orr_want_along(c, x, index, (int)c->attr[0]);
 }
 
 static bool gather_shape(orr_call *c) {
   const orr_tensor *x = c->x[0], *index = c->x[1];
   return check_gather(c, x, index) &&
       orr_out(c, 0, x->dtype, index->rank, index->size);
-}
-
-// Calls for each element of index the place in x it means.
-typedef void place_fn(void *context, int64_t at_index, int64_t at_x);
-
-static void each_place(const orr_tensor *x, const orr_tensor *index, int axis,
-                       place_fn *fn, void *context) {
-  const int64_t *p = orr_data(index);
-  int64_t at[ORR_MAX_RANK] = {0}, stride[ORR_MAX_RANK];
-  orr_row_major(x->rank, x->size, stride);
-  for (int64_t i = 0; i < index->count; i++) {
-    int64_t to = 0;
-    for (int k = 0; k < x->rank; k++)
-      to += (k == axis ? p[i] - 1 : at[k]) * stride[k];
-    fn(context, i, to);
-    for (int k = x->rank - 1; k >= 0 && ++at[k] == index->size[k]; k--)
-      at[k] = 0;
-  }
 }
 
 typedef struct move {
@@ -310,10 +267,10 @@ static void copy_place(void *context, int64_t at_index, int64_t at_x) {
 
 static bool gather_forward(orr_call *c) {
   const int axis = (int)c->attr[0];
-  if (!check_positions(c, c->x[1], c->x[0], axis)) return false;
+  if (!orr_want_positions(c, c->x[0], c->x[1], axis)) return false;
   move m = {orr_data(c->x[0]), orr_data(c->y[0]),
             orr_dtype_size(c->x[0]->dtype), c->x[0]->dtype};
-  each_place(c->x[0], c->x[1], axis, copy_place, &m);
+  orr_each_place(c->x[0], c->x[1], axis, copy_place, &m);
   return true;
 }
 
@@ -370,11 +327,11 @@ static void add_place(void *context, int64_t i, int64_t at) {
 
 static bool scatter_add_forward(orr_call *c) {
   const int axis = (int)c->attr[0];
-  if (!check_positions(c, c->x[1], c->x[0], axis)) return false;
+  if (!orr_want_positions(c, c->x[0], c->x[1], axis)) return false;
   orr_copy_elements(c->y[0], c->x[0]);
   move m = {orr_data(c->x[2]), orr_data(c->y[0]),
             orr_dtype_size(c->x[0]->dtype), c->x[0]->dtype};
-  each_place(c->x[0], c->x[1], axis, add_place, &m);
+  orr_each_place(c->x[0], c->x[1], axis, add_place, &m);
   return true;
 }
 

@@ -3,24 +3,7 @@
 
 #include "../base/threads.h"
 #include "../kernels/elementwise.h"
-#include "op.h"
-
-enum { MEAN, SUM, NONE };
-#define REDUCTION                                                             \
-  {                                                                           \
-    "reduction", ORR_CHOICE,                                                  \
-        .choices = "mean|sum|none",                                           \
-        .doc = "over all elements: their mean, their sum, or each on its own" \
-  }
-
-static orr_tensor *reduced(orr_tensor *each, double reduction) {
-  if (reduction == NONE) return each;
-  return reduction == SUM ? ORR(sum, each) : ORR(mean, each);
-}
-
-static orr_tensor *scaled(orr_tensor *x, double by) {
-  return ORR(mul, x, orr_num(x, by));
-}
+#include "losses.h"
 
 static bool pair_shape(orr_call *c) {
   return orr_want_same(c, 0, 1) && orr_out_like(c, c->x[0]);

@@ -1,27 +1,7 @@
 // loss_forms.c -- losses made of other ops, under PyTorch's names.
 #include <math.h>
 
-#include "op.h"
-
-enum { MEAN, SUM, NONE, BATCHMEAN };
-#define REDUCTION                                                             \
-  {                                                                           \
-    "reduction", ORR_CHOICE,                                                  \
-        .choices = "mean|sum|none",                                           \
-        .doc = "over all elements: their mean, their sum, or each on its own" \
-  }
-
-static orr_tensor *scaled(orr_tensor *x, double by) {
-  return ORR(mul, x, orr_num(x, by));
-}
-
-static orr_tensor *reduced(orr_tensor *each, double reduction) {
-  if (!each || reduction == NONE) return each;
-  if (reduction == MEAN) return ORR(mean, each);
-  orr_tensor *sum = ORR(sum, each);
-  if (reduction == SUM) return sum;
-  return scaled(sum, 1 / (double)(each->rank ? each->size[0] : 1));
-}
+#include "losses.h"
 
 // ---- huber_loss: reduction, delta
 

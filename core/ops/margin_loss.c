@@ -2,25 +2,11 @@
 // and a few others of PyTorch's, made of other ops.
 #include <math.h>
 
-#include "op.h"
+#include "losses.h"
 
-enum { MEAN, SUM, NONE };
-#define REDUCTION                                                             \
-  {                                                                           \
-    "reduction", ORR_CHOICE,                                                  \
-        .choices = "mean|sum|none",                                           \
-        .doc = "over all elements: their mean, their sum, or each on its own" \
-  }
 #define MARGIN(DEFAULT) \
   { "margin", ORR_NUM, .def = DEFAULT, .doc = "distance asked for" }
 
-static orr_tensor *reduced(orr_tensor *each, double reduction) {
-  if (reduction == NONE) return each;
-  return reduction == SUM ? ORR(sum, each) : ORR(mean, each);
-}
-static orr_tensor *scaled(orr_tensor *x, double by) {
-  return ORR(mul, x, orr_num(x, by));
-}
 static orr_tensor *plus(orr_tensor *x, double by) {
   return ORR(add, x, orr_num(x, by));
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../compile/recorder.h"
-#include "op.h"
+#include "places.h"
 
 #define ANY(NAME) \
   { NAME, .want = ORR_WANT_ANY }
@@ -18,17 +18,9 @@
 static bool scatter_shape(orr_call *c) {
   const orr_tensor *x = c->x[0], *index = c->x[1], *source = c->x[2];
   char a[128], b[128];
-  if (!orr_want_axis(c, 0, x->rank)) return false;
-  const int axis = (int)c->attr[0];
-  bool ok = index->rank == x->rank;
-  for (int i = 0; ok && i < x->rank; i++)
-    ok = i == axis || index->size[i] <= x->size[i];
-  if (!ok)
-    return orr_fail(c,
-                    "x is %s but index is %s; index needs as many axes, "
-                    "none longer than x's but axis %d",
-                    orr_shape_text(x, a, sizeof a),
-                    orr_shape_text(index, b, sizeof b), axis + 1);
+  if (!orr_want_axis(c, 0, x->rank) ||
+      !orr_want_along(c, x, index, (int)c->attr[0]))
+    return false;
   const bool number = source->rank == 0 && source->dtype == ORR_I64;
   if (source->dtype != x->dtype && !(number && x->dtype == ORR_U8))
     return orr_fail(c, "x is %s but source is %s; convert one",
@@ -54,34 +46,29 @@ static bool as_byte(orr_call *c, const char **from, uint8_t *byte) {
   return true;
 }
 
+typedef struct put {
+  const char *from;
+  char *to;
+  size_t size, step;  // of an element, to the next of the source
+} put;
+
+static void put_place(void *context, int64_t at_index, int64_t at_x) {
+  const put *p = context;
+  memcpy(p->to + (size_t)at_x * p->size, p->from + (size_t)at_index * p->step,
+         p->size);
+}
+
 static bool scatter_forward(orr_call *c) {
   const orr_tensor *x = c->x[0], *index = c->x[1], *source = c->x[2];
   const int axis = (int)c->attr[0];
   const size_t size = orr_dtype_size(x->dtype);
-  const int64_t *p = ORR_I64P(index);
-  const char *from = orr_data(source);
-  char *to = orr_data(c->y[0]), text[128];
+  put p = {orr_data(source), orr_data(c->y[0]), size,
+           source->rank > 0 ? size : 0};
   uint8_t byte;
-  int64_t at[ORR_MAX_RANK] = {0}, stride[ORR_MAX_RANK];
-  if (!as_byte(c, &from, &byte)) return false;
-  orr_row_major(x->rank, x->size, stride);
-  if (x->count) memcpy(to, orr_data(x), (size_t)x->count * size);
-  for (int64_t i = 0; i < index->count; i++) {
-    if (p[i] < 1 || p[i] > x->size[axis])
-      return orr_fail(c,
-                      "index holds %lld at element %lld but axis %d of %s "
-                      "has positions 1 to %lld",
-                      (long long)p[i], (long long)i + 1, axis + 1,
-                      orr_shape_text(x, text, sizeof text),
-                      (long long)x->size[axis]);
-    int64_t place = 0;
-    for (int k = 0; k < x->rank; k++)
-      place += (k == axis ? p[i] - 1 : at[k]) * stride[k];
-    memcpy(to + (size_t)place * size,
-           from + (source->rank > 0 ? (size_t)i * size : 0), size);
-    for (int k = x->rank - 1; k >= 0 && ++at[k] == index->size[k]; k--)
-      at[k] = 0;
-  }
+  if (!as_byte(c, &p.from, &byte) || !orr_want_positions(c, x, index, axis))
+    return false;
+  if (x->count) memcpy(p.to, orr_data(x), (size_t)x->count * size);
+  orr_each_place(x, index, axis, put_place, &p);
   return true;
 }
 
