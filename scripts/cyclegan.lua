@@ -148,7 +148,14 @@ for _, name in ipairs { "night", "winter", "brush", "fruit" } do
   end
 end
 
-local function some(set, n) return set:subset(1, math.min(n, #set)) end
+-- The first n; fewer than asked for would make what a page says untrue.
+local function some(k, name, set)
+  if k.images > #set and not k.quick then
+    error(("cyclegan: images=%d but there are %d of %s; give fewer, or 0 for "
+      .. "all"):format(k.images, #set, name), 0)
+  end
+  return set:subset(1, math.min(k.images, #set))
+end
 
 -- The first few of a set, as a batch.
 local function shown(set, n)
@@ -198,7 +205,7 @@ local function load(k)
   end
   local d = { A = set.train.A, B = set.train.B, pairs = set.train.pairs }
   for name, one in pairs(d) do
-    if k.images > 0 then d[name] = some(one, k.images) end
+    if k.images > 0 then d[name] = some(k, name, one) end
   end
   if set.test.pairs then
     d.a, d.b, d.mask = shown(set.test.pairs, k.held)
@@ -324,7 +331,7 @@ local function measured(game, d)
 end
 
 local function draw(k, log, game, d, step)
-  local n = math.min(k.size > 64 and 4 or 8, d.a:size(1))
+  local n = math.min(k.size > 64 and 4 or 8, d.a:size(1), d.b:size(1))
   local a, b = d.a:narrow(1, 1, n), d.b:narrow(1, 1, n)
   local visuals = game.visuals and game:visuals(a, b)
     or { real_A = a, fake_B = game:to_B(a) }

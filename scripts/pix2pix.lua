@@ -113,7 +113,12 @@ local function load(k)
     set, why = data.pix2pix(k.data, { size = k.size,
       A = k.AtoB and "left" or "right" })
     if not set then error(why, 0) end
-    set = { train = set.train.pairs, test = (set.test or set.val).pairs }
+    local held = set.test or set.val
+    if not held then
+      error(("pix2pix: %s has no pictures in test or val; it needs some to "
+        .. "measure on"):format(k.data), 0)
+    end
+    set = { train = set.train.pairs, test = held.pairs }
   end
   local held = table.pack(set.test:get(orrery.range(1, math.min(k.held,
     #set.test), { dtype = "int64" })))

@@ -89,6 +89,15 @@ t.test("unpaired batches go round at their own pace and resume", function()
   t.equal(seen(w, 4), { table.unpack(all, 4) })
 end)
 
+t.test("a side of fewer images than a batch is named", function()
+  local function side(n)
+    return data.TensorDataset(orrery.range(1, n)):batches(4,
+      { drop_last = true })
+  end
+  t.fails("translate.unpaired: b has fewer images than a batch takes; lower "
+    .. "the batch, or give more", translate.unpaired(side(9), side(3)))
+end)
+
 t.test("label maps and textures belong together", function()
   local set = translate.labelled_pairs { size = 24, images = 40, held = 4 }
   local a, b, classes = set.train:everything()

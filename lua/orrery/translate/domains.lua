@@ -3,6 +3,7 @@
 local orrery = require "orrery"
 local nn = require "orrery.nn"
 local optim = require "orrery.optim"
+local blame = require "orrery.blame"
 local options = require "orrery.options"
 
 local domains = {}
@@ -12,13 +13,19 @@ local domains = {}
 local Unpaired = {}
 Unpaired.__index = Unpaired
 
-local function next_of(batches)
+local function next_of(name, batches)
   local x = batches()
   if x == nil then x = batches() end
+  if x == nil then
+    blame("translate.unpaired: %s has fewer images than a batch takes; lower "
+      .. "the batch, or give more", name)
+  end
   return x
 end
 
-function Unpaired:__call() return next_of(self.a), next_of(self.b) end
+function Unpaired:__call()
+  return next_of("a", self.a), next_of("b", self.b)
+end
 
 function Unpaired:state()
   return { a = self.a:state(), b = self.b:state() }
