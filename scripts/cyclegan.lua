@@ -294,7 +294,8 @@ end
 -- what is measured.
 local curves = { "G, A to B", "G, B to A", "D of B", "D of A", "cycle",
   "identity", "G_GAN", "G_L1", "D", "l1", "l1_A", "feature", "found",
-  "found_A", "strict", "domain_B", "domain_A", "returned", "moved" }
+  "found_A", "strict", "domain_B", "domain_A", "returned", "moved",
+  "by_heart" }
 
 local function plotted(log, step, numbers)
   for _, name in ipairs(curves) do
@@ -311,6 +312,19 @@ local function in_pieces(fn, x)
   return orrery.cat(list, 1)
 end
 
+-- How much more the discriminators make of real pictures they learn from than
+-- of others: what they know by heart. Real is 1, made 0.
+local function by_heart(game, d)
+  local function gap(netD, seen, unseen)
+    return orrery.no_grad(function()
+      return (in_pieces(netD, seen):mean() - in_pieces(netD, unseen):mean())
+        :item()
+    end)
+  end
+  return (gap(game.netD_A, shown(d.B, d.b:size(1)), d.b)
+    + gap(game.netD_B, shown(d.A, d.a:size(1)), d.a)) / 2
+end
+
 local function measured(game, d)
   local fake_b = in_pieces(function(x) return game:to_B(x) end, d.a)
   local out = { domain_B = d.judge(fake_b),
@@ -319,6 +333,7 @@ local function measured(game, d)
   out.l1, out.feature, out.found = scores.l1, scores.feature, scores.first
   out.strict = d.exact and metrics.translated(d.a, fake_b, d.b, d.mask).strict
     or nil
+  if game.netD_A then out.by_heart = by_heart(game, d) end
   if game.to_A then
     local fake_a = in_pieces(function(x) return game:to_A(x) end, d.b)
     out.domain_A = 1 - d.judge(fake_a)
@@ -403,9 +418,12 @@ function run.report(trials, page)
     end
   end
   page:text("Without pairs: the share taken for the other domain by a small "
-    .. "net, the cycle's L1 on held-out pictures, how far they moved.")
+    .. "net, the cycle's L1 on held-out pictures, how far they moved; by how "
+    .. "much discriminators prefer real pictures that they learnt from to "
+    .. "others (by heart).")
   page:table(trials, { "method", "augment", { "domain_B", "domain A to B" },
-    { "domain_A", "B to A" }, { "returned", "cycle" }, "moved" })
+    { "domain_A", "B to A" }, { "returned", "cycle" }, "moved",
+    { "by_heart", "by heart" } })
   local rows = trials:by_setting()
   if rows.l1 then
     page:plot(plot.bar { x = rows.method, y = rows.l1,
