@@ -50,8 +50,8 @@ function luadoc.block(lines, first, last)
     elseif tag == "return" then
       open = { rest = rest }
       table.insert(block.returns, open)
-    elseif tag then
-      open = nil
+    elseif tag then  -- a field or an overload may go on, and is not shown
+      open = tag ~= "class" and { rest = "" } or nil
     elseif open and body:match "^ +%S" then
       open.rest = open.rest .. " " .. body:gsub("^%s+", "")
     else

@@ -171,6 +171,22 @@ t.test("? shows an operation's own help, as a name and as a method", function()
     .. "matmul?\n")
 end)
 
+t.test("? of a name that modules have says which do", function()
+  local run = session()
+  t.equal(run "?cyclegan", "help: nothing is called cyclegan; did you mean "
+    .. "data.cyclegan or translate.CycleGAN?\n")
+  t.equal(run "?fid", "help: nothing is called fid; did you mean "
+    .. "metrics.fid?\n")
+end)
+
+t.test("what is said of a class's fields is no part of its help", function()
+  local block = require("orrery.luadoc").block({ "--- A net.",
+    "---@class Net", "---@field size integer  less while", "---  it grows",
+    "---@param x? number  one of", "---  many" }, 1, 6)
+  t.equal(block.text, { "A net." })
+  t.equal(block.params[1].rest, "number  one of many")
+end)
+
 local function words(left, env)
   return (complete.words(left, env or repl.session().env, commands.names()))
 end

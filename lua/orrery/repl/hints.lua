@@ -91,6 +91,26 @@ function hints.near(path, env)
   return near and owner and owner .. sep .. near or near
 end
 
+--- Where modules have that name, capitals aside: `data.cyclegan` and
+--- `translate.CycleGAN` for `cyclegan`.
+---@param name string
+---@param env table
+---@return string[] paths
+function hints.within(name, env)
+  local paths = {}
+  for _, module in ipairs(require("orrery").modules()) do
+    local value = module ~= "testing"  -- that is for test files
+      and inspect.resolve(module, env)
+    for _, own in ipairs(value and inspect.names(value) or {}) do
+      if own:lower() == name:lower() then
+        paths[#paths + 1] = module .. "." .. own
+      end
+    end
+  end
+  table.sort(paths)
+  return paths
+end
+
 --- What to say of an entry that is a name and gives nil; nil when that is all.
 ---@param text string
 ---@param env table

@@ -42,7 +42,9 @@ function inspect.help(path, env)
   if value ~= nil then
     return ("%s is a %s: %s"):format(path, type(value), tostring(value))
   end
-  local near = require("orrery.repl.hints").near(path, env)
+  local hints = require "orrery.repl.hints"
+  local near = table.concat(hints.within(path, env), " or ")
+  if near == "" then near = hints.near(path, env) end
   return nil, ("help: nothing is called %s; %s"):format(path,
     near and "did you mean " .. near .. "?" or "press Tab to see names")
 end

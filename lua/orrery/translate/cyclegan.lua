@@ -181,8 +181,11 @@ local function equip(self)
   self.play_D = engine.played(self, play_discriminators)
 end
 
---- Makes one. Options, with the published names and defaults:
----   netG_A, netG_B, netD_A, netD_B   modules, see above
+--- CycleGAN (Zhu et al. 2017): unpaired images of A and B, a generator each
+--- way and a discriminator of what each makes. `step(a, b)` trains all four,
+--- `to_B` and `to_A` translate. Options, with the published names and defaults:
+---   netG_A, netG_B  modules that make images of B from A, of A from B
+---   netD_A, netD_B  modules that judge what netG_A, what netG_B makes
 ---   gan_mode        "lsgan"; "vanilla" is the log loss; or of gan.losses
 ---   lambda_A, lambda_B       10, weights of the cycles A-B-A and B-A-B; one of
 ---                   them 0 leaves the cycle of the other direction

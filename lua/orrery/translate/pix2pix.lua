@@ -114,8 +114,10 @@ end
 Pix2Pix.state_dict, Pix2Pix.load_state_dict = engine.state_dict,
   engine.load_state_dict
 
---- Makes one. Options, with the published names and defaults:
----   netG, netD      modules, see above
+--- pix2pix (Isola et al. 2017): images of B from images of A, learnt from
+--- pairs. `step(a, b)` trains both nets, `to_B` translates. Options, with the
+--- published names and defaults:
+---   netG, netD      modules: A to B; B, or A and B side by side, to logits
 ---   gan_mode        "vanilla", the log loss; "lsgan"; or of gan.losses
 ---   conditional     true: netD is given A's channels, then B's
 ---   lambda_L1       100, weight of the mean absolute distance
