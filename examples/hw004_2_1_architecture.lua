@@ -44,12 +44,18 @@ replay.check("U-Net for 256 pixels, scales in its norms",
   { abs = 0, quick = { wanted = 213739 } })
 replay.check("patch discriminator", count(translate.PatchGAN {}), 2764737,
   { abs = 0 })
-for layers, wanted in ipairs { 16, 34, 70 } do
+replay.check("... with scales in its norms, one bias",
+  count(translate.PatchGAN { norm = "instance_affine", bias = false }), 2765569,
+  { abs = 0 })
+replay.check("pixels seen with 1 x 1 convolutions",
+  translate.PixelGAN { ndf = 4 }.receptive_field, 1, { abs = 0 })
+for layers, wanted in pairs { 16, 34, 70, [5] = 286 } do
   replay.check(("pixels seen with %d layers of stride 2"):format(layers),
     translate.PatchGAN { n_layers = layers, ndf = 4 }.receptive_field, wanted,
     { abs = 0 })
 end
 local map = translate.PatchGAN { ndf = 4 }
+replay.check("pixels from one output to the next", map.jump, 8, { abs = 0 })
 replay.check("side of its map, 256 pixels", map:map(256), 30, { abs = 0 })
 replay.check("128 pixels", map:map(128), 14, { abs = 0 })
 
