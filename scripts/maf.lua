@@ -218,40 +218,45 @@ local function gaussian(k, log, digits)
   return { train_ll = train_ll, ll = ll, error = error, bits = bits }
 end
 
-local function learnt(k, log, digits)
-  local x, held, held_labels = digits.x, digits.held, digits.held_labels
-  local d = x:size(2)
-  local classes = k.conditional
-    and orrery.one_hot(digits.labels, 10):float() or nil
-  local base = build[k.model](k, d, log:generator "weights")
-  local law = k.conditional and flow.ByClass(base) or base
-  local pixels = flow.Pixels(law)
-  local opt = optim.Adam(law, { lr = k.lr, weight_decay = 1e-6 })
+-- What own.law says of held-out digits; statistics are first taken of the
+-- whole training set, as the paper does.
+local function looked_at(k, log, own, digits, at)
+  own.law:eval()
+  flow.calibrate(own.base, (own.pixels:reals(digits.x, measuring(k, 5))),
+    own.classes)
+  local m, how = {}, { generator = measuring(k, 4) }
+  m.ll, m.error, m.bits = measure(own.law, own.pixels, digits.held,
+    k.conditional and digits.held_labels or nil, measuring(k, 2))
+  if k.conditional then
+    how.labels = orrery.range(0, 39):long():remainder(10) + 1
+  end
+  log:image("samples", (own.pixels:sample(40, how)):reshape(-1, 1, k.size,
+    k.size), { columns = 10, step = at })
+  own.law:train()
+  return m
+end
+
+-- How the model learns of pictures and their classes.
+local function update_of(k, log, own)
+  local opt = optim.Adam(own.law, { lr = k.lr, weight_decay = 1e-6 })
   local noise = log:generator "noise"
   local function step(images, labels)
-    local v = pixels:reals(images, noise)
-    local loss = -law:log_prob(v, k.conditional and labels or nil):mean()
+    local v = own.pixels:reals(images, noise)
+    local loss = -own.law:log_prob(v, k.conditional and labels or nil):mean()
     opt:minimize(loss)
     return loss
   end
-  if k.compile then step = orrery.compile(step) end
-  local given = k.conditional and held_labels or nil
-  local m
-  local function look(at)
-    law:eval()
-    -- Statistics of the whole training set, as the paper takes them.
-    flow.calibrate(base, (pixels:reals(x, measuring(k, 5))), classes)
-    local how = { generator = measuring(k, 4) }
-    m = {}
-    m.ll, m.error, m.bits = measure(law, pixels, held, given,
-      measuring(k, 2))
-    if k.conditional then
-      how.labels = orrery.range(0, 39):long():remainder(10) + 1
-    end
-    log:image("samples", (pixels:sample(40, how)):reshape(-1, 1, k.size,
-      k.size), { columns = 10, step = at })
-    law:train()
-  end
+  return opt, k.compile and orrery.compile(step) or step
+end
+
+local function learnt(k, log, digits)
+  local x, held = digits.x, digits.held
+  local base = build[k.model](k, x:size(2), log:generator "weights")
+  local law = k.conditional and flow.ByClass(base) or base
+  local own = { base = base, law = law, pixels = flow.Pixels(law),
+    classes = k.conditional and orrery.one_hot(digits.labels, 10):float()
+      or nil }
+  local opt, step = update_of(k, log, own)
   log:steps { steps = k.steps, every = math.max(1, k.steps // k.marks),
     objects = { law = law, opt = opt },
     batches = data.TensorDataset(x, digits.labels):batches(k.batch,
@@ -260,17 +265,18 @@ local function learnt(k, log, digits)
       return { loss = step(images, labels) }
     end,
     mark = function(at, means)
-      look(at)
+      local m = looked_at(k, log, own, digits, at)
       log:scalar("training log-likelihood", at, -means.loss)
       log:scalar("held-out log-likelihood", at, m.ll)
     end }
-  look(nil)
+  local m = looked_at(k, log, own, digits)
   law:eval()
   local some = held:size(1)
-  m.train_ll = measure(law, pixels, x:narrow(1, 1, some),
-    classes and digits.labels:narrow(1, 1, some), measuring(k, 1))
+  m.train_ll = measure(law, own.pixels, x:narrow(1, 1, some),
+    own.classes and digits.labels:narrow(1, 1, some), measuring(k, 1))
   if k.conditional then
-    m.accuracy = accuracy(law, pixels, held, held_labels, measuring(k, 3))
+    m.accuracy = accuracy(law, own.pixels, held, digits.held_labels,
+      measuring(k, 3))
   end
   return m
 end
