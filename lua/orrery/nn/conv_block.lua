@@ -53,7 +53,7 @@ end
 ---@field conv orrery.nn.Conv2d|orrery.nn.ConvTranspose2d
 ---@field norm orrery.nn.Module?
 ---@field act orrery.nn.Module?
----@field drop orrery.nn.Dropout?
+---@field drop orrery.nn.Module?  a Dropout
 local ConvBlock = Layer:subclass "ConvBlock"
 
 local own = { norm = "batch", act = "relu", transpose = false,

@@ -8,6 +8,10 @@ local core = require "orrery.core"
 local owner = require "orrery.runs.owner"
 local packing = require "orrery.runs.packing"
 
+---@class orrery.runs.Store
+---@field db table  the open database
+---@field out string  the folder
+---@field path string  of the database in it
 local Store = {}
 Store.__index = Store
 
