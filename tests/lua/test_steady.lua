@@ -60,3 +60,43 @@ for _, case in ipairs { { "vae_mlp", 16 }, { "gan2d", 64 },
     end)
   end
 end
+
+-- ---- games, whose pools and running means outlive a step
+
+local games = {}
+
+function games.CycleGAN(compile)
+  local translate = orrery.translate
+  local set = orrery.data.known.striped { images = 16, held = 4 }
+  local function G() return translate.generator("unet_small", { ngf = 4 }) end
+  local function D() return translate.discriminator("small", { ndf = 4 }) end
+  local game = translate.CycleGAN { netG_A = G(), netG_B = G(), netD_A = D(),
+    netD_B = D(), pool_size = 4, accumulate = 2, compile = compile,
+    parts_A = { orrery.gan.augment() } }
+  local o = { shuffle = true, drop_last = true }
+  local batches = translate.unpaired(set.train.A:batches(2, o),
+    set.train.B:batches(2, o))
+  return function() game:step(batches()) end
+end
+
+games["style-based"] = function(compile)
+  local style = orrery.style
+  local game = orrery.gan.Game { latent = 4, ema = 0.9, compile = compile,
+    generator = style.Generator { size = 8, latent = 4, channel_max = 4,
+      mixing = 0.5 },
+    discriminator = style.Discriminator { size = 8, channel_max = 4 },
+    parts = { style.lazy(orrery.gan.penalty("r1", 10), 4),
+      style.path_length { every = 2 } } }
+  local x = orrery.rand(4, 1, 8, 8)
+  return function() game:step(x) end
+end
+
+for _, name in ipairs { "CycleGAN", "style-based" } do
+  for _, compile in ipairs { false, true } do
+    t.test(("%s game, %s, needs no more after %d steps than before"):format(
+      name, compile and "compiled" or "eager", MARKS * EACH), function()
+      orrery.manual_seed(3)
+      check(games[name](compile), 10)
+    end)
+  end
+end
