@@ -6,6 +6,8 @@
 
 #include "pictures.h"
 
+#define MOST_BYTES ((double)(1 << 30))
+
 // For each pixel of the result: where its window begins, and its weights.
 typedef struct taps {
   int64_t *first;
@@ -92,7 +94,10 @@ static bool make(taps *t, orr_filter filter, int64_t size, int64_t n,
                  int64_t from, int64_t count) {
   const double scale = (double)size / (double)n;
   const size_t c = (size_t)count;
-  t->most = 2 * (int)ceil(radius(filter) * (scale > 1 ? scale : 1)) + 2;
+  const double most = 2 * ceil(radius(filter) * (scale > 1 ? scale : 1)) + 2;
+  // A picture of one row and a thousand million columns, made small.
+  if (most * (double)count * sizeof *t->weight > MOST_BYTES) return false;
+  t->most = (int)most;
   t->first = malloc(c * sizeof *t->first);
   t->count = malloc(c * sizeof *t->count);
   t->weight = malloc(c * (size_t)t->most * sizeof *t->weight);

@@ -276,9 +276,20 @@ static void damaged_pictures_give_a_sentence(void **state) {
   }
 }
 
+// Its weights alone would take gigabytes; no pixel of it is looked at.
+static void a_row_without_end_is_refused(void **state) {
+  (void)state;
+  uint8_t pixel = 0;
+  float y;
+  const orr_window from = {&pixel, 1, 1, (int64_t)1 << 40, 1};
+  for (orr_filter f = ORR_AREA; f < ORR_FILTERS; f++)
+    assert_false(orr_resample(&from, 1, 1, 0, 0, 1, 1, f, &y));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(scaling_is_the_weighted_sum),
+      cmocka_unit_test(a_row_without_end_is_refused),
       cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
       cmocka_unit_test(batches_nobody_waits_for_are_dropped),
       cmocka_unit_test(a_step_recorded_meanwhile_does_not_notice),
