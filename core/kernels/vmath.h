@@ -61,13 +61,17 @@ ORR_INLINE float orr_exp_parts(float x, float bias, float *power, int fused) {
 ORR_INLINE float orr_two_to(float t) {  // 2^n, t with the bits of n + 127
   return orr_bits_to_float(orr_float_to_bits(t) << 23);
 }
-// 2^(n -+ 64) fits one factor, 2^+-64 is the other: that reaches denormals.
+// 2^(n -+ 64) fits one factor, 2^+-64 is the other: that reaches denormals. The
+// sign is asked for in the bits, and one limit serves both: a fifth of the time
+// less than by comparing floats with two.
 ORR_INLINE float orr_exp(float x, int fused) {
-  float p, c = x > 89.0f ? 89.0f : x;
-  c = c < -105.0f ? -105.0f : c;
+  const float a = fabsf(x), b = a > 105.0f ? 105.0f : a;
+  const uint32_t sign = orr_float_to_bits(x) & 0x80000000u;
+  const float c = orr_bits_to_float(orr_float_to_bits(b) | sign);
+  float p;
   const float t =
-      orr_exp_parts(c, x < 0.0f ? 127.0f + 64.0f : 127.0f - 64.0f, &p, fused);
-  return p * orr_two_to(t) * (x < 0.0f ? 0x1p-64f : 0x1p64f);
+      orr_exp_parts(c, sign ? 127.0f + 64.0f : 127.0f - 64.0f, &p, fused);
+  return p * orr_two_to(t) * (sign ? 0x1p-64f : 0x1p64f);
 }
 // 2^64 e^x for x <= 0.
 ORR_INLINE float orr_exp_raised(float x, int fused) {
@@ -210,17 +214,20 @@ ORR_INLINE float orr_log(float x, int fused) {
   return x >= INFINITY || x != x ? x : r;
 }
 
-// From 10 on it is 1 to the last bit.
+// |x| = n log(2)/2 + r, |r| <= log(2)/4, so that e^(2|x|) = 2^n e^(2r). With
+// s = 2^n and v = tanh r: tanh |x| = ((s+1) v + s-1) / ((s-1) v + s+1), where
+// nothing cancels but the small part of the constant that n is multiplied by;
+// while n = 0 it is v. v - r is fitted by reweighted least squares to 5.6e-8 of
+// v. From 9.1 on it is 1 to the last bit.
 ORR_INLINE float orr_tanh(float x, int fused) {
-  const float a = fabsf(x), b = a > 10.0f ? 10.0f : a, z = x * x;
-  const float far = 1.0f - 2.0f / (orr_exp_near(b + b, fused) + 1.0f);
-  float p = -5.70498872745e-3f;
-  p = MA(p, z, 2.06390887954e-2f);
-  p = MA(p, z, -5.37397155531e-2f);
-  p = MA(p, z, 1.33314422036e-1f);
-  p = MA(p, z, -3.33332819422e-1f);
-  const float near = MA(p * z, x, x);
-  return a < 0.625f ? near : copysignf(far, x);
+  const float a = fabsf(x), b = a > 9.1f ? 9.1f : a;
+  const float t = MA(b, 2.88539008177792681f, ORR_MAGIC + 127.0f);
+  const float n = t - (ORR_MAGIC + 127.0f);
+  const float r = MA(n, -0.346573590f, b), z = r * r;
+  const float p = MA(1.31102815e-1f, z, -3.3331266e-1f);
+  const float v = MA(r * z, p, r);
+  const float s = orr_two_to(t), more = s + 1.0f, less = s - 1.0f;
+  return copysignf(MA(more, v, less) / MA(less, v, more), x);
 }
 
 // Kahan: log(u) x / (u - 1) with u = fl(1 + x) cancels u's rounding.

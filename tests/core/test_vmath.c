@@ -123,6 +123,8 @@ static void special_values(void **state) {
   assert_true(plain_exp(inf) == inf && plain_exp(-inf) == 0);
   assert_true(plain_exp(0) == 1 && isnan(plain_exp(NAN)));
   assert_true(plain_exp(-103.5f) > 0);  // a denormal
+  assert_true(plain_exp(89) == inf && plain_exp(1e30f) == inf);
+  assert_true(plain_exp(-0.0f) == 1 && plain_exp(-1e30f) == 0);
   assert_true(plain_expm1(inf) == inf && plain_expm1(-inf) == -1);
   assert_true(plain_expm1(0) == 0 && signbit(plain_expm1(-0.0f)));
   assert_true(isnan(plain_expm1(NAN)) && isnan(plain_erf(NAN)));
@@ -141,9 +143,30 @@ static void special_values(void **state) {
   assert_true(plain_softplus_of(-inf) == 0 && plain_softplus_of(inf) == inf);
 }
 
+// From 9.1 on tanh is 1; before, its quotient rounds to 1 at most. What is too
+// small for x^3 to count comes out as it went in, denormals too.
+static void odd_and_bounded(float_fn *f) {
+  for (float x = 1e-45f; x <= 2e-4f; x *= 3) assert_true(f(x) == x);
+  for (float x = 9.1f; x < FLT_MAX / 2; x *= 1.5f) assert_true(f(x) == 1);
+  for (uint32_t u = 0; u < 0x41200000u; u += 1009) {  // up to 10
+    const float x = orr_bits_to_float(u), y = f(x);
+    if (y > 1 || f(-x) != -y || !signbit(f(-x)))
+      fail_msg("tanh of +-%.9g is %.9g and %.9g", (double)x, (double)y,
+               (double)f(-x));
+  }
+}
+
+static void tanh_is_odd_and_at_most_one(void **state) {
+  (void)state;
+  odd_and_bounded(plain_tanh);
+  if (can_fuse()) odd_and_bounded(fused_tanh);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(within_four_ulp),
                                      cmocka_unit_test(slope_of_gelu),
+                                     cmocka_unit_test(
+                                         tanh_is_odd_and_at_most_one),
                                      cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
