@@ -133,7 +133,8 @@ function AdaGAN:load_state_dict(state)
   self.weights = orrery.keep(state.weights:clone())
 end
 
---- Options:
+--- A mixture of generators, each trained on what those before it leave out
+--- (Tolstikhin et al. 2017). Options:
 ---   data         [N, D]
 ---   game         function(t) -> a fresh gan.Game, the t-th component
 ---   components   5
