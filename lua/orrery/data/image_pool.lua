@@ -56,9 +56,9 @@ function ImagePool:load_state_dict(state)
   end
 end
 
---- A pool of earlier images: `pool:query(fakes)` gives what a discriminator is
---- to see, the new ones or, every second time once `size` are kept, an older one
---- for each (Shrivastava et al. 2017; Zhu et al. 2017).
+--- A pool of earlier images. `pool:query(fakes)` gives what a discriminator is
+--- to see: the new ones or, every second time once `size` are kept, an older
+--- one for each (Shrivastava et al. 2017; Zhu et al. 2017).
 ---@param given? { size?: integer, generator?: orrery.Generator }  50; 0 passes
 ---  everything on
 ---@return orrery.data.ImagePool
