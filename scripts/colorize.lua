@@ -21,6 +21,11 @@ of l2):
   l2     0.66 +- 0.060   0.132 +- 0.0026   17.5 +- 0.07
   l1     0.50 +- 0.028   0.121 +- 0.0015   17.4 +- 0.12
   gan    0.96 +- 0.052   0.148 +- 0.0023   16.3 +- 0.16
+
+Photographs of faces (data=FOLDER size=64 loss=gan steps=300, one seed, half a
+minute): 0.73 of the true chroma, 25.5 dB. Skin and lips find their colours, the
+lips too much of it; walls and clothes, which brightness does not tell, stay
+grey or get a blotch.
 ]]
 local orrery = require "orrery"
 local data, metrics = orrery.data, orrery.metrics

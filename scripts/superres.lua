@@ -25,6 +25,11 @@ Measured on digits (steps=2000 seed=1..3, mean +- sd):
 
 Feature maps at weight 0.03 change nothing that three seeds could tell; what
 sharpens is the discriminator.
+
+Photographs of faces (data=FOLDER size=64 images=1000 held=100 steps=200, one
+seed, half a minute): mse has 23.0 dB and 0.08 of the sharpness, bicubic 22.5
+and 0.02. Outlines and hair are firmer, eyes and mouths are smears still; so few
+steps are a beginning.
 ]]
 local orrery = require "orrery"
 local data, metrics, nn = orrery.data, orrery.metrics, orrery.nn
