@@ -158,11 +158,7 @@ plot.grid(orrery.cat(shown, 1), { columns = 8, scale = 2,
   row_names = { "normal", table.unpack(kinds) } })
 
 -- %% Trained on normal patches
-local function patches(x)
-  local p = orrery.unfold(x, 8, { stride = 4 })
-  return p:transpose(2, 3):reshape(-1, 64), p:size(3)
-end
-local known, each = patches(normal)
+local known, each = anomaly.patches(normal, 8)
 local model = flow.Model { shape = { 64 }, bijector = flow.Chain {
   flow.Logit(1e-3), flow.maf(64, { layers = 5, hidden = { set.hidden },
     last_scale = 0.01, clamp = 2 }) } }
@@ -181,15 +177,11 @@ while done < set.steps do
   done = done + 1
 end
 
-local function of_pictures(nats)
-  local sorted = nats:reshape(-1, each):sort { axis = 2, descending = true }
-  return sorted:narrow(2, 1, each // 10):mean(2)
-end
 local function scored(law, x)
   local g = orrery.Generator(14)
-  return of_pictures(anomaly.nll(function(some)
+  return anomaly.of_patches(anomaly.nll(function(some)
     return law:log_prob(flow.dequantise(some, { generator = g }))
-  end, (patches(x)), { batch = 5000 }))
+  end, (anomaly.patches(x, 8)), { batch = 5000 }), each, each // 10)
 end
 local by_flow = scored(model, test)
 local by_law = scored(anomaly.gaussian((known)), test)
@@ -242,7 +234,7 @@ anomaly.extremes(test, by_flow, labels, { columns = 10 })
 -- %% There and back
 local function error_of(dtype)
   local flow_of = model.bijector:to(dtype)
-  local x = flow.dequantise((patches(test)),
+  local x = flow.dequantise((anomaly.patches(test, 8)),
     { generator = orrery.Generator(15) }):to(dtype)
   return orrery.no_grad(function()
     return (flow_of:inverse((flow_of(x))) - x):abs():amax(2):double()

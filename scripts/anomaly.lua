@@ -152,8 +152,7 @@ local function cut(k, x)
   flat = flat / (flat:std(2):unsqueeze(2) + 1e-3) / 8 + 0.5
   x = (flat:clamp { min = 0, max = 1 } * 255):round():reshape(-1, 1, k.side,
     k.side) / 255
-  local p = orrery.unfold(x, k.patch, { stride = math.max(1, k.patch // 2) })
-  return p:transpose(2, 3):reshape(-1, k.patch * k.patch), p:size(3)
+  return anomaly.patches(x, k.patch)
 end
 
 -- Good pictures to train on, good ones held out, others by folder.
@@ -233,20 +232,13 @@ function build.vae(k, features)
   end }
 end
 
--- A picture's score: the mean over its strangest patches.
-local function of_pictures(k, nats, patches)
-  if patches == 1 then return nats end
-  local sorted = nats:reshape(-1, patches):sort { axis = 2, descending = true }
-  local n = math.max(1, math.floor(k.top * patches + 0.5))
-  return sorted:narrow(2, 1, n):mean(2)
-end
-
 -- The scores of all test pictures, always with the same noise.
 local function scored(k, case, law, x)
   local noise = orrery.Generator(1)
   local nats = anomaly.nll(function(some) return law(some, noise) end,
     x or case.test, { draws = k.draws, batch = 5000 })
-  return of_pictures(k, nats, case.patches)
+  return anomaly.of_patches(nats, case.patches,
+    math.max(1, math.floor(k.top * case.patches + 0.5)))
 end
 
 local function train(k, log, case)

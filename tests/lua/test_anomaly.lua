@@ -238,6 +238,42 @@ script("the script tells discs from stripes in a folder of pictures",
     files.drop(folder)
   end)
 
+-- ---- patches
+
+t.test("patches are the windows of a picture, row by row", function()
+  local x = orrery.range(1, 40):double():reshape(2, 1, 4, 5)
+  local rows, each = anomaly.patches(x, 3)  -- one pixel on at a time
+  t.equal(each, 2 * 3)
+  t.equal({ rows:shape() }, { 12, 9 })
+  for i, corner in ipairs { { 1, 1, 1 }, { 1, 1, 2 }, { 1, 1, 3 },
+    { 1, 2, 1 }, { 1, 2, 2 }, { 1, 2, 3 }, { 2, 1, 1 } } do
+    local n, top, left = table.unpack(corner)
+    near(rows[i], x[{ n, 1, { top, top + 2 }, { left, left + 2 } }]
+      :reshape(-1))
+  end
+  local _, halves = anomaly.patches(orrery.zeros(1, 1, 16, 24))
+  t.equal(halves, 3 * 5)  -- of 8 pixels, 4 on
+end)
+
+t.test("a picture's score is the mean of its strangest patches", function()
+  local s = tensor { 1, 5, 2, 4, 7, 7, 0, 1 }
+  near(anomaly.of_patches(s, 4, 1), { 5, 7 })
+  near(anomaly.of_patches(s, 4, 2), { 4.5, 7 })
+  near(anomaly.of_patches(s, 4, 4), { 3, 15 / 4 })
+  t.equal(anomaly.of_patches(s, 1, 1), s)
+end)
+
+t.test("patches that do not fit are said", function()
+  t.fails("anomaly.patches: x is [2, 3, 8, 8]; give [N, 1, H, W] of 4 pixels "
+    .. "a side or more", anomaly.patches, orrery.zeros(2, 3, 8, 8), 4)
+  t.fails("anomaly.patches: x is [1, 1, 8, 6]; give [N, 1, H, W] of 8 pixels "
+    .. "a side or more", anomaly.patches, orrery.zeros(1, 1, 8, 6))
+  t.fails("anomaly.of_patches: scores are [5]; give [N * 2], 2 for each "
+    .. "picture", anomaly.of_patches, orrery.zeros(5), 2, 1)
+  t.fails("anomaly.of_patches: strangest is 3 of 2 patches; lower it",
+    anomaly.of_patches, orrery.zeros(4), 2, 3)
+end)
+
 -- ---- beside scikit-learn
 
 local sklearn = python.having "sklearn.metrics"

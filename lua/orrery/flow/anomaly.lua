@@ -7,6 +7,8 @@
 ---     local strange = nll:ge(cut)
 ---     print(flow.anomaly.judged(nll, labels).auroc)
 ---
+--- Of large pictures score `patches`, and join the scores by `of_patches`.
+---
 --- A likelihood is no certain judge: smooth pictures may be more likely than
 --- any a model was trained on. typicality and ratio are two answers to that.
 local orrery = require "orrery"
@@ -270,6 +272,10 @@ function anomaly.extremes(images, scores, labels, given)
   return plot.grid(images:index_select(1, orrery.cat(list, 1)),
     { columns = columns, scale = o.scale, padding = 1, row_names = {
       "normal, lowest", "false alarms", "missed", "anomalous, highest" } })
+end
+
+for name, value in pairs(require "orrery.flow.patches") do
+  anomaly[name] = value
 end
 
 return anomaly
