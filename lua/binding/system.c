@@ -87,6 +87,10 @@ static int set_threads(lua_State *L) {
 }
 
 static int threads(lua_State *L) {
+  if (!lua_isnoneornil(L, 1))
+    return orr_raisef(L,
+                      "threads: it tells how many there are and takes "
+                      "nothing; set them by set_threads");
   lua_pushinteger(L, orr_threads());
   return 1;
 }

@@ -52,6 +52,7 @@ t.test("threads are set and told; results do not depend on them", function()
   t.equal(sums[2], sums[1])
   t.equal(sums[3], sums[1])
   t.fails_like("^set_threads: n is 0", orrery.set_threads, 0)
+  t.fails_like("^threads: .*; set them by set_threads$", orrery.threads, 1)
 end)
 
 t.test("the backend's settings are set, told and checked", function()
