@@ -61,17 +61,23 @@ ORR_INLINE float orr_exp_parts(float x, float bias, float *power, int fused) {
 ORR_INLINE float orr_two_to(float t) {  // 2^n, t with the bits of n + 127
   return orr_bits_to_float(orr_float_to_bits(t) << 23);
 }
-// 2^(n -+ 64) fits one factor, 2^+-64 is the other: that reaches denormals. The
-// sign is asked for in the bits, and one limit serves both: a fifth of the time
-// less than by comparing floats with two.
+ORR_INLINE uint32_t orr_sign_bit(float x) {
+  return orr_float_to_bits(x) & 0x80000000u;
+}
+// x, or +-most where it is beyond; NaN stays. Two limits in a row, compared as
+// floats, become nested masks: exp took a quarter longer.
+ORR_INLINE float orr_within(float x, float most) {
+  const float a = fabsf(x), b = a > most ? most : a;
+  return orr_bits_to_float(orr_float_to_bits(b) | orr_sign_bit(x));
+}
+// 2^(n -+ 64) fits one factor, 2^+-64 is the other: that reaches denormals.
 ORR_INLINE float orr_exp(float x, int fused) {
-  const float a = fabsf(x), b = a > 105.0f ? 105.0f : a;
-  const uint32_t sign = orr_float_to_bits(x) & 0x80000000u;
-  const float c = orr_bits_to_float(orr_float_to_bits(b) | sign);
+  const uint32_t down = orr_sign_bit(x);
   float p;
   const float t =
-      orr_exp_parts(c, sign ? 127.0f + 64.0f : 127.0f - 64.0f, &p, fused);
-  return p * orr_two_to(t) * (sign ? 0x1p-64f : 0x1p64f);
+      orr_exp_parts(orr_within(x, 105.0f),
+                    down ? 127.0f + 64.0f : 127.0f - 64.0f, &p, fused);
+  return p * orr_two_to(t) * (down ? 0x1p-64f : 0x1p64f);
 }
 // 2^64 e^x for x <= 0.
 ORR_INLINE float orr_exp_raised(float x, int fused) {
@@ -91,10 +97,9 @@ ORR_INLINE float orr_exp_near(float x, int fused) {
 }
 
 // e^x - 1 = 2^n (e^r - 1) + (2^n - 1), r as above; halves of both keep 2^128
-// in range, and from -20 on the result is -1.
+// in range, and below 2^-126 half of 2^n is 0, the result long -1.
 ORR_INLINE float orr_expm1(float x, int fused) {
-  float c = x > 89.0f ? 89.0f : x;
-  c = c < -20.0f ? -20.0f : c;
+  const float c = orr_within(x, 89.0f);
   const float t = MA(c, 1.44269504088896341f, ORR_MAGIC), n = t - ORR_MAGIC;
   const float r = MA(n, 2.12194440e-4f, MA(n, -0.693359375f, c));
   float p = 1.9875691500e-4f;
@@ -104,8 +109,8 @@ ORR_INLINE float orr_expm1(float x, int fused) {
   p = MA(p, r, 1.6666665459e-1f);
   p = MA(p, r, 5.0000001201e-1f);
   p = MA(p * r, r, r);
-  const uint32_t k = orr_float_to_bits(t) - 0x4b400000u;
-  const float half = orr_bits_to_float((k + 126u) << 23);
+  const int32_t k = (int32_t)(orr_float_to_bits(t) - 0x4b400000u) + 126;
+  const float half = orr_bits_to_float((uint32_t)(k < 0 ? 0 : k) << 23);
   const float y = MA(p, half, half - 0.5f);
   return x == 0.0f ? x : y + y;
 }
