@@ -2,6 +2,7 @@
 --- gradients; what is refused.
 local orrery, t = require "orrery", require "orrery.testing"
 local files = require "orrery.testing.files"
+local python = require "orrery.testing.python"
 local ot, dist = orrery.ot, orrery.dist
 
 local random = orrery.Generator(11)
@@ -351,34 +352,20 @@ end)
 
 -- ---- beside SciPy and POT
 
-local function python_with(module)
-  for _, candidate in ipairs { "python3", "/usr/bin/python3" } do
-    if os.execute(("%s -c 'import %s' >/dev/null 2>&1"):format(candidate,
-      module)) then
-      return candidate
-    end
-  end
-end
-
 -- Writes the tensors as .npy files, runs the program, reads answers.npy.
-local function ask(python, tensors, program)
+local function ask(name, tensors, program)
   local folder = files.folder()
-  for name, x in pairs(tensors) do
-    orrery.io.write_npy(("%s/%s.npy"):format(folder, name), x)
+  for key, x in pairs(tensors) do
+    orrery.io.write_npy(("%s/%s.npy"):format(folder, key), x)
   end
-  local file = assert(io.open(folder .. "/program.py", "w"))
-  file:write(program)
-  file:close()
-  local pipe = io.popen(("cd '%s' && '%s' program.py 2>&1"):format(folder,
-    python))
-  local text = pipe:read "a"
-  if not pipe:close() then t.fail("%s", text) end
+  local said, why = python.run(name, program, folder)
+  if not said then t.fail("%s", why) end
   local answer = orrery.io.read_npy(folder .. "/answers.npy")
   files.drop(folder)
   return answer
 end
 
-local scipy = python_with "scipy.optimize, scipy.stats"
+local scipy = python.having "scipy.optimize, scipy.stats"
 if not scipy then
   t.skip("transport beside SciPy", "no python3 here has scipy")
 else
@@ -407,7 +394,7 @@ np.save("answers.npy", np.array(out + [w(x, y), w(x, y, a, b)]))
   end)
 end
 
-local pot = python_with "ot"
+local pot = python.having "ot"
 if not pot then
   t.skip("transport beside POT", "no python3 here has ot (python3-pot)")
 else
