@@ -12,6 +12,7 @@
 
 #include "../base/threads.h"
 #include "micro.h"
+#include "pixels.h"
 #include "slots.h"
 
 enum {
@@ -46,35 +47,6 @@ typedef struct plan {
   orr_slots slots;
 } plan;
 
-// to[i][c] = from[c][i], channels `plane` apart, pixels `pixel`.
-static void to_pixels(const float *from, int64_t plane, int64_t channels,
-                      int64_t n, float *to, int64_t pixel) {
-  typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-  int64_t c = 0;
-  for (; c + 4 <= channels; c += 4, from += 4 * plane, to += 4) {
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-      const four a0 = *(const four *)(from + i);
-      const four a1 = *(const four *)(from + plane + i);
-      const four a2 = *(const four *)(from + 2 * plane + i);
-      const four a3 = *(const four *)(from + 3 * plane + i);
-      const four b0 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5);
-      const four b1 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);
-      const four b2 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5);
-      const four b3 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
-      float *at = to + i * pixel;
-      *(four *)at = __builtin_shufflevector(b0, b2, 0, 1, 4, 5);
-      *(four *)(at + pixel) = __builtin_shufflevector(b0, b2, 2, 3, 6, 7);
-      *(four *)(at + 2 * pixel) = __builtin_shufflevector(b1, b3, 0, 1, 4, 5);
-      *(four *)(at + 3 * pixel) = __builtin_shufflevector(b1, b3, 2, 3, 6, 7);
-    }
-    for (; i < n; i++)
-      for (int64_t j = 0; j < 4; j++) to[i * pixel + j] = from[j * plane + i];
-  }
-  for (; c < channels; c++, from += plane, to++)
-    for (int64_t i = 0; i < n; i++) to[i * pixel] = from[i];
-}
-
 // What the block's positions read of some images, from output row r0 on; x is
 // the group's first channel of the first.
 static void take_x(const plan *p, const float *x, int64_t images, int64_t r0,
@@ -89,8 +61,8 @@ static void take_x(const plan *p, const float *x, int64_t images, int64_t r0,
       const bool inside = row >= 0 && row < g->h;
       const int64_t begin = inside ? lo : p->wide, end = inside ? hi : p->wide;
       memset(to, 0, (size_t)begin * pixel);
-      to_pixels(x + row * g->w + begin - g->pw, g->h * g->w, p->ck, end - begin,
-                to + begin * p->x_pixel, p->x_pixel);
+      orr_to_pixels(x + row * g->w + begin - g->pw, g->h * g->w, p->ck,
+                    end - begin, to + begin * p->x_pixel, p->x_pixel);
       memset(to + end * p->x_pixel, 0, (size_t)(p->wide - end) * pixel);
     }
 }
@@ -176,10 +148,10 @@ static void run_chunk(void *context, int64_t chunk) {
            b.x);
     const int64_t plane = g->oh * g->ow, in_row = rows * g->ow;
     for (int64_t n = 0; n < b.images; n++)
-      to_pixels(p->y + ((n0 + n) * g->k + group * p->kg + k0) * plane +
-                    r0 * g->ow,
-                plane, rows_of_y, in_row, b.y + n * in_row * p->y_pixel,
-                p->y_pixel);
+      orr_to_pixels(p->y + ((n0 + n) * g->k + group * p->kg + k0) * plane +
+                        r0 * g->ow,
+                    plane, rows_of_y, in_row, b.y + n * in_row * p->y_pixel,
+                    p->y_pixel);
     add_block(p, &b, tiles, i > share * p->share, sums);
   }
   orr_slot_give(&p->slots, slot);

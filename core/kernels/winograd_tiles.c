@@ -8,14 +8,14 @@ static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // ------------------------------------------------------------ transforms
 
-// One of the five matrices applied to n columns: in and out are lines of
-// STRIP floats, `from` and `to` lines apart.
+// One of the six matrices applied to n columns: lines of n floats, `from` and
+// `to` floats apart.
 typedef void line_fn(int64_t n, const float *restrict in, int64_t from,
                      float *restrict out, int64_t to);
 
 // Element I of the inputs, column p.
-#define IN(I) in[(I)*from * STRIP + p]
-#define OUT(I) out[(I)*to * STRIP + p]
+#define IN(I) in[(I)*from + p]
+#define OUT(I) out[(I)*to + p]
 #define TRANSFORM(NAME)                                            \
   ORR_CLONES static void NAME(int64_t n, const float *restrict in, \
                               int64_t from, float *restrict out, int64_t to)
@@ -95,8 +95,13 @@ TRANSFORM(plane_to_weight) {  // G'
   }
 }
 
+int64_t orr_winograd_plane(int64_t floats) {
+  return ceil_div(floats, 1024) * 1024 + 16;
+}
+
 void orr_winograd_transform(orr_winograd_matrix which, int64_t n,
-                            const float *in, float *out) {
+                            const float *in, int64_t down, int64_t across,
+                            float *out, int64_t to) {
   static const struct {
     line_fn *fn;
     int64_t from, to;
@@ -111,9 +116,10 @@ void orr_winograd_transform(orr_winograd_matrix which, int64_t n,
   line_fn *fn = table[which].fn;
   const int64_t m = table[which].from, r = table[which].to;
   float half[PLANES * STRIP];
-  for (int64_t j = 0; j < m; j++) fn(n, in + j * STRIP, m, half + j * STRIP, m);
+  for (int64_t j = 0; j < m; j++)
+    fn(n, in + j * across, down, half + j * STRIP, m * STRIP);
   for (int64_t i = 0; i < r; i++)
-    fn(n, half + i * m * STRIP, 1, out + i * r * STRIP, 1);
+    fn(n, half + i * m * STRIP, STRIP, out + i * r * to, to);
 }
 
 // ------------------------------------------------------------ tiles

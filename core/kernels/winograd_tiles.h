@@ -19,10 +19,16 @@ typedef enum orr_winograd_matrix {
   PLANE_TO_WEIGHT
 } orr_winograd_matrix;
 
-// Applies it to the rows and the columns of n matrices: lines of STRIP floats,
-// one per element.
+// Floats from one of the 36 planes to the next. With multiples of 4096 bytes a
+// tile's elements would be in the same cache sets: twice the time.
+int64_t orr_winograd_plane(int64_t floats);
+
+// Applies it to the rows and the columns of n matrices, at most STRIP of them,
+// side by side. Element (i, j) of them all is a line of n floats: of `in` at
+// i down + j across, of `out` element after element, `to` floats apart.
 void orr_winograd_transform(orr_winograd_matrix which, int64_t n,
-                            const float *in, float *out);
+                            const float *in, int64_t down, int64_t across,
+                            float *out, int64_t to);
 
 // Tiles cut the result of each image; tile t covers rows from 4 (t / across
 // % down) and columns from 4 (t % across).
