@@ -63,8 +63,8 @@ static const struct {
     // A kernel for each channel, 3 x 3 at strides 1 and 2 and 5 x 5: 0.25 to 0.6
     // (a column matrix of one channel makes a product of one row).
     {by_depth, DEPTHWISE},
-    // 3 x 3 at stride 1, a quarter of the multiplications: 0.4 to 0.85 of 32
-    // channels and more; 1.0 to 4 where weights outweigh images (winograd.c).
+    // 3 x 3 at stride 1, a quarter of the multiplications: 0.3 to 0.75 of 32
+    // channels and more; to 1.4 where weights outweigh images (winograd.c).
     {by_winograd, WINOGRAD},
     // No matrix to write and read. Of 16 channels and more at strides of 2, 0.75
     // to 0.9 from image to y (dcgan28, pix2pix64, cyclegan), 0.85 to 0.95 in the

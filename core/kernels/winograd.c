@@ -12,14 +12,13 @@
 //
 //   Y[f] = W[f] X[f]    X[f] = W[f]' Y[f]    W[f] = Y[f] X[f]'
 //
-// between transforms that run over many tiles, or many channels, side by
-// side: a line of up to STRIP floats per element. Here are y and x;
-// winograd_w.c has w.
+// between transforms that run over many channels side by side, a line of them
+// per element. Here are y and x; winograd_w.c has w.
 //
-// Tiles are worked off in blocks. The threads share channels to transform a
-// block's images, then groups of the result's channels: a chunk multiplies and
-// transforms the sums back while its second-level cache has them. Where a block
-// is a single strip, the planes of the weight, four times its size, never reach
+// Tiles are worked off in blocks. The threads share a block's images, then
+// groups of the result's channels: a chunk multiplies some tiles and transforms
+// the sums back while its second-level cache has them. Where there are no more
+// tiles than that, the planes of the weight, four times its size, never reach
 // memory: a chunk transforms as much of it as it multiplies by next.
 // Cuts depend on the sizes alone.
 #include "winograd.h"
@@ -29,23 +28,29 @@
 #include "../base/threads.h"
 #include "elementwise.h"
 #include "micro.h"
+#include "pixels.h"
 #include "slots.h"
 #include "winograd_tiles.h"
 
 enum {
   ROWS = ORR_MICRO_ROWS,
   LANE = ORR_MICRO_LANE,
-  WIDE = 2,                // lanes multiplied at a time
-  GROUP = 32,              // rows of a chunk
+  LANES = 2,   // of a register tile
+  TILES = 64,  // of a chunk
+  WIDE = 32,   // channels of a chunk, or twice as many
+  // Channels summed at a time: with a chunk's sums, 36 planes of WIDE columns
+  // and so many rows lie in an L2 of 1 MB.
+  DEPTH = 128,
+  PIECE = 16,              // tiles given back at a time
   CHUNKS = 4,              // enough for the threads to share
-  DEPTH = 128,             // of a part of the sums
-  BLOCK_FLOATS = 1 << 18,  // what a block's planes are aimed at: the L2
-  // Measured, Winograd's time / column matrices', one thread: 64 channels of
-  // 16 images 4 x 4: 0.45-0.6, 16 x 16: 0.5, 32 x 32: 0.4; 32 of 64 x 64: 0.5;
-  // 128 of one 16 x 16: 0.5-0.75, 8 x 8: 1.4; 256 of one 32 x 32: 0.45-0.85,
-  // 16 x 16: 1.0-1.6; 512 of one 5 x 5: 4. The weight's transform must pay:
+  AHEAD = 8,               // kernels
+  BLOCK_FLOATS = 1 << 18,  // what a block's planes are aimed at
+  // Measured on Zen 5, Winograd's time / the other ways', one thread: 256
+  // channels of one 16 x 16 or 32 x 32 0.3 to 0.5, of 12 x 12 0.65 to 0.85, of
+  // 8 x 8 0.85 to 1.4; 64 of 8 images 4 x 4 0.3 to 0.7; 16 or 24 channels 1.0
+  // to 1.1. The weight's transform must pay:
   MIN_CHANNELS = 32,
-  MIN_SAVED = 1500,  // multiplications saved per pair of channels
+  MIN_SAVED = 750,  // multiplications saved per pair of channels
 };
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -70,259 +75,302 @@ bool orr_winograd_fits(const orr_conv *g, bool to_x) {
   const int64_t h = by_x ? g->h : g->oh, w = by_x ? g->w : g->ow;
   const int64_t saved =
       9 * g->n * g->oh * g->ow - PLANES * orr_winograd_cut(g->n, h, w).count;
-  return saved >= max64(MIN_SAVED, g->c * g->k / 32);
+  return saved >= MIN_SAVED;
 }
-
-// Images on both sides of a convolution.
-typedef struct side {
-  const float *read;  // or
-  float *write;
-  int64_t channels, h, w;
-  const float *bias;
-} side;
 
 typedef struct plan {
-  side in, out;
-  int64_t images, ph, pw;
-  const float *weight;
+  factor in;
+  float *write;
+  int64_t channels, h, w, ph, pw;  // of the result
+  const float *weight, *bias;
   bool turn;                   // channels of the weight swapped,
   bool spread;                 // its kernel not turned round: patches are added
-  tiles s;                     // of the out side, of the in side if spread
-  int64_t block, first, last;  // tiles of a block, at most; of this one
-  int64_t rows, groups;        // of channels of the result
+  tiles s;                     // of the result, of the factor if spread
+  int64_t block, first, last;  // rows of tiles: of a block, of this one
+  int64_t wide, groups;        // channels of the result in a group; groups
   int64_t depth, parts;        // of channels that are summed
-  // From a plane to the next, and, of the 36 of a strip or of a part of a
-  // group's weight, floats.
-  int64_t in_plane, out_plane, weight_plane;
-  int64_t in_strip, weight_part;
-  float *in_planes;  // [strip][plane][channel][tile]
-  float *kept;       // the weight's, of all groups; NULL: made where they go
-  int32_t *lines;    // where line 0, 1, ... of a strip is, of the weight
-  int32_t *weight_lines;
-  orr_slots slots;  // [plane][row][tile] of the result, then of the weight
+  // Floats from a plane to the next, and of all planes.
+  int64_t out_plane, weight_plane, weight_part, seam;
+  float *kept;   // the weight's, of all groups; NULL: made where they go
+  float *seams;  // of each group, rows of patches that are not yet complete
+  int32_t *in_at, *weight_at;  // of a channel that is summed
+  // A chunk's sums [plane][tile][channel], the planes of a part of the weight
+  // [plane][channel summed][channel], pixels [pixel][channel].
+  orr_slots slots;
 } plan;
 
-// ------------------------------------------------------------ the images
-
-// Takes tiles [t, t + n) of one channel of y as a factor.
-static void take_cotangent(const plan *p, int64_t k, int64_t t, int64_t n,
-                           float *to) {
-  const side *y = &p->in;
-  float tile[16 * STRIP];
-  orr_winograd_take(&p->s, y->read + k * y->h * y->w, y->channels * y->h * y->w,
-                    y->h, y->w, 0, 0, 4, t, t + n, tile);
-  orr_winograd_transform(TILE_TO_PLANE, n, tile, 4 * STRIP, STRIP, to,
-                         p->in_plane);
+// Channels of a group, and what is computed of them.
+static int64_t channels_of(const plan *p, int64_t group) {
+  return min64(p->wide, p->channels - group * p->wide);
 }
-
-static void take_image(const plan *p, int64_t c, int64_t t, int64_t n,
-                       float *to) {
-  const side *x = &p->in;
-  float tile[PLANES * STRIP];
-  orr_winograd_take(&p->s, x->read + c * x->h * x->w, x->channels * x->h * x->w,
-                    x->h, x->w, p->ph, p->pw, 6, t, t + n, tile);
-  orr_winograd_transform(IMAGE_TO_PLANE, n, tile, 6 * STRIP, STRIP, to,
-                         p->in_plane);
-}
-
-static void in_channel(void *context, int64_t c) {
-  const plan *p = context;
-  float *to = p->in_planes + c * STRIP;
-  for (int64_t t = p->first; t < p->last; t += STRIP, to += p->in_strip)
-    (p->spread ? take_cotangent : take_image)(p, c, t,
-                                              min64(STRIP, p->last - t), to);
-}
-
-static void give_image(const plan *p, int64_t k, int64_t t, int64_t n,
-                       const float *from) {
-  const side *y = &p->out;
-  float tile[16 * STRIP];
-  orr_winograd_transform(PLANE_TO_TILE, n, from, 6 * p->out_plane, p->out_plane,
-                         tile, STRIP);
-  orr_winograd_give(&p->s, tile, y->bias ? y->bias[k] : 0,
-                    y->channels * y->h * y->w, y->h, y->w, t, t + n,
-                    y->write + k * y->h * y->w);
-}
-
-static void add_cotangent(const plan *p, int64_t c, int64_t t, int64_t n,
-                          const float *from) {
-  const side *x = &p->out;
-  const int64_t size = x->h * x->w, image = x->channels * size;
-  float patch[PLANES * STRIP];
-  float *to = x->write + c * size;
-  if (t == 0)
-    for (int64_t i = 0; i < p->images; i++)
-      for (int64_t j = 0; j < size; j++)
-        to[i * image + j] = x->bias ? x->bias[c] : 0;
-  orr_winograd_transform(PLANE_TO_IMAGE, n, from, 6 * p->out_plane,
-                         p->out_plane, patch, STRIP);
-  orr_winograd_add(&p->s, patch, image, x->h, x->w, p->ph, p->pw, t, t + n, to);
+static int64_t computed(const plan *p, int64_t group) {
+  return whole(channels_of(p, group), LANE);
 }
 
 // ------------------------------------------------------------ the weight
 
-// Element e of n neighbouring kernels goes to line e.
-static void take_kernels(const float *restrict w, int64_t n, bool flip,
-                         float *restrict to) {
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t e = 0; e < 9; e++)
-      to[(flip ? 8 - e : e) * STRIP + i] = w[9 * i + e];
+// Fetches kernels AHEAD of those that are taken, a seventh of the time: the
+// processor does not foresee as many streams, or as short ones. Inline: GCC
+// drops a call that does nothing else.
+static inline __attribute__((always_inline)) void fetch_kernels(
+    const float *w, int64_t side, int64_t n, int64_t deep, int64_t depths) {
+  w += AHEAD * deep;
+  if (side > deep)
+    for (int64_t i = 0; i < n; i++) __builtin_prefetch(w + i * side);
+  else
+    for (int64_t j = 0; j < depths; j++, w += deep)
+      for (int64_t i = 0; i < 9 * n; i += 16) __builtin_prefetch(w + i);
 }
 
-// One part of a group's rows. Neighbours in a line of planes are neighbours in
-// the weight: channels that are summed, and, where it is turned, rows.
-static void weight_part(const plan *p, int64_t group, int64_t part, float *to) {
-  const int64_t r0 = group * p->rows, d0 = part * p->depth;
-  const int64_t rows = min64(p->rows, p->out.channels - r0);
-  const int64_t depth = min64(p->depth, p->in.channels - d0);
-  const int64_t down = p->turn ? depth : rows, across = p->turn ? rows : depth;
-  const int64_t line = p->turn ? p->rows : p->depth;
-  const int64_t neighbours = p->turn ? p->out.channels : p->in.channels;
-  const float *w =
-      p->weight + 9 * (p->turn ? d0 * neighbours + r0 : r0 * neighbours + d0);
-  float kernel[9 * STRIP];
-  // Rows that are not there are multiplied as well.
-  if (rows % ROWS)
-    memset(to, 0, (size_t)(PLANES * p->weight_plane) * sizeof(float));
-  for (int64_t i = 0; i < down; i++, w += 9 * neighbours)
-    for (int64_t j = 0; j < across; j += STRIP) {
-      const int64_t n = min64(STRIP, across - j);
-      take_kernels(w + 9 * j, n, p->turn && !p->spread, kernel);
-      orr_winograd_transform(WEIGHT_TO_PLANE, n, kernel, 3 * STRIP, STRIP,
-                             to + i * line + j, p->weight_plane);
-    }
+// The kernels of n channels of the result, from `first` on, and of those that
+// are summed from d on, of `depths`: element e goes to line e.
+static void take_kernels(const plan *p, int64_t first, int64_t n, int64_t d,
+                         int64_t depths, float *to) {
+  const int64_t side = p->turn ? 9 : 9 * p->in.channels;
+  const int64_t deep = p->turn ? 9 * p->channels : 9;
+  const bool flip = p->turn && !p->spread;
+  const float *w = p->weight + first * side + d * deep;
+  fetch_kernels(w, side, n, deep, depths);
+  for (int64_t j = 0; j < depths; j++, w += deep, to += p->wide)
+    orr_to_pixels(w, side, n, 9, flip ? to + 8 * STRIP : to,
+                  flip ? -STRIP : STRIP);
+}
+
+// One part of a group.
+static void transform_weight(const plan *p, int64_t group, int64_t part,
+                             float *to) {
+  const int64_t first = group * p->wide, d0 = part * p->depth;
+  const int64_t n = channels_of(p, group);
+  const int64_t last = min64(d0 + p->depth, p->in.channels);
+  const int64_t at_once = STRIP / p->wide;
+  float kernel[9 * STRIP] = {0};
+  for (int64_t d = d0; d < last; d += at_once, to += at_once * p->wide) {
+    const int64_t depths = min64(at_once, last - d);
+    take_kernels(p, first, n, d, depths, kernel);
+    orr_winograd_transform(WEIGHT_TO_PLANE, depths * p->wide,
+                           (lines){kernel, 3 * STRIP, STRIP},
+                           (lines){to, 6 * p->weight_plane, p->weight_plane});
+  }
 }
 
 static void keep_weight(void *context, int64_t i) {
   const plan *p = context;
-  weight_part(p, i / p->parts, i % p->parts, p->kept + i * p->weight_part);
+  transform_weight(p, i / p->parts, i % p->parts, p->kept + i * p->weight_part);
+}
+
+// ------------------------------------------------------------ the result
+
+// Tiles [t, t + n) of one row of tiles, of the planes `sums`.
+typedef struct piece {
+  int64_t row, t, n;
+  float *sums;
+} piece;
+
+static float *image_of(const plan *p, int64_t row, int64_t group) {
+  const int64_t image = row / p->s.down;
+  return p->write + (image * p->channels + group * p->wide) * p->h * p->w;
+}
+
+// A row of pixels, from column x on.
+static void give_row(const plan *p, int64_t group, const float *pixels,
+                     int64_t x, int64_t n, float *to) {
+  const int64_t first = group * p->wide;
+  orr_from_pixels(pixels, p->wide, channels_of(p, group), min64(n, p->w - x),
+                  p->bias ? p->bias + first : NULL, to + x, p->h * p->w);
+}
+
+static void give_tiles(const plan *p, int64_t group, piece q, float *pixels) {
+  const int64_t line = 4 * q.n * p->wide, y = 4 * (q.row % p->s.down);
+  for (int64_t i = 0; i < q.n; i++)
+    orr_winograd_transform(PLANE_TO_TILE, computed(p, group),
+                           (lines){q.sums + i * p->wide, 6 * p->out_plane,
+                                   p->out_plane},
+                           (lines){pixels + 4 * i * p->wide, line, p->wide});
+  float *to = image_of(p, q.row, group);
+  for (int64_t i = 0; i < 4 && y + i < p->h; i++)
+    give_row(p, group, pixels + i * line, 4 * q.t, 4 * q.n,
+             to + (y + i) * p->w);
+}
+
+ORR_CLONES static void add_line(int64_t n, const float *restrict from,
+                                float *restrict to) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+// Adds patches to the six rows of pixels they meet. Those that no further
+// patch meets are given, the other two begin the next six.
+static void add_patches(const plan *p, int64_t group, piece q) {
+  const int64_t line = (4 * p->s.across + 2) * p->wide, wide = p->wide;
+  const int64_t y = 4 * (q.row % p->s.down) - p->ph;
+  float *seam = p->seams + group * p->seam, patch[PLANES * STRIP] = {0};
+  if (q.row % p->s.down == 0 && q.t == 0)
+    memset(seam, 0, (size_t)p->seam * sizeof(float));
+  for (int64_t t = q.t; t < q.t + q.n; t++, q.sums += wide) {
+    orr_winograd_transform(PLANE_TO_IMAGE, computed(p, group),
+                           (lines){q.sums, 6 * p->out_plane, p->out_plane},
+                           (lines){patch, 6 * wide, wide});
+    for (int64_t i = 0; i < 6; i++)
+      add_line(6 * wide, patch + i * 6 * wide, seam + i * line + 4 * t * wide);
+  }
+  if (q.t + q.n < p->s.across) return;
+  const bool end = q.row % p->s.down == p->s.down - 1;
+  float *to = image_of(p, q.row, group);
+  for (int64_t i = 0; i < (end ? 6 : 4); i++)
+    if (y + i >= 0 && y + i < p->h)
+      give_row(p, group, seam + i * line + p->pw * wide, 0, p->w,
+               to + (y + i) * p->w);
+  memcpy(seam, seam + 4 * line, (size_t)(2 * line) * sizeof(float));
+  memset(seam + 2 * line, 0, (size_t)(4 * line) * sizeof(float));
 }
 
 // ------------------------------------------------------------ products
 
-// Adds one part of the sums of `tiles` tiles to a group's planes.
-static void multiply(const plan *p, int64_t part, int64_t tiles,
-                     const float *weight, const float *in, float *out) {
-  const int64_t depth = min64(p->depth, p->in.channels - part * p->depth);
-  const int64_t row = p->turn ? 1 : p->depth;
-  in += part * p->depth * STRIP;
+// Adds one part of the sums of n tiles, from `first` of the block on.
+static void multiply(const plan *p, int64_t group, int64_t part, int64_t first,
+                     int64_t n, const float *weight, float *sums) {
+  const int64_t columns = computed(p, group);
+  const float *in = p->in.planes + first * p->in.line + part * p->depth;
   for (int64_t f = 0; f < PLANES; f++)
-    for (int64_t t = 0; t < tiles; t += WIDE * LANE)
-      for (int64_t r = 0; r < p->rows; r += ROWS)
+    for (int64_t c = 0; c < columns; c += LANES * LANE)
+      for (int64_t t = 0; t < n; t += ROWS)
         orr_micro_run(
-            &(orr_micro){.depth = depth,
-                         .a = weight + f * p->weight_plane + r * row,
-                         .a_at = p->weight_lines,
-                         .a_row = row,
-                         .b = in + f * p->in_plane + t,
-                         .b_at = p->lines,
-                         .c = out + f * p->out_plane + r * STRIP + t,
-                         .ldc = STRIP,
-                         .lanes = (int)min64(WIDE, ceil_div(tiles - t, LANE)),
+            &(orr_micro){.depth =
+                             min64(p->depth, p->in.channels - part * p->depth),
+                         .a = in + f * p->in.plane + t * p->in.line,
+                         .a_at = p->in_at,
+                         .a_row = p->in.line,
+                         .b = weight + f * p->weight_plane + c,
+                         .b_at = p->weight_at,
+                         .c = sums + f * p->out_plane + t * p->wide + c,
+                         .ldc = p->wide,
+                         .lanes = (int)min64(LANES, (columns - c) / LANE),
                          .add = part > 0});
 }
 
-static void run_strip(const plan *p, int64_t group, int64_t strip, float *out) {
-  float *made = out + PLANES * p->out_plane;
-  const int64_t t = p->first + strip * STRIP, n = min64(STRIP, p->last - t);
+// Tiles [first, first + n) of the block.
+static void run_tiles(const plan *p, int64_t group, int64_t first, int64_t n,
+                      float *sums) {
+  float *made = sums + PLANES * p->out_plane;
+  float *pixels = made + (p->kept ? 0 : p->weight_part);
   for (int64_t part = 0; part < p->parts; part++) {
-    if (!p->kept) weight_part(p, group, part, made);
+    if (!p->kept) transform_weight(p, group, part, made);
     const float *weight =
         p->kept ? p->kept + (group * p->parts + part) * p->weight_part : made;
-    multiply(p, part, n, weight, p->in_planes + strip * p->in_strip, out);
+    multiply(p, group, part, first, n, weight, sums);
   }
-  const int64_t last = min64((group + 1) * p->rows, p->out.channels);
-  for (int64_t k = group * p->rows; k < last; k++, out += STRIP)
-    (p->spread ? add_cotangent : give_image)(p, k, t, n, out);
+  const int64_t across = p->s.across, last = first + n;
+  piece q = {.sums = sums};
+  for (int64_t t = first; t < last; t += q.n, q.sums += q.n * p->wide) {
+    q.row = p->first + t / across;
+    q.t = t % across;
+    q.n = min64(min64(across - q.t, last - t), PIECE);
+    if (p->spread)
+      add_patches(p, group, q);
+    else
+      give_tiles(p, group, q, pixels);
+  }
 }
 
-static int64_t strips_of(const plan *p) {
-  return ceil_div(p->last - p->first, STRIP);
+static int64_t tiles_of(const plan *p) {
+  return (p->last - p->first) * p->s.across;
 }
 
-// A strip of a group. Patches overlap: one chunk adds those of all strips.
+// Some tiles of a group; of patches, that overlap, all.
 static void run_chunk(void *context, int64_t chunk) {
   plan *p = context;
-  const int64_t strips = strips_of(p);
-  float *out = orr_slot_take(&p->slots);
-  if (p->spread)
-    for (int64_t i = 0; i < strips && !orr_stopping(); i++)
-      run_strip(p, chunk, i, out);
-  else
-    run_strip(p, chunk / strips, chunk % strips, out);
-  orr_slot_give(&p->slots, out);
+  const int64_t tiles = tiles_of(p), strips = ceil_div(tiles, TILES);
+  const int64_t group = p->spread ? chunk : chunk / strips;
+  int64_t t = p->spread ? 0 : chunk % strips * TILES;
+  const int64_t last = p->spread ? tiles : min64(t + TILES, tiles);
+  float *slot = orr_slot_take(&p->slots);
+  for (; t < last && !orr_stopping(); t += TILES)
+    run_tiles(p, group, t, min64(TILES, last - t), slot);
+  orr_slot_give(&p->slots, slot);
+}
+
+static void take_chunk(void *context, int64_t chunk) {
+  plan *p = context;
+  float *pixels = orr_slot_take(&p->slots);
+  orr_winograd_take(&p->s, &p->in, p->first, chunk, pixels);
+  orr_slot_give(&p->slots, pixels);
 }
 
 // ------------------------------------------------------------ the two
 
-// Tiles of a block, all blocks about alike: many enough that the planes of the
-// weight, read anew for each, are no more than a block's.
-static int64_t block_tiles(const plan *p) {
-  const int64_t c = p->in.channels, k = p->out.channels;
-  const int64_t enough = min64(c * k / (c + k), 4 * STRIP);
-  const int64_t most =
-      max64(max64(BLOCK_FLOATS / PLANES / (c + k), enough), STRIP);
-  const int64_t blocks = ceil_div(p->s.count, most);
-  return whole(ceil_div(p->s.count, blocks), LANE);
+// Rows of tiles of a block, all blocks about alike: many enough that the planes
+// of the weight, read anew for each, are no more than a block's.
+static int64_t block_rows(const plan *p) {
+  const int64_t c = p->in.channels, k = p->channels;
+  const int64_t enough = min64(c * k / (c + k), 4 * TILES);
+  const int64_t most = max64(max64(BLOCK_FLOATS / PLANES / c, enough), TILES);
+  const int64_t rows = max64(1, most / p->s.across);
+  return ceil_div(p->s.rows, ceil_div(p->s.rows, rows));
 }
 
-// Rows of a group: as many as the caches hold, fewer where that leaves little
-// to share.
-static void cut_rows(plan *p) {
-  const bool keep = p->s.count > STRIP;
-  const int64_t strips = p->spread ? 1 : ceil_div(p->block, STRIP);
-  p->rows = keep ? 2 * GROUP : GROUP;
-  while (p->rows > ROWS && ceil_div(p->out.channels, p->rows) * strips < CHUNKS)
-    p->rows /= 2;
-  p->groups = ceil_div(p->out.channels, p->rows);
-  p->rows = whole(ceil_div(p->out.channels, p->groups), ROWS);
-  p->groups = ceil_div(p->out.channels, p->rows);
+// Channels of the result in a group: as many as the caches hold, fewer where
+// that leaves few chunks. A tile of one lane is a third slower than of two.
+static int64_t group_width(const plan *p) {
+  const int64_t tiles = p->block * p->s.across;
+  const int64_t strips = p->spread ? 1 : ceil_div(tiles, TILES);
+  int64_t wide =
+      min64(p->s.count > TILES ? 2 * WIDE : WIDE, whole(p->channels, LANE));
+  if (ceil_div(p->channels, wide) * strips < CHUNKS) wide = min64(wide, WIDE);
+  return ceil_div(p->channels, wide) * strips == 1 ? LANE : wide;
 }
 
 static void cut(plan *p) {
-  const side *tiled = p->spread ? &p->in : &p->out;
-  p->s = orr_winograd_cut(p->images, tiled->h, tiled->w);
-  p->block = min64(block_tiles(p), p->s.count);
-  cut_rows(p);
+  p->block = block_rows(p);
+  p->wide = group_width(p);
+  p->groups = ceil_div(p->channels, p->wide);
   p->parts = ceil_div(p->in.channels, DEPTH);
   p->depth = ceil_div(p->in.channels, p->parts);
-  p->in_plane = orr_winograd_plane(p->in.channels * STRIP);
-  p->out_plane = orr_winograd_plane(p->rows * STRIP);
-  p->weight_plane = orr_winograd_plane(p->rows * p->depth);
-  p->in_strip = PLANES * p->in_plane;
+  p->out_plane = orr_winograd_plane(TILES * p->wide);
+  p->weight_plane = orr_winograd_plane(p->depth * p->wide);
   p->weight_part = PLANES * p->weight_plane;
+  p->seam = 6 * (4 * p->s.across + 2) * p->wide;
 }
 
 static void run_blocks(plan *p) {
   for (int64_t i = 0; i < p->depth; i++) {
-    p->lines[i] = (int32_t)(i * STRIP);
-    p->weight_lines[i] = (int32_t)(p->turn ? i * p->rows : i);
+    p->in_at[i] = (int32_t)i;
+    p->weight_at[i] = (int32_t)(i * p->wide);
   }
   if (p->kept) orr_parallel(p->groups * p->parts, keep_weight, p);
-  for (; p->first < p->s.count && !orr_stopping(); p->first = p->last) {
-    p->last = min64(p->first + p->block, p->s.count);
-    orr_parallel(p->in.channels, in_channel, p);
-    orr_parallel(p->groups * (p->spread ? 1 : strips_of(p)), run_chunk, p);
+  for (; p->first < p->s.rows && !orr_stopping(); p->first = p->last) {
+    p->last = min64(p->first + p->block, p->s.rows);
+    orr_parallel(orr_winograd_chunks(&p->s, &p->in, p->first, p->last),
+                 take_chunk, p);
+    orr_parallel(p->groups * (p->spread ? 1 : ceil_div(tiles_of(p), TILES)),
+                 run_chunk, p);
   }
 }
 
-// out = conv(in, weight), whichever they are.
+static bool open_slots(plan *p, bool keep) {
+  const int64_t chunks = orr_winograd_chunks(&p->s, &p->in, 0, p->block);
+  const int64_t out = PLANES * p->out_plane + (keep ? 0 : p->weight_part) +
+      16 * PIECE * p->wide;
+  return orr_slots_open(
+      &p->slots, (size_t)max64(out, orr_winograd_pixels(&p->s)) * sizeof(float),
+      max64(chunks, p->groups * ceil_div(p->block * p->s.across, TILES)));
+}
+
+// result = conv(in, weight), whichever they are.
 static bool convolve(plan *p) {
   cut(p);
-  const bool keep = p->s.count > STRIP;
-  const int64_t in = ceil_div(p->block, STRIP) * p->in_strip;
-  const int64_t lines = whole(p->depth, LANE);
+  const bool keep = p->s.count > TILES;
+  const int64_t in = orr_winograd_lay_out(&p->in, p->block * p->s.across);
+  const int64_t table = whole(p->depth, LANE);
   const int64_t kept = keep ? p->groups * p->parts * p->weight_part : 0;
-  const size_t bytes = (size_t)(in + 2 * lines + kept) * sizeof(float);
-  const int64_t slot = PLANES * p->out_plane + (keep ? 0 : p->weight_part);
+  const int64_t seams = p->spread ? p->groups * p->seam : 0;
+  const size_t bytes = (size_t)(in + kept + seams + 2 * table) * sizeof(float);
   float *memory = orr_alloc(bytes);
   if (!memory) return false;
-  p->in_planes = memory;
-  p->lines = (int32_t *)(void *)(memory + in);
-  p->weight_lines = p->lines + lines;
-  p->kept = keep ? memory + in + 2 * lines : NULL;
-  const bool ok = orr_slots_open(&p->slots, (size_t)slot * sizeof(float),
-                                 p->groups * ceil_div(p->block, STRIP));
+  p->in.planes = memory;
+  p->kept = keep ? memory + in : NULL;
+  p->seams = memory + in + kept;
+  p->in_at = (int32_t *)(void *)(p->seams + seams);
+  p->weight_at = p->in_at + table;
+  const bool ok = open_slots(p, keep);
   if (ok) {
     run_blocks(p);
     orr_slots_close(&p->slots);
@@ -333,30 +381,35 @@ static bool convolve(plan *p) {
 
 bool orr_winograd_y(const orr_conv *g, const float *x, const float *weight,
                     const float *bias, float *y) {
-  plan p = {.in = {.read = x, .channels = g->c, .h = g->h, .w = g->w},
-            .out = {.write = y,
-                    .channels = g->k,
-                    .h = g->oh,
-                    .w = g->ow,
-                    .bias = bias},
-            .ph = g->ph,
-            .pw = g->pw,
+  plan p = {.in = {x, g->c, g->h, g->w, g->ph, g->pw, 6, IMAGE_TO_PLANE},
+            .write = y,
+            .channels = g->k,
+            .h = g->oh,
+            .w = g->ow,
             .weight = weight,
-            .images = g->n};
+            .bias = bias,
+            .s = orr_winograd_cut(g->n, g->oh, g->ow)};
   return convolve(&p);
 }
 
 bool orr_winograd_x(const orr_conv *g, const float *y, const float *weight,
                     const float *bias, float *x) {
-  const bool spread = spreads(g);
-  plan p = {
-      .in = {.read = y, .channels = g->k, .h = g->oh, .w = g->ow},
-      .out = {.write = x, .channels = g->c, .h = g->h, .w = g->w, .bias = bias},
-      .ph = spread ? g->ph : 2 - g->ph,
-      .pw = spread ? g->pw : 2 - g->pw,
-      .weight = weight,
-      .turn = true,
-      .spread = spread,
-      .images = g->n};
+  plan p = {.in = {y, g->k, g->oh, g->ow, 2 - g->ph, 2 - g->pw, 6,
+                   IMAGE_TO_PLANE},
+            .write = x,
+            .channels = g->c,
+            .h = g->h,
+            .w = g->w,
+            .ph = g->ph,
+            .pw = g->pw,
+            .weight = weight,
+            .bias = bias,
+            .turn = true,
+            .spread = spreads(g),
+            .s = orr_winograd_cut(g->n, g->h, g->w)};
+  if (p.spread) {
+    p.in = (factor){y, g->k, g->oh, g->ow, 0, 0, 4, TILE_TO_PLANE};
+    p.s = orr_winograd_cut(g->n, g->oh, g->ow);
+  }
   return convolve(&p);
 }

@@ -1,10 +1,24 @@
 // winograd_tiles.c -- see winograd_tiles.h.
 #include "winograd_tiles.h"
 
+#include <string.h>
+
 #include "elementwise.h"
+#include "micro.h"
+#include "pixels.h"
+
+enum {
+  RUN = 16,               // tiles of a row that are taken at a time
+  LANE = ORR_MICRO_LANE,  // what products read in
+  TALL = ORR_MICRO_ROWS
+};
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t whole(int64_t n, int64_t unit) {
+  return ceil_div(n, unit) * unit;
+}
 
 // ------------------------------------------------------------ transforms
 
@@ -95,13 +109,8 @@ TRANSFORM(plane_to_weight) {  // G'
   }
 }
 
-int64_t orr_winograd_plane(int64_t floats) {
-  return ceil_div(floats, 1024) * 1024 + 16;
-}
-
-void orr_winograd_transform(orr_winograd_matrix which, int64_t n,
-                            const float *in, int64_t down, int64_t across,
-                            float *out, int64_t to) {
+void orr_winograd_transform(orr_winograd_matrix which, int64_t n, lines in,
+                            lines out) {
   static const struct {
     line_fn *fn;
     int64_t from, to;
@@ -117,112 +126,72 @@ void orr_winograd_transform(orr_winograd_matrix which, int64_t n,
   const int64_t m = table[which].from, r = table[which].to;
   float half[PLANES * STRIP];
   for (int64_t j = 0; j < m; j++)
-    fn(n, in + j * across, down, half + j * STRIP, m * STRIP);
+    fn(n, in.at + j * in.across, in.down, half + j * STRIP, m * STRIP);
   for (int64_t i = 0; i < r; i++)
-    fn(n, half + i * m * STRIP, STRIP, out + i * r * to, to);
+    fn(n, half + i * m * STRIP, STRIP, out.at + i * out.down, out.across);
 }
 
 // ------------------------------------------------------------ tiles
 
+int64_t orr_winograd_plane(int64_t floats) { return whole(floats, 1024) + 16; }
+
 tiles orr_winograd_cut(int64_t n, int64_t h, int64_t w) {
   const int64_t down = ceil_div(h, 4), across = ceil_div(w, 4);
-  return (tiles){down, across, n * down * across};
+  return (tiles){down, across, n * down, n * down * across};
 }
 
-// One row of `taps` elements of each of `run` neighbours, from column x0 on
-// of a row of w; elements j of the neighbours go to line j.
-ORR_CLONES static void take_row(const float *row, int64_t w, int64_t x0,
-                                int64_t taps, int64_t run, float *restrict to) {
-  int64_t t = 0, inside = w - x0 - taps >= 0 ? (w - x0 - taps) / 4 + 1 : 0;
-  inside = min64(inside, run);
-  for (; t < run; t++) {
-    const int64_t x = x0 + 4 * t;
-    if (x >= 0 && t < inside) {
-      const float *restrict from = row + x;
-      const int64_t n = inside - t;
-      for (int64_t i = 0; i < n; i++) {
-        to[t + i] = from[4 * i];
-        to[t + i + STRIP] = from[4 * i + 1];
-        to[t + i + 2 * STRIP] = from[4 * i + 2];
-        to[t + i + 3 * STRIP] = from[4 * i + 3];
-      }
-      for (int64_t j = 4; j < taps; j++)
-        for (int64_t i = 0; i < n; i++) to[t + i + j * STRIP] = from[4 * i + j];
-      t = inside - 1;
-      continue;
-    }
-    for (int64_t j = 0; j < taps; j++)
-      to[t + j * STRIP] = x + j >= 0 && x + j < w ? row[x + j] : 0;
+int64_t orr_winograd_lay_out(factor *f, int64_t n) {
+  f->line = whole(f->channels, LANE);
+  f->plane = orr_winograd_plane(whole(n, TALL) * f->line);
+  return PLANES * f->plane;
+}
+
+static int64_t runs_of(const tiles *s) { return ceil_div(s->across, RUN); }
+static int64_t strips_of(const factor *f) {
+  return ceil_div(f->channels, STRIP);
+}
+
+int64_t orr_winograd_chunks(const tiles *s, const factor *f, int64_t first,
+                            int64_t last) {
+  return (last - first) * runs_of(s) * strips_of(f);
+}
+
+int64_t orr_winograd_pixels(const tiles *s) {
+  return 6 * (4 * min64(RUN, s->across) + 2) * STRIP;
+}
+
+// `wide` pixels of `taps` rows from (y, x) of an image on, zero outside.
+static void take_pixels(const factor *f, const float *image, int64_t channels,
+                        int64_t y, int64_t x, int64_t wide, float *to) {
+  for (int64_t i = 0; i < f->taps; i++, y++, to += wide * STRIP) {
+    const bool inside = y >= 0 && y < f->h;
+    const int64_t lo = inside ? min64(max64(-x, 0), wide) : wide;
+    const int64_t hi = inside ? max64(lo, min64(f->w - x, wide)) : wide;
+    memset(to, 0, (size_t)(lo * STRIP) * sizeof(float));
+    if (hi > lo)
+      orr_to_pixels(image + y * f->w + x + lo, f->h * f->w, channels, hi - lo,
+                    to + lo * STRIP, STRIP);
+    memset(to + hi * STRIP, 0, (size_t)((wide - hi) * STRIP) * sizeof(float));
   }
 }
 
-void orr_winograd_take(const tiles *s, const float *x, int64_t image, int64_t h,
-                       int64_t w, int64_t ph, int64_t pw, int64_t taps,
-                       int64_t first, int64_t last, float *to) {
-  for (int64_t run, t = first; t < last; t += run, to += run) {
-    const int64_t tx = t % s->across, ty = t / s->across % s->down;
-    const float *from = x + t / s->across / s->down * image;
-    run = min64(s->across - tx, last - t);
-    for (int64_t i = 0; i < taps; i++) {
-      const int64_t iy = 4 * ty + i - ph;
-      float *line = to + i * taps * STRIP;
-      if (iy >= 0 && iy < h)
-        take_row(from + iy * w, w, 4 * tx - pw, taps, run, line);
-      else
-        for (int64_t j = 0; j < taps; j++)
-          for (int64_t k = 0; k < run; k++) line[j * STRIP + k] = 0;
-    }
-  }
-}
-
-ORR_CLONES static void give_row(const float *restrict from, float bias,
-                                int64_t run, int64_t room,
-                                float *restrict row) {
-  const int64_t full = min64(run, room / 4);
-  for (int64_t i = 0; i < full; i++) {
-    row[4 * i] = from[i] + bias;
-    row[4 * i + 1] = from[i + STRIP] + bias;
-    row[4 * i + 2] = from[i + 2 * STRIP] + bias;
-    row[4 * i + 3] = from[i + 3 * STRIP] + bias;
-  }
-  if (full < run)
-    for (int64_t j = 0; 4 * full + j < room; j++)
-      row[4 * full + j] = from[full + j * STRIP] + bias;
-}
-
-void orr_winograd_give(const tiles *s, const float *from, float bias,
-                       int64_t image, int64_t h, int64_t w, int64_t first,
-                       int64_t last, float *y) {
-  for (int64_t run, t = first; t < last; t += run, from += run) {
-    const int64_t tx = t % s->across, ty = t / s->across % s->down;
-    float *to = y + t / s->across / s->down * image + 4 * (ty * w + tx);
-    run = min64(s->across - tx, last - t);
-    for (int64_t i = 0; i < 4 && 4 * ty + i < h; i++)
-      give_row(from + 4 * i * STRIP, bias, run, w - 4 * tx, to + i * w);
-  }
-}
-
-// Adds elements j of `run` neighbours, the first at column x0 of a row of w.
-ORR_CLONES static void add_row(const float *restrict from, int64_t w,
-                               int64_t x0, int64_t run, float *restrict row) {
-  for (int64_t j = 0; j < 6; j++, x0++, from += STRIP) {
-    const int64_t lo = x0 < 0 ? ceil_div(-x0, 4) : 0;
-    const int64_t hi = w > x0 ? min64(run, ceil_div(w - x0, 4)) : 0;
-    for (int64_t t = lo; t < hi; t++) row[x0 + 4 * t] += from[t];
-  }
-}
-
-void orr_winograd_add(const tiles *s, const float *from, int64_t image,
-                      int64_t h, int64_t w, int64_t ph, int64_t pw,
-                      int64_t first, int64_t last, float *x) {
-  for (int64_t run, t = first; t < last; t += run, from += run) {
-    const int64_t tx = t % s->across, ty = t / s->across % s->down;
-    float *to = x + t / s->across / s->down * image;
-    run = min64(s->across - tx, last - t);
-    for (int64_t i = 0; i < 6; i++) {
-      const int64_t iy = 4 * ty + i - ph;
-      if (iy >= 0 && iy < h)
-        add_row(from + 6 * i * STRIP, w, 4 * tx - pw, run, to + iy * w);
-    }
-  }
+void orr_winograd_take(const tiles *s, const factor *f, int64_t first,
+                       int64_t chunk, float *pixels) {
+  const int64_t strip = chunk % strips_of(f) * STRIP;
+  const int64_t t = chunk / strips_of(f) % runs_of(s) * RUN;
+  const int64_t row = chunk / strips_of(f) / runs_of(s);
+  const int64_t channels = min64(STRIP, f->channels - strip);
+  const int64_t n = min64(RUN, s->across - t), wide = 4 * (n - 1) + f->taps;
+  const int64_t image = (first + row) / s->down;
+  // Channels that are not there are multiplied as well.
+  if (channels % LANE)
+    memset(pixels, 0, (size_t)(f->taps * wide * STRIP) * sizeof(float));
+  take_pixels(f, f->read + (image * f->channels + strip) * f->h * f->w,
+              channels, 4 * ((first + row) % s->down) - f->ph, 4 * t - f->pw,
+              wide, pixels);
+  float *to = f->planes + (row * s->across + t) * f->line + strip;
+  for (int64_t i = 0; i < n; i++, to += f->line)
+    orr_winograd_transform(f->matrix, whole(channels, LANE),
+                           (lines){pixels + 4 * i * STRIP, wide * STRIP, STRIP},
+                           (lines){to, 6 * f->plane, f->plane});
 }

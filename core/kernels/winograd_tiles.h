@@ -1,11 +1,11 @@
-// winograd_tiles.h -- what winograd.c is made of: the six transforms, and tiles
-// taken from images and put into them, many side by side.
+// winograd_tiles.h -- what winograd.c and winograd_w.c are made of: the six
+// transforms, and images taken as planes of tiles.
 #ifndef ORR_WINOGRAD_TILES_H
 #define ORR_WINOGRAD_TILES_H
 #include <stdint.h>
 
 enum {
-  STRIP = 64,  // tiles or channels transformed side by side
+  STRIP = 64,  // channels transformed side by side
   PLANES = 36  // elements of a transformed tile
 };
 
@@ -23,35 +23,42 @@ typedef enum orr_winograd_matrix {
 // tile's elements would be in the same cache sets: twice the time.
 int64_t orr_winograd_plane(int64_t floats);
 
-// Applies it to the rows and the columns of n matrices, at most STRIP of them,
-// side by side. Element (i, j) of them all is a line of n floats: of `in` at
-// i down + j across, of `out` element after element, `to` floats apart.
-void orr_winograd_transform(orr_winograd_matrix which, int64_t n,
-                            const float *in, int64_t down, int64_t across,
-                            float *out, int64_t to);
+// Element (i, j) of many matrices side by side: a line at + i down + j across.
+typedef struct lines {
+  float *at;
+  int64_t down, across;
+} lines;
+
+// Applies it to the rows and the columns of n matrices, at most STRIP of them.
+void orr_winograd_transform(orr_winograd_matrix which, int64_t n, lines in,
+                            lines out);
 
 // Tiles cut the result of each image; tile t covers rows from 4 (t / across
 // % down) and columns from 4 (t % across).
 typedef struct tiles {
-  int64_t down, across, count;
+  int64_t down, across, rows, count;  // of an image; of all
 } tiles;
 
 tiles orr_winograd_cut(int64_t n, int64_t h, int64_t w);
 
-// The taps x taps elements of tiles [first, last), at most STRIP of them, of
-// one channel: x is that channel of the first image, shifted by the padding.
-void orr_winograd_take(const tiles *s, const float *x, int64_t image, int64_t h,
-                       int64_t w, int64_t ph, int64_t pw, int64_t taps,
-                       int64_t first, int64_t last, float *to);
+// Images that are a factor, and the planes of some rows of their tiles:
+// [plane][tile][channel].
+typedef struct factor {
+  const float *read;
+  int64_t channels, h, w, ph, pw, taps;
+  orr_winograd_matrix matrix;
+  float *planes;
+  int64_t line, plane;  // floats from a tile, a plane, to the next
+} factor;
 
-// Puts 4 x 4 tiles [first, last) into one channel of the images.
-void orr_winograd_give(const tiles *s, const float *from, float bias,
-                       int64_t image, int64_t h, int64_t w, int64_t first,
-                       int64_t last, float *y);
-
-// Adds 6 x 6 patches [first, last) to one channel of the images.
-void orr_winograd_add(const tiles *s, const float *from, int64_t image,
-                      int64_t h, int64_t w, int64_t ph, int64_t pw,
-                      int64_t first, int64_t last, float *x);
+// Sets line and plane for so many tiles; returns the floats of all planes.
+int64_t orr_winograd_lay_out(factor *f, int64_t tiles);
+// Chunks of work that rows [first, last) of tiles are, and one of them, which
+// fills planes from row `first` on; scratch: orr_winograd_pixels() floats.
+int64_t orr_winograd_chunks(const tiles *s, const factor *f, int64_t first,
+                            int64_t last);
+int64_t orr_winograd_pixels(const tiles *s);
+void orr_winograd_take(const tiles *s, const factor *f, int64_t first,
+                       int64_t chunk, float *pixels);
 
 #endif

@@ -8,8 +8,6 @@
 // of tiles those sums stay in the chunk's scratch until they are the weight.
 #include "winograd.h"
 
-#include <string.h>
-
 #include "../base/threads.h"
 #include "micro.h"
 #include "pixels.h"
@@ -20,7 +18,6 @@ enum {
   ROWS = ORR_MICRO_ROWS,
   LANE = ORR_MICRO_LANE,
   WIDE = 2,                // lanes multiplied at a time
-  RUN = 16,                // tiles of a row that are taken at a time
   GROUP = 32,              // rows of the weight in a chunk
   COLUMNS = 128,           // columns
   CHUNKS = 4,              // enough for the threads to share
@@ -35,21 +32,10 @@ static int64_t whole(int64_t n, int64_t unit) {
   return ceil_div(n, unit) * unit;
 }
 
-// One of the two factors: [plane][tile of a block][channel].
-typedef struct factor {
-  const float *read;
-  int64_t channels, h, w, ph, pw, taps;
-  orr_winograd_matrix matrix;
-  float *planes;
-  int64_t line, plane;  // floats from a tile, a plane, to the next
-  int64_t strips;       // of channels
-} factor;
-
 typedef struct plan {
   factor x, y;
   float *weight;
   tiles s;
-  int64_t runs;                // of a row of tiles
   int64_t block, first, last;  // rows of tiles: of a block, of this one
   int64_t rows, columns, down, across;  // of a chunk; chunks
   int64_t out_plane;                    // sums: [plane][row][column]
@@ -58,56 +44,13 @@ typedef struct plan {
   orr_slots slots;
 } plan;
 
-// ------------------------------------------------------------ factors
-
-// The pixels that tiles [t, t + n) of row `row` of all rows read, zero outside.
-static void take_pixels(const plan *p, const factor *f, int64_t row, int64_t t,
-                        int64_t n, int64_t first, int64_t channels, float *to) {
-  const int64_t size = f->h * f->w, wide = 4 * (n - 1) + f->taps;
-  const int64_t y0 = 4 * (row % p->s.down) - f->ph, x0 = 4 * t - f->pw;
-  const float *from = f->read + (row / p->s.down * f->channels + first) * size;
-  for (int64_t i = 0; i < f->taps; i++, to += wide * STRIP) {
-    const int64_t y = y0 + i;
-    const bool inside = y >= 0 && y < f->h;
-    const int64_t lo = inside ? min64(max64(-x0, 0), wide) : wide;
-    const int64_t hi = inside ? max64(lo, min64(f->w - x0, wide)) : wide;
-    memset(to, 0, (size_t)(lo * STRIP) * sizeof(float));
-    orr_to_pixels(from + y * f->w + x0 + lo, size, channels, hi - lo,
-                  to + lo * STRIP, STRIP);
-    memset(to + hi * STRIP, 0, (size_t)((wide - hi) * STRIP) * sizeof(float));
-  }
-}
-
-static void take_run(const plan *p, const factor *f, int64_t i, float *pixels) {
-  const int64_t first = i % f->strips * STRIP;
-  const int64_t run = i / f->strips % p->runs;
-  const int64_t row = i / f->strips / p->runs;  // of the block
-  const int64_t channels = min64(STRIP, f->channels - first);
-  const int64_t t = run * RUN, n = min64(RUN, p->s.across - t);
-  const int64_t wide = 4 * (n - 1) + f->taps;
-  // Channels that are not there are multiplied as well.
-  if (channels % LANE)
-    memset(pixels, 0, (size_t)(f->taps * wide * STRIP) * sizeof(float));
-  take_pixels(p, f, p->first + row, t, n, first, channels, pixels);
-  float *to = f->planes + (row * p->s.across + t) * f->line + first;
-  for (int64_t j = 0; j < n; j++, to += f->line)
-    orr_winograd_transform(f->matrix, whole(channels, LANE),
-                           pixels + 4 * j * STRIP, wide * STRIP, STRIP, to,
-                           f->plane);
-}
-
-static int64_t runs_of(const plan *p, const factor *f) {
-  return (p->last - p->first) * p->runs * f->strips;
-}
-
 static void take_chunk(void *context, int64_t chunk) {
   plan *p = context;
   float *pixels = orr_slot_take(&p->slots);
-  const int64_t n = runs_of(p, &p->x);
-  if (chunk < n)
-    take_run(p, &p->x, chunk, pixels);
-  else
-    take_run(p, &p->y, chunk - n, pixels);
+  const int64_t n = orr_winograd_chunks(&p->s, &p->x, p->first, p->last);
+  const bool of_x = chunk < n;
+  orr_winograd_take(&p->s, of_x ? &p->x : &p->y, p->first,
+                    of_x ? chunk : chunk - n, pixels);
   orr_slot_give(&p->slots, pixels);
 }
 
@@ -133,15 +76,15 @@ static void multiply(const plan *p, int64_t row, int64_t rows, int64_t column,
 }
 
 static void give_row(const plan *p, int64_t k, int64_t first, int64_t columns,
-                     const float *sums) {
+                     float *sums) {
   float kernel[9 * STRIP];
   for (int64_t c = 0; c < columns; c += STRIP) {
     const int64_t n = min64(STRIP, columns - c);
-    float *restrict w = p->weight + (k * p->x.channels + first + c) * 9;
-    orr_winograd_transform(PLANE_TO_WEIGHT, n, sums + c, 6 * p->out_plane,
-                           p->out_plane, kernel, STRIP);
-    for (int64_t i = 0; i < n; i++, w += 9)
-      for (int64_t e = 0; e < 9; e++) w[e] = kernel[e * STRIP + i];
+    orr_winograd_transform(PLANE_TO_WEIGHT, n,
+                           (lines){sums + c, 6 * p->out_plane, p->out_plane},
+                           (lines){kernel, 3 * STRIP, STRIP});
+    orr_from_pixels(kernel, STRIP, n, 9, NULL,
+                    p->weight + (k * p->x.channels + first + c) * 9, 9);
   }
 }
 
@@ -154,7 +97,7 @@ static void sum_chunk(void *context, int64_t chunk) {
   float *slot = p->kept ? NULL : orr_slot_take(&p->slots);
   float *sums = p->kept ? p->kept + chunk * PLANES * p->out_plane : slot;
   multiply(p, row, rows, column, columns, sums);
-  if (p->last == p->s.count / p->s.across)
+  if (p->last == p->s.rows)
     for (int64_t r = 0; r < rows; r++)
       give_row(p, row + r, column, columns, sums + r * p->columns);
   if (slot) orr_slot_give(&p->slots, slot);
@@ -162,20 +105,12 @@ static void sum_chunk(void *context, int64_t chunk) {
 
 // ------------------------------------------------------------ cutting
 
-// Where in a plane tile 0, 1, ... of a factor is.
-static void lay_out(plan *p, factor *f) {
-  f->line = whole(f->channels, LANE);
-  f->plane = orr_winograd_plane(p->block * p->s.across * f->line);
-  f->strips = ceil_div(f->channels, STRIP);
-}
-
 static void cut(plan *p) {
   const int64_t c = p->x.channels, k = p->y.channels;
-  const int64_t rows = p->s.count / p->s.across;
+  const int64_t rows = p->s.rows;
   const int64_t tiles = max64(BLOCK_FLOATS / PLANES / (c + k), BLOCK_TILES);
   const int64_t blocks = ceil_div(rows, max64(1, tiles / p->s.across));
   p->block = ceil_div(rows, blocks);
-  p->runs = ceil_div(p->s.across, RUN);
   p->columns = min64(whole(c, LANE), COLUMNS);
   p->across = ceil_div(c, p->columns);
   p->rows = GROUP;
@@ -183,19 +118,19 @@ static void cut(plan *p) {
     p->rows /= 2;
   p->down = ceil_div(k, p->rows);
   p->out_plane = orr_winograd_plane(p->rows * p->columns);
-  lay_out(p, &p->x);
-  lay_out(p, &p->y);
 }
 
 static void run_blocks(plan *p) {
-  const int64_t rows = p->s.count / p->s.across;
+  const int64_t rows = p->s.rows;
   for (int64_t i = 0; i < p->block * p->s.across; i++) {
     p->x_at[i] = (int32_t)(i * p->x.line);
     p->y_at[i] = (int32_t)(i * p->y.line);
   }
   for (; p->first < rows && !orr_stopping(); p->first = p->last) {
     p->last = min64(p->first + p->block, rows);
-    orr_parallel(runs_of(p, &p->x) + runs_of(p, &p->y), take_chunk, p);
+    orr_parallel(orr_winograd_chunks(&p->s, &p->x, p->first, p->last) +
+                     orr_winograd_chunks(&p->s, &p->y, p->first, p->last),
+                 take_chunk, p);
     orr_parallel(p->down * p->across, sum_chunk, p);
   }
 }
@@ -207,14 +142,15 @@ bool orr_winograd_w(const orr_conv *g, const float *x, const float *y,
             .weight = weight,
             .s = orr_winograd_cut(g->n, g->oh, g->ow)};
   cut(&p);
-  const int64_t x_planes = PLANES * p.x.plane, y_planes = PLANES * p.y.plane;
-  const int64_t lines = whole(p.block * p.s.across, LANE);
+  const int64_t tiles = p.block * p.s.across;
+  const int64_t x_planes = orr_winograd_lay_out(&p.x, tiles);
+  const int64_t y_planes = orr_winograd_lay_out(&p.y, tiles);
+  const int64_t lines = whole(tiles, LANE);
   const int64_t sums = PLANES * p.out_plane, chunks = p.down * p.across;
-  const bool keep = p.block < p.s.count / p.s.across;
+  const bool keep = p.block < p.s.rows;
   const size_t bytes = (size_t)(x_planes + y_planes + 2 * lines + LANE +
                                 (keep ? chunks * sums : 0)) *
       sizeof(float);
-  const int64_t pixels = 6 * (4 * min64(RUN, p.s.across) + 2) * STRIP;
   float *memory = orr_alloc(bytes);
   if (!memory) return false;
   p.x.planes = memory;
@@ -224,8 +160,10 @@ bool orr_winograd_w(const orr_conv *g, const float *x, const float *y,
   p.kept = keep ? (float *)(void *)(p.y_at + lines) : NULL;
   const bool ok =
       orr_slots_open(&p.slots,
-                     (size_t)max64(pixels, keep ? 0 : sums) * sizeof(float),
-                     max64(chunks, runs_of(&p, &p.x)));
+                     (size_t)max64(orr_winograd_pixels(&p.s), keep ? 0 : sums) *
+                         sizeof(float),
+                     max64(chunks,
+                           orr_winograd_chunks(&p.s, &p.x, 0, p.block)));
   if (ok) {
     run_blocks(&p);
     orr_slots_close(&p.slots);

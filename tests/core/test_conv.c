@@ -201,13 +201,19 @@ static void winograd_keeps_its_error(void **state) {
     for (int what = TO_Y; what <= TO_W; what++)
       compare_winograd(&g, what, trial % 4 ? -1 : 0);
   }
-  // More channels than are transformed side by side, more tiles than a block.
-  const orr_conv wide = three_by_three(1, 70, 67, 9, 14, 1, 1);
-  const orr_conv many = three_by_three(9, 33, 34, 29, 27, 1, 0);
-  for (int what = TO_Y; what <= TO_W; what++) {
-    compare_winograd(&wide, what, -1);
-    compare_winograd(&many, what, -1);
-  }
+  const orr_conv large[] = {
+      // More channels than are transformed side by side, or summed at a time.
+      three_by_three(1, 70, 67, 9, 14, 1, 1),
+      three_by_three(1, 140, 133, 10, 9, 0, 0),
+      // More tiles than a chunk, a row or a block: of many images, of one whose
+      // patches meet across blocks, of one row.
+      three_by_three(9, 33, 34, 29, 27, 1, 0),
+      three_by_three(1, 130, 40, 50, 30, 0, 0),
+      three_by_three(1, 40, 130, 50, 30, 0, 0),
+      three_by_three(1, 33, 65, 6, 290, 0, 0)};
+  for (size_t i = 0; i < sizeof large / sizeof *large; i++)
+    for (int what = TO_Y; what <= TO_W; what++)
+      compare_winograd(&large[i], what, -1);
 }
 
 // ------------------------------------------------------------ tiles
