@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "slots.h"
@@ -28,10 +29,6 @@ enum {
 // Calls the loop of this element type.
 #define TYPED(D, NAME, ...) \
   ((D) == ORR_F32 ? NAME##_f32(__VA_ARGS__) : NAME##_f64(__VA_ARGS__))
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // A column matrix that would be a copy of the image itself.
 bool orr_is_product(const orr_conv *g) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "eigh.h"
 #include "elementwise.h"
 #include "gemm.h"
@@ -26,9 +27,6 @@ enum {
   PARTS = 8,           // of a product by the matrix, at most
   PART_SIZE = 1 << 15  // elements worth a part
 };
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // ------------------------------------------------------------ y = a x
 

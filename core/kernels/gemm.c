@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "gemm_kernels.h"
 
 // Not declared by every cblas.h; OpenBLAS has both.
@@ -60,9 +61,6 @@ static void clear(orr_dtype d, const orr_gemm *g) {
   for (int64_t i = 0; i < g->m; i++)
     memset((char *)g->c + (size_t)(i * g->ldc) * size, 0, (size_t)g->n * size);
 }
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // n in `parts` parts of whole units, as alike as they can be.
 static int64_t part_size(int64_t n, int64_t parts, int64_t unit) {

@@ -3,6 +3,7 @@
 #ifndef ORR_IMPLICIT_SOURCE_H
 #define ORR_IMPLICIT_SOURCE_H
 #include "conv.h"
+#include "counts.h"
 #include "micro.h"
 #include "slots.h"
 
@@ -15,10 +16,6 @@ enum {
 typedef float lane __attribute__((vector_size(4 * LANE)));
 typedef float any_lane
     __attribute__((vector_size(4 * LANE), aligned(4), may_alias));
-
-static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // One axis of a pass: position t reads in[step t + shift[i]] for tap i, which
 // is element tap[i] of the kernel, and is written to out[first + apart t].

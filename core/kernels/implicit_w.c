@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "micro.h"
 #include "pixels.h"
 #include "slots.h"
@@ -23,13 +24,6 @@ enum {
   FEW = 1 << 16,    // elements of a weight that may be summed in CHUNKS places
   SOME = 1 << 20    // in two
 };
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t whole(int64_t n, int64_t unit) {
-  return ceil_div(n, unit) * unit;
-}
 
 typedef struct plan {
   const orr_conv *g;

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "elementwise.h"
 #include "steps.h"
 
@@ -21,9 +22,6 @@ typedef struct window {
   int64_t y0, y1, x0, x1;
   double divisor;
 } window;
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // Padding counts, what sticks out beyond it (ceil) does not.
 static window window_at(const orr_pool *g, int64_t oy, int64_t ox) {

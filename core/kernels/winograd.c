@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "elementwise.h"
 #include "micro.h"
 #include "pixels.h"
@@ -52,13 +53,6 @@ enum {
   MIN_CHANNELS = 32,
   MIN_SAVED = 750,  // multiplications saved per pair of channels
 };
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t whole(int64_t n, int64_t unit) {
-  return ceil_div(n, unit) * unit;
-}
 
 // Whether the gradient of the image is better the adjoint of all steps.
 static bool spreads(const orr_conv *g) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "counts.h"
 #include "elementwise.h"
 #include "micro.h"
 #include "pixels.h"
@@ -12,13 +13,6 @@ enum {
   LANE = ORR_MICRO_LANE,  // what products read in
   TALL = ORR_MICRO_ROWS
 };
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t whole(int64_t n, int64_t unit) {
-  return ceil_div(n, unit) * unit;
-}
 
 // ------------------------------------------------------------ transforms
 

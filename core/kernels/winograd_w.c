@@ -9,6 +9,7 @@
 #include "winograd.h"
 
 #include "../base/threads.h"
+#include "counts.h"
 #include "micro.h"
 #include "pixels.h"
 #include "slots.h"
@@ -24,13 +25,6 @@ enum {
   BLOCK_FLOATS = 1 << 19,  // what a block's planes are aimed at: the L3
   BLOCK_TILES = 64         // at least
 };
-
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t whole(int64_t n, int64_t unit) {
-  return ceil_div(n, unit) * unit;
-}
 
 typedef struct plan {
   factor x, y;
